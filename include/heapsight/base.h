@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/* base.h - what every heapsight header shares: visibility, version, strings, sinks, allocator.
+ *
+ * Conventions of the whole library:
+ *   - Functions that can fail return hsight_status; the optional hsight_error* gets place and remedy.
+ *   - Ownership words, and no others: consumes, borrows until X, returns owned.
+ *   - Units are in the names: _bytes, _ns, _count.
+ *   - An id is a one-member struct, one type per table; index 0 means "none". */
+#ifndef HEAPSIGHT_BASE_H
+#define HEAPSIGHT_BASE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(__GNUC__) || defined(__clang__)
+#define HSIGHT_API __attribute__((visibility("default")))
+#define HSIGHT_PRINTF(format, first) __attribute__((format(printf, format, first)))
+#else
+#define HSIGHT_API
+#define HSIGHT_PRINTF(format, first)
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** Version of the library that is running, "MAJOR.MINOR.PATCH". Since 0.1. Static storage. */
+HSIGHT_API const char *hsight_version(void);
+
+/** A run of UTF-8 bytes. Not NUL-terminated unless a function says so; length excludes any NUL.
+ * Borrowed: it lives as long as the object that handed it out. */
+typedef struct {
+    const char *data;
+    size_t length;
+} hsight_string;
+
+/** Where memory comes from. All three get the state. `resize` keeps the old block on failure.
+ * `release` is told the size that was asked for last, so that blocks may be mapped directly. */
+typedef struct {
+    void *(*allocate)(void *state, size_t bytes);
+    void *(*resize)(void *state, void *block, size_t old_bytes, size_t new_bytes);
+    void (*release)(void *state, void *block, size_t bytes);
+    void *state;
+} hsight_allocator;
+
+/** The default allocator: malloc for small blocks; page mappings, with huge pages where the system
+ * has them, for blocks of 1 MiB and more, so that growth does not copy. Static storage. Since 0.1. */
+HSIGHT_API const hsight_allocator *hsight_allocator_default(void);
+
+/** Where a report goes. `write` returns 0, or non-zero to stop; the report then returns HSIGHT_EIO. */
+typedef struct {
+    int (*write)(void *state, const char *data, size_t length);
+    void *state;
+} hsight_sink;
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/* heapsight.h - everything at once. */
+#ifndef HEAPSIGHT_HEAPSIGHT_H
+#define HEAPSIGHT_HEAPSIGHT_H
+
+#include "base.h"
+#include "builder.h"
+#include "diff.h"
+#include "error.h"
+#include "graph.h"
+#include "histogram.h"
+#include "path.h"
+#include "report.h"
+#include "snapshot.h"
+#include "store.h"
+#include "subgraph.h"
+
+#endif

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/* histogram.h - objects and bytes by type. */
+#ifndef HEAPSIGHT_HISTOGRAM_H
+#define HEAPSIGHT_HISTOGRAM_H
+
+#include "snapshot.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct hsight_histogram hsight_histogram; /* opaque, immutable */
+
+/** One type name; types that share a name share a row. `type` borrows from the graph. */
+typedef struct {
+    hsight_string type;
+    uint64_t count;
+    uint64_t bytes; /* shallow */
+} hsight_histogram_row;
+
+#define HSIGHT_SORT_LIST(X) X(BYTES, 0, "size") X(COUNT, 1, "count") X(NAME, 2, "type")
+typedef enum {
+#define HSIGHT_SORT_ENUM(name, number, text) HSIGHT_SORT_##name = number,
+    HSIGHT_SORT_LIST(HSIGHT_SORT_ENUM)
+#undef HSIGHT_SORT_ENUM
+} hsight_sort;
+
+/** Count objects by type. BYTES and COUNT sort descending, NAME ascending; ties by name.
+ * O(nodes + types log types). @param graph borrowed until the histogram is freed */
+HSIGHT_API hsight_status hsight_histogram_new(const hsight_graph *graph, hsight_sort sort,
+                                              hsight_histogram **out, hsight_error *err);
+HSIGHT_API void hsight_histogram_free(hsight_histogram *histogram);
+HSIGHT_API uint32_t hsight_histogram_count(const hsight_histogram *histogram);
+HSIGHT_API const hsight_histogram_row *hsight_histogram_rows(const hsight_histogram *histogram);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

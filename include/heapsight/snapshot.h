@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/* snapshot.h - one immutable value: the heap graph and where it came from. */
+#ifndef HEAPSIGHT_SNAPSHOT_H
+#define HEAPSIGHT_SNAPSHOT_H
+
+#include "graph.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct hsight_snapshot hsight_snapshot; /* opaque, immutable */
+
+/** Where a snapshot was taken. Strings are UTF-8; an unknown one is "" and an unknown number 0.
+ * Given to hsight_snapshot_new(): copied. Handed out by hsight_snapshot_info(): borrowed until the
+ * snapshot is freed. */
+typedef struct {
+    hsight_string label;        /* the name the user gave */
+    hsight_string interpreter;  /* "CPython 3.13.0" */
+    hsight_string platform;     /* "Linux-6.1 x86_64" */
+    hsight_string arguments;    /* command line, joined by spaces, quoted as a shell would */
+    hsight_string capture;      /* how it was walked: "direct walk", or which parts fell back */
+    uint64_t process_id;
+    uint64_t taken_at_ns;       /* since 1970-01-01 UTC */
+    uint64_t duration_ns;       /* the walk */
+    uint64_t rss_bytes;         /* resident set of the process before the walk */
+    uint64_t dropped_count;     /* records that could not be kept */
+    uint64_t overcounted_count; /* objects with more references found than their refcount */
+    uint64_t has_values;        /* 1: previews of strings and numbers are inside */
+} hsight_snapshot_info;
+
+/** @param graph  consumed on success
+ * @param info   borrowed for the call, copied */
+HSIGHT_API hsight_status hsight_snapshot_new(hsight_graph *graph, const hsight_snapshot_info *info,
+                                             hsight_snapshot **out, hsight_error *err);
+HSIGHT_API void hsight_snapshot_free(hsight_snapshot *snapshot);
+/** Borrowed until the snapshot is freed. */
+HSIGHT_API const hsight_graph *hsight_snapshot_graph(const hsight_snapshot *snapshot);
+HSIGHT_API const hsight_snapshot_info *hsight_snapshot_get_info(const hsight_snapshot *snapshot);
+/** Sum of the shallow sizes of all objects. O(1): computed once at creation. */
+HSIGHT_API uint64_t hsight_snapshot_total_bytes(const hsight_snapshot *snapshot);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/* subgraph.h - the small part of a heap graph that a picture shows. */
+#ifndef HEAPSIGHT_SUBGRAPH_H
+#define HEAPSIGHT_SUBGRAPH_H
+
+#include "path.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct hsight_subgraph hsight_subgraph; /* opaque, immutable */
+
+typedef enum { HSIGHT_REFERRERS = 0, HSIGHT_REFERENTS = 1 } hsight_direction;
+
+/** An object in the picture. */
+typedef struct {
+    hsight_node_id node;
+    uint32_t depth;          /* references between it and the nearest start object */
+    uint32_t is_start;       /* 1: an object that was asked for */
+    uint32_t omitted_count;  /* neighbours beyond too_many that are not shown */
+    uint64_t standing_for;   /* objects of the same shape that this one stands for, usually 1 */
+} hsight_subgraph_node;
+
+/** A reference in the picture; from and to are positions in the node list. */
+typedef struct {
+    uint32_t from;
+    uint32_t to;
+    hsight_label label;
+} hsight_subgraph_edge;
+
+/** A root in the picture that holds nodes[to]. */
+typedef struct {
+    const hsight_root *root;
+    uint32_t to;
+} hsight_subgraph_root;
+
+typedef struct {
+    hsight_direction direction;
+    uint32_t depth;           /* levels; 0 = the start objects alone */
+    uint32_t too_many;        /* neighbours shown per object; 0 = all */
+} hsight_subgraph_options;
+
+/** Breadth-first neighbourhood of `starts`. Modules are shown but not expanded towards referrers;
+ * roots of shown objects are included; weak references are shown (drawn dashed), not expanded.
+ * Parallel references between the same two objects are separate edges.
+ * O(nodes + edges) for referrers (one reverse index unless given), O(what is shown) for referents.
+ * @param graph    borrowed until the subgraph is freed
+ * @param reverse  borrowed for the call; NULL = built and freed inside
+ * @return HSIGHT_OK, HSIGHT_ENOMEM, HSIGHT_EINVAL */
+HSIGHT_API hsight_status hsight_subgraph_around(const hsight_graph *graph,
+                                                const hsight_reverse *reverse,
+                                                const hsight_node_id *starts, uint32_t start_count,
+                                                const hsight_subgraph_options *options,
+                                                hsight_subgraph **out, hsight_error *err);
+/** The union of some paths, each with its root. @param paths borrowed for the call */
+HSIGHT_API hsight_status hsight_subgraph_of_paths(const hsight_graph *graph,
+                                                  const hsight_paths *paths, hsight_subgraph **out,
+                                                  hsight_error *err);
+HSIGHT_API void hsight_subgraph_free(hsight_subgraph *subgraph);
+
+HSIGHT_API uint32_t hsight_subgraph_node_count(const hsight_subgraph *subgraph);
+HSIGHT_API uint32_t hsight_subgraph_edge_count(const hsight_subgraph *subgraph);
+HSIGHT_API uint32_t hsight_subgraph_root_count(const hsight_subgraph *subgraph);
+HSIGHT_API const hsight_subgraph_node *hsight_subgraph_nodes(const hsight_subgraph *subgraph);
+HSIGHT_API const hsight_subgraph_edge *hsight_subgraph_edges(const hsight_subgraph *subgraph);
+HSIGHT_API const hsight_subgraph_root *hsight_subgraph_roots(const hsight_subgraph *subgraph);
+HSIGHT_API const hsight_graph *hsight_subgraph_graph(const hsight_subgraph *subgraph);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

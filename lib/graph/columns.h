@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/* columns.h - the columns of a frozen graph, as the builder leaves them and the file maps them.
+ *
+ * Internal to lib/: graph, snapshot and store see it; analyses use graph.h. Every node column has
+ * node_count + 1 items, item 0 unused and zero. All multi-byte values are host order.
+ *   first_edge[n] .. first_edge[n + 1]   edges of node n; first_edge has node_count + 2 items,
+ *                                        first_edge[0] == first_edge[1] == 0
+ *   shallow[n]                           bytes, or UINT32_MAX: look n up in big_nodes / big_bytes
+ *   string_offsets[s] .. [s + 1]         bytes of string s; string_count + 2 items; string 0 is ""
+ * big_nodes and preview_nodes are strictly ascending. */
+#ifndef HEAPSIGHT_LIB_GRAPH_COLUMNS_H
+#define HEAPSIGHT_LIB_GRAPH_COLUMNS_H
+
+#include <heapsight/graph.h>
+
+typedef struct {
+    uint32_t node_count;
+    uint32_t edge_count;
+    uint32_t type_count;
+    uint32_t string_count;
+    uint32_t root_count;
+    uint32_t big_count;
+    uint32_t preview_count;
+
+    const uint64_t *addresses;
+    const uint32_t *types;
+    const uint32_t *shallow;
+    const uint32_t *refcounts;
+    const uint8_t *flags;
+    const uint32_t *first_edge;
+    const hsight_node_id *targets;
+    const hsight_label *labels;
+
+    const uint32_t *big_nodes;
+    const uint64_t *big_bytes;
+    const uint32_t *preview_nodes;
+    const uint32_t *preview_strings;
+
+    const uint32_t *type_names; /* type_count + 1 items */
+    const uint32_t *type_nodes; /* type_count + 1 items */
+    const uint64_t *string_offsets;
+    const char *string_bytes;
+    const hsight_root *roots;
+} hsight__columns;
+
+/* Called once when the graph is freed; gives back the memory behind the columns. */
+typedef void (*hsight__columns_release)(void *owner, const hsight__columns *columns);
+
+/* Wrap columns as a graph. The columns are not checked: call hsight_graph_check() on foreign data.
+ * `owner` is consumed on success. */
+hsight_status hsight__graph_wrap(const hsight__columns *columns, hsight__columns_release release,
+                                 void *owner, hsight_graph **out, hsight_error *err);
+/* Borrowed until the graph is freed. */
+const hsight__columns *hsight__graph_columns(const hsight_graph *graph);
+
+#endif
