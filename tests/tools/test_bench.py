@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: MIT
+"""The benchmark: its heaps, its arithmetic and its verdicts, and one real measurement."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(CHECKOUT / "tools"))
+
+from bench_lib import heaps, report  # noqa: E402
+
+
+def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, str(CHECKOUT / "tools/bench"), *arguments],
+                          capture_output=True, text=True, timeout=120)
+
+
+def measurement(cpu_s: float, objects: int | None = 1000, kept: int | None = 40_000,
+                peak: int | None = 90_000) -> dict[str, Any]:
+    return {"cpu_s": cpu_s, "objects": objects, "heap_bytes": 10**6, "kept_bytes": kept,
+            "peak_bytes": peak}
+
+
+def results(ours: float, guppy: float) -> dict[str, list[dict[str, Any]]]:
+    return {
+        "collect": [measurement(t, None) for t in (1.0, 9.0, 1.0)],
+        "heapsight": [measurement(t) for t in (ours, ours, 50.0)],
+        "guppy3": [measurement(guppy)],
+    }
+
+
+def test_the_tree_has_the_shape_that_is_documented() -> None:
+    roots, index = heaps.build_tree(1000)
+    assert len(index) == 1000
+    assert len(roots[0].children) == heaps.CHILDREN
+    for node in index.values():
+        assert all(child.parent is node for child in node.children)
+    assert sum(len(node.children) for node in index.values()) == 999
+
+
+def test_heaps_are_the_same_each_time() -> None:
+    assert heaps.build_rows(5) == heaps.build_rows(5)
+    assert list(heaps.build_library(3)[1]) == list(heaps.build_library(3)[1])
+
+
+def test_ratios_are_of_medians() -> None:
+    rows = report.summarise(results(ours=1.5, guppy=12.0))
+    assert rows["heapsight"]["ratio_to_collect"] == pytest.approx(1.5)
+    assert rows["guppy3"]["ratio_to_heapsight"] == pytest.approx(8.0)
+    assert rows["heapsight"]["kept_bytes_per_object"] == pytest.approx(40)
+    assert rows["collect"]["objects"] is None
+
+
+def test_targets_can_be_met_and_missed() -> None:
+    good = report.judge("W1", report.summarise(results(ours=1.5, guppy=12.0)))
+    assert [verdict["met"] for verdict in good] == [True] * 4
+    bad = report.judge("W1", report.summarise(results(ours=2.5, guppy=12.0)))
+    assert [verdict["met"] for verdict in bad] == [False, False, True, True]
+    fat = {"heapsight": [measurement(1.0, kept=49_000, peak=97_000)]}
+    verdicts = report.judge("W1", report.summarise(fat))
+    assert [verdict["met"] for verdict in verdicts] == [None, None, False, False]
+
+
+def test_one_real_measurement() -> None:
+    worker = CHECKOUT / "tools/bench_lib/worker.py"
+    done = subprocess.run([sys.executable, str(worker), "heapsight", "W1", "2000"],
+                          capture_output=True, text=True, timeout=120, check=True)
+    answer = json.loads(done.stdout)
+    assert answer["objects"] > 10_000
+    assert 0 < answer["cpu_s"] < 60
+    assert answer["peak_bytes"] >= answer["kept_bytes"] > 0
+
+
+@pytest.mark.parametrize("arguments", [
+    ("--workload", "W9"), ("--rounds", "0"), ("--only", "memray"), ("--nodes", "many"),
+])
+def test_bad_arguments_are_refused_by_name(arguments: tuple[str, ...]) -> None:
+    done = bench(*arguments)
+    assert done.returncode == 2
+    assert arguments[0] in done.stderr
+    assert arguments[1] in done.stderr

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: MIT
+"""One measurement in a process of its own: worker.py OPERATION WORKLOAD SIZE prints JSON.
+
+cpu_s         CPU seconds of this process for the operation, after its imports
+objects       objects the operation looked at, or null
+heap_bytes    resident set that the workload added
+kept_bytes    resident set that stays while the result is held
+peak_bytes    highest resident set during the operation, above the one before it
+Memory is read from /proc and null where that is not possible.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import json
+import re
+import sys
+import time
+from pathlib import Path
+
+if __name__ == "__main__":  # a script: its folder is on sys.path, the package's is not
+    sys.path[0] = str(Path(__file__).resolve().parent.parent)
+
+from bench_lib.heaps import HEAPS
+from bench_lib.operations import OPERATIONS
+
+STATUS = Path("/proc/self/status")
+RESET_PEAK = "5"  # proc(5), /proc/pid/clear_refs
+
+
+def status_bytes(field: str) -> int:
+    """A field of /proc/self/status, such as VmRSS, in bytes."""
+    found = re.search(rf"^{field}:\s+(\d+) kB", STATUS.read_text(), re.M)
+    if not found:
+        raise OSError(f"{STATUS} has no {field}")
+    return int(found[1]) * 1024
+
+
+def settle() -> int:
+    """Give back what can be given back; the resident set in bytes."""
+    gc.collect()
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "malloc_trim"):  # glibc
+        libc.malloc_trim(0)
+    return status_bytes("VmRSS")
+
+
+def measure(operation: str, workload: str, size: int) -> dict[str, object]:
+    run = OPERATIONS[operation].prepare()
+    empty = settle()
+    heap = HEAPS[workload].build(size)
+    before = settle()
+    Path("/proc/self/clear_refs").write_text(RESET_PEAK)
+    start = time.process_time()
+    result, objects = run()
+    cpu_s = time.process_time() - start
+    peak = status_bytes("VmHWM")
+    kept = settle()
+    del result, heap
+    return {"cpu_s": cpu_s, "objects": objects, "heap_bytes": before - empty,
+            "kept_bytes": kept - before, "peak_bytes": peak - before}
+
+
+if __name__ == "__main__":
+    print(json.dumps(measure(sys.argv[1], sys.argv[2], int(sys.argv[3]))))
