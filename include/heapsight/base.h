@@ -14,10 +14,10 @@
 
 #if defined(__GNUC__) || defined(__clang__)
 #define HSIGHT_API __attribute__((visibility("default")))
-#define HSIGHT_PRINTF(format, first) __attribute__((format(printf, format, first)))
+#define HSIGHT_PRINTF(text, first) __attribute__((__format__(__printf__, text, first)))
 #else
 #define HSIGHT_API
-#define HSIGHT_PRINTF(format, first)
+#define HSIGHT_PRINTF(text, first)
 #endif
 
 #ifdef __cplusplus

@@ -71,6 +71,7 @@ HSIGHT_API uint32_t hsight_builder_edge_count(const hsight_builder *builder);
 HSIGHT_API hsight_references hsight_builder_references(const hsight_builder *builder,
                                                        hsight_node_id node);
 HSIGHT_API void hsight_builder_set_label(hsight_builder *builder, uint32_t edge, hsight_label label);
+/** Both are 0 until the node is described; flags of a described node may be set again. */
 HSIGHT_API uint32_t hsight_builder_refcount(const hsight_builder *builder, hsight_node_id node);
 HSIGHT_API uint32_t hsight_builder_flags(const hsight_builder *builder, hsight_node_id node);
 HSIGHT_API void hsight_builder_set_flags(hsight_builder *builder, hsight_node_id node,

@@ -143,16 +143,17 @@ HSIGHT_API const hsight_root *hsight_graph_root(const hsight_graph *graph, uint3
 /** The object at this address, or 0. O(nodes): a scan of one column. */
 HSIGHT_API hsight_node_id hsight_graph_find_address(const hsight_graph *graph, uint64_t address);
 
-/** Check every invariant of the graph. O(nodes + edges).
- * @return HSIGHT_OK, or HSIGHT_EINVAL with the first violation in err */
+/** Check every invariant of the graph. O(nodes + edges) time; at most 11 bytes per node of
+ * working memory, freed before return.
+ * @return HSIGHT_OK, HSIGHT_EINVAL with the first violation in err, or HSIGHT_ENOMEM */
 HSIGHT_API hsight_status hsight_graph_check(const hsight_graph *graph, hsight_error *err);
 
 /* ---- referrers: the same edges by target ---------------------------------------------------- */
 
 typedef struct hsight_reverse hsight_reverse; /* opaque, immutable */
 
-/** The references that lead to one object: edge numbers, ascending. Borrowed until the index is
- * freed. Sources by hsight_reverse_source(). */
+/** The references that lead to one object: edge numbers, ascending; sources[i] is the object that
+ * holds edges[i]. Borrowed until the index is freed. */
 typedef struct {
     const uint32_t *edges;
     const hsight_node_id *sources;

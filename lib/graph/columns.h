@@ -40,16 +40,29 @@ typedef struct {
     const uint32_t *type_nodes; /* type_count + 1 items */
     const uint64_t *string_offsets;
     const char *string_bytes;
+    uint64_t string_bytes_count; /* what string_bytes points to; the last offset must equal it */
     const hsight_root *roots;
 } hsight__columns;
 
 /* Called once when the graph is freed; gives back the memory behind the columns. */
 typedef void (*hsight__columns_release)(void *owner, const hsight__columns *columns);
 
-/* Wrap columns as a graph. The columns are not checked: call hsight_graph_check() on foreign data.
- * `owner` is consumed on success. */
-hsight_status hsight__graph_wrap(const hsight__columns *columns, hsight__columns_release release,
-                                 void *owner, hsight_graph **out, hsight_error *err);
+/* Limits of the columns; the file and the builder refuse more. */
+#define HSIGHT__NODE_COUNT_MAX (UINT32_MAX - 2)
+#define HSIGHT__EDGE_COUNT_MAX (UINT32_MAX - 1)
+
+/* Everything that reading the columns relies on: hsight_graph_check() but for the addresses, without
+ * allocating. Array sizes are the caller's to know: the counts are believed. O(nodes + edges).
+ * @return HSIGHT_OK, or HSIGHT_EINVAL with the first violation in err */
+hsight_status hsight__columns_check(const hsight__columns *columns, hsight_error *err);
+
+/* Wrap columns as a graph. The columns are not checked: call hsight__columns_check() first on
+ * foreign data. `owner` is consumed on success.
+ * @param allocator  borrowed until the graph is freed; also what reverse and the analyses use for
+ *                   this graph; NULL = default */
+hsight_status hsight__graph_wrap(const hsight_allocator *allocator, const hsight__columns *columns,
+                                 hsight__columns_release release, void *owner, hsight_graph **out,
+                                 hsight_error *err);
 /* Borrowed until the graph is freed. */
 const hsight__columns *hsight__graph_columns(const hsight_graph *graph);
 

@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: MIT */
+/* builder.c - objects, types, strings and roots of a graph that is being written.
+ *
+ * builder_parts.h draws the columns and lists the invariants B1..B4. The builder owns all of them;
+ * hsight_builder_finish() hands the builder itself to the graph as the owner of its columns, so that
+ * nothing is copied. Every call is amortised O(1) besides interning, and reserves all it needs before
+ * it changes anything. */
+#include "graph/builder_parts.h"
+
+#include <assert.h>
+
+static void init_columns(hsight_builder *builder, const hsight_allocator *allocator)
+{
+    *builder = (hsight_builder){.allocator = allocator};
+    hsight__vec_init(&builder->addresses, allocator, sizeof(uint64_t));
+    hsight__vec_init(&builder->types, allocator, sizeof(uint32_t));
+    hsight__vec_init(&builder->shallow, allocator, sizeof(uint32_t));
+    hsight__vec_init(&builder->refcounts, allocator, sizeof(uint32_t));
+    hsight__vec_init(&builder->flags, allocator, sizeof(uint8_t));
+    hsight__sparse_init(&builder->big, allocator, sizeof(uint64_t));
+    hsight__sparse_init(&builder->previews, allocator, sizeof(uint32_t));
+    hsight__vec_init(&builder->first_edge, allocator, sizeof(uint32_t));
+    hsight__vec_init(&builder->targets, allocator, sizeof(hsight_node_id));
+    hsight__vec_init(&builder->labels, allocator, sizeof(hsight_label));
+    hsight__vec_init(&builder->late_sources, allocator, sizeof(hsight_node_id));
+    hsight__vec_init(&builder->late_targets, allocator, sizeof(hsight_node_id));
+    hsight__vec_init(&builder->late_labels, allocator, sizeof(hsight_label));
+    hsight__vec_init(&builder->type_names, allocator, sizeof(uint32_t));
+    hsight__vec_init(&builder->type_nodes, allocator, sizeof(uint32_t));
+    hsight__vec_init(&builder->roots, allocator, sizeof(hsight_root));
+}
+
+/* Item 0 of every column: "none". */
+static hsight_status add_item_0(hsight_builder *builder, hsight_error *err)
+{
+    hsight__vec *columns[] = {&builder->addresses,  &builder->types,      &builder->shallow,
+                              &builder->refcounts,  &builder->flags,      &builder->first_edge,
+                              &builder->type_names, &builder->type_nodes, NULL};
+    hsight_status status = hsight__strings_init(&builder->strings, builder->allocator, err);
+    for (int i = 0; status == HSIGHT_OK && columns[i] != NULL; i++) {
+        status = hsight__vec_append_zeros(columns[i], 1, err);
+    }
+    builder->room = hsight__builder_measure_room(builder);
+    return status;
+}
+
+hsight_status hsight_builder_new(const hsight_allocator *allocator, hsight_builder **out,
+                                 hsight_error *err)
+{
+    if (allocator == NULL) {
+        allocator = hsight_allocator_default();
+    }
+    hsight_builder *builder = allocator->allocate(allocator->state, sizeof *builder);
+    if (builder == NULL) {
+        return hsight__fail_memory(err, sizeof *builder);
+    }
+    init_columns(builder, allocator);
+    hsight_status status = add_item_0(builder, err);
+    if (status != HSIGHT_OK) {
+        hsight_builder_free(builder);
+        return status;
+    }
+    *out = builder;
+    return HSIGHT_OK;
+}
+
+void hsight_builder_free(hsight_builder *builder)
+{
+    if (builder == NULL) {
+        return;
+    }
+    hsight__vec *columns[] = {
+        &builder->addresses,    &builder->types,       &builder->shallow,    &builder->refcounts,
+        &builder->flags,        &builder->first_edge,  &builder->targets,    &builder->labels,
+        &builder->late_sources, &builder->late_targets, &builder->late_labels, &builder->type_names,
+        &builder->type_nodes,   &builder->roots,       NULL};
+    for (int i = 0; columns[i] != NULL; i++) {
+        hsight__vec_free(columns[i]);
+    }
+    hsight__sparse_free(&builder->big);
+    hsight__sparse_free(&builder->previews);
+    hsight__strings_free(&builder->strings);
+    const hsight_allocator *allocator = builder->allocator;
+    allocator->release(allocator->state, builder, sizeof *builder);
+}
+
+/* ---- strings, types, roots ------------------------------------------------------------------ */
+
+hsight_status hsight_builder_string(hsight_builder *builder, const char *data, size_t length,
+                                    hsight_string_id *out, hsight_error *err)
+{
+    return hsight__strings_intern(&builder->strings, data, length, &out->index, err);
+}
+
+static uint32_t last_type(const hsight_builder *builder)
+{
+    return (uint32_t)(builder->type_names.count - 1);
+}
+
+static hsight_status require_string(const hsight_builder *builder, hsight_string_id string,
+                                    hsight_error *err)
+{
+    uint32_t count = hsight__strings_count(&builder->strings);
+    if (string.index <= count) {
+        return HSIGHT_OK;
+    }
+    return hsight__fail(err, HSIGHT_EINVAL, "string %u is unknown: %u strings were interned",
+                        string.index, count);
+}
+
+static hsight_status require_node(const hsight_builder *builder, hsight_node_id node,
+                                  hsight_error *err)
+{
+    uint32_t count = hsight__builder_last_node(builder);
+    if (node.index >= 1 && node.index <= count) {
+        return HSIGHT_OK;
+    }
+    return hsight__fail(err, HSIGHT_EINVAL, "object %u is unknown: %u objects were added", node.index,
+                        count);
+}
+
+hsight_status hsight_builder_add_type(hsight_builder *builder, hsight_string_id name,
+                                      hsight_type_id *out, hsight_error *err)
+{
+    hsight_status status = require_string(builder, name, err);
+    if (status == HSIGHT_OK && builder->type_names.count >= UINT32_MAX) {
+        status = hsight__fail(err, HSIGHT_ELIMIT, "more than %u types", UINT32_MAX - 1);
+    }
+    if (status == HSIGHT_OK) {
+        status = hsight__vec_reserve(&builder->type_nodes, 1, err);
+    }
+    if (status == HSIGHT_OK) {
+        status = hsight__vec_push(&builder->type_names, &name.index, err);
+    }
+    if (status == HSIGHT_OK) {
+        ((uint32_t *)builder->type_nodes.data)[builder->type_nodes.count++] = 0;
+        out->index = last_type(builder);
+    }
+    return status;
+}
+
+void hsight_builder_set_type_node(hsight_builder *builder, hsight_type_id type, hsight_node_id node)
+{
+    assert(type.index >= 1 && type.index <= last_type(builder));
+    ((uint32_t *)builder->type_nodes.data)[type.index] = node.index;
+}
+
+hsight_status hsight_builder_preview(hsight_builder *builder, hsight_node_id node,
+                                     hsight_string_id text, hsight_error *err)
+{
+    hsight_status status = require_node(builder, node, err);
+    if (status == HSIGHT_OK) {
+        status = require_string(builder, text, err);
+    }
+    if (status == HSIGHT_OK) {
+        status = hsight__sparse_add(&builder->previews, node.index, &text.index, err);
+    }
+    return status;
+}
+
+hsight_status hsight_builder_add_root(hsight_builder *builder, const hsight_root *root,
+                                      hsight_error *err)
+{
+    const hsight_string_id strings[] = {root->name, root->thread, root->function, root->file};
+    hsight_status status = HSIGHT_OK;
+    for (int i = 0; status == HSIGHT_OK && i < 4; i++) {
+        status = require_string(builder, strings[i], err);
+    }
+    if (status == HSIGHT_OK && builder->roots.count >= UINT32_MAX) {
+        status = hsight__fail(err, HSIGHT_ELIMIT, "more than %u roots", UINT32_MAX);
+    }
+    return status == HSIGHT_OK ? hsight__vec_push(&builder->roots, root, err) : status;
+}
+
+/* ---- objects -------------------------------------------------------------------------------- */
+
+void hsight__builder_sync(hsight_builder *builder)
+{
+    builder->types.count = (size_t)builder->described + 1;
+    builder->shallow.count = builder->types.count;
+    builder->refcounts.count = builder->types.count;
+    builder->flags.count = builder->types.count;
+}
+
+size_t hsight__builder_measure_room(const hsight_builder *builder)
+{
+    size_t room = builder->types.capacity;
+    room = builder->shallow.capacity < room ? builder->shallow.capacity : room;
+    room = builder->refcounts.capacity < room ? builder->refcounts.capacity : room;
+    return builder->flags.capacity < room ? builder->flags.capacity : room;
+}
+
+/* Make room for the columns of nodes up to `node`. */
+static hsight_status reserve_described(hsight_builder *builder, uint32_t node, hsight_error *err)
+{
+    if (node < builder->room) {
+        return HSIGHT_OK;
+    }
+    hsight__builder_sync(builder);
+    size_t extra = (size_t)node - builder->described;
+    hsight__vec *columns[] = {&builder->types, &builder->shallow, &builder->refcounts,
+                              &builder->flags, NULL};
+    hsight_status status = HSIGHT_OK;
+    for (int i = 0; status == HSIGHT_OK && columns[i] != NULL; i++) {
+        status = hsight__vec_reserve(columns[i], extra, err);
+    }
+    builder->room = hsight__builder_measure_room(builder);
+    return status;
+}
+
+/* Room is reserved: cannot fail. */
+static void write_described(hsight_builder *builder, uint32_t node, const hsight_node_info *info)
+{
+    uint64_t bytes = info->shallow_bytes;
+    ((uint32_t *)builder->types.data)[node] = info->type.index;
+    ((uint32_t *)builder->shallow.data)[node] = bytes < UINT32_MAX ? (uint32_t)bytes : UINT32_MAX;
+    ((uint32_t *)builder->refcounts.data)[node] = info->refcount;
+    ((uint8_t *)builder->flags.data)[node] = (uint8_t)info->flags;
+}
+
+static void fill_gap(hsight_builder *builder, uint32_t node)
+{
+    static const hsight_node_info nothing = {0};
+    while (builder->described < node) {
+        write_described(builder, ++builder->described, &nothing);
+    }
+}
+
+hsight_status hsight__builder_describe_up_to(hsight_builder *builder, uint32_t node,
+                                             hsight_error *err)
+{
+    hsight_status status = reserve_described(builder, node, err);
+    if (status == HSIGHT_OK) {
+        fill_gap(builder, node);
+    }
+    return status;
+}
+
+static bool is_big(const hsight_builder *builder, uint32_t node)
+{
+    return node <= builder->described && ((uint32_t *)builder->shallow.data)[node] == UINT32_MAX;
+}
+
+static hsight_status check_info(const hsight_builder *builder, const hsight_node_info *info,
+                                hsight_error *err)
+{
+    if (info->type.index > last_type(builder)) {
+        return hsight__fail(err, HSIGHT_EINVAL, "type %u is unknown: %u types were added",
+                            info->type.index, last_type(builder));
+    }
+    if (info->flags > UINT8_MAX) {
+        return hsight__fail(err, HSIGHT_EINVAL, "flags 0x%x: only the low 8 bits are in use",
+                            info->flags);
+    }
+    return HSIGHT_OK;
+}
+
+/* Any node in any order, any size, again if need be. `node` is known. */
+static hsight_status describe_slow(hsight_builder *builder, uint32_t node,
+                                   const hsight_node_info *info, hsight_error *err)
+{
+    hsight_status status = check_info(builder, info, err);
+    if (status == HSIGHT_OK) {
+        status = reserve_described(builder, node, err);
+    }
+    if (status == HSIGHT_OK && (info->shallow_bytes >= UINT32_MAX || is_big(builder, node))) {
+        status = hsight__sparse_add(&builder->big, node, &info->shallow_bytes, err);
+    }
+    if (status == HSIGHT_OK) {
+        fill_gap(builder, node);
+        write_described(builder, node, info);
+    }
+    return status;
+}
+
+hsight_status hsight_builder_describe(hsight_builder *builder, hsight_node_id node,
+                                      const hsight_node_info *info, hsight_error *err)
+{
+    uint32_t index = node.index;
+    if (index == builder->described + 1 && index < builder->room &&
+        index < builder->addresses.count && info->type.index < builder->type_names.count &&
+        info->shallow_bytes < UINT32_MAX && info->flags <= UINT8_MAX) {
+        write_described(builder, index, info);
+        builder->described = index;
+        return HSIGHT_OK;
+    }
+    hsight_status status = require_node(builder, node, err);
+    return status == HSIGHT_OK ? describe_slow(builder, index, info, err) : status;
+}
+
+static hsight_status grow_addresses(hsight_builder *builder, hsight_error *err)
+{
+    if (builder->addresses.count > HSIGHT__NODE_COUNT_MAX) {
+        return hsight__fail(err, HSIGHT_ELIMIT, "more than %u objects", HSIGHT__NODE_COUNT_MAX);
+    }
+    return hsight__vec_reserve(&builder->addresses, 1, err);
+}
+
+hsight_status hsight_builder_add_address(hsight_builder *builder, uint64_t address,
+                                         hsight_node_id *out, hsight_error *err)
+{
+    size_t count = builder->addresses.count;
+    if (count == builder->addresses.capacity || count > HSIGHT__NODE_COUNT_MAX) {
+        hsight_status status = grow_addresses(builder, err);
+        if (status != HSIGHT_OK) {
+            return status;
+        }
+    }
+    ((uint64_t *)builder->addresses.data)[count] = address;
+    builder->addresses.count = count + 1;
+    out->index = (uint32_t)count;
+    return HSIGHT_OK;
+}
+
+hsight_status hsight_builder_add_node(hsight_builder *builder, const hsight_node_info *info,
+                                      hsight_node_id *out, hsight_error *err)
+{
+    hsight_node_id node;
+    hsight_status status = hsight_builder_add_address(builder, info->address, &node, err);
+    if (status != HSIGHT_OK) {
+        return status;
+    }
+    status = hsight_builder_describe(builder, node, info, err);
+    if (status != HSIGHT_OK) {
+        builder->addresses.count--;
+        return status;
+    }
+    *out = node;
+    return HSIGHT_OK;
+}
+
+const uint64_t *hsight_builder_addresses(const hsight_builder *builder)
+{
+    return builder->addresses.data;
+}
+
+uint32_t hsight_builder_node_count(const hsight_builder *builder)
+{
+    return hsight__builder_last_node(builder);
+}
+
+uint32_t hsight_builder_refcount(const hsight_builder *builder, hsight_node_id node)
+{
+    assert(node.index <= hsight__builder_last_node(builder));
+    const uint32_t *refcounts = builder->refcounts.data;
+    return node.index <= builder->described ? refcounts[node.index] : 0;
+}
+
+uint32_t hsight_builder_flags(const hsight_builder *builder, hsight_node_id node)
+{
+    assert(node.index <= hsight__builder_last_node(builder));
+    const uint8_t *flags = builder->flags.data;
+    return node.index <= builder->described ? flags[node.index] : 0;
+}
+
+void hsight_builder_set_flags(hsight_builder *builder, hsight_node_id node, uint32_t flags)
+{
+    assert(node.index >= 1 && node.index <= builder->described && flags <= UINT8_MAX);
+    ((uint8_t *)builder->flags.data)[node.index] = (uint8_t)flags;
+}

@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: MIT */
+/* builder_finish.c - freezing a builder into a graph.
+ *
+ * The walker's edges are in place already: freezing then checks ids, completes first_edge, gives
+ * spare capacity back and allocates one small object. Edges of hsight_builder_add_edge() are merged
+ * by a stable counting sort into new columns, within a source behind the walker's.
+ *
+ * All that can fail happens into `frozen`, beside the builder; commit() cannot fail. What changes in
+ * the builder before that (zeros for nodes never described, less spare capacity) means the same. */
+#include "graph/builder_parts.h"
+
+#include <assert.h>
+#include <string.h>
+
+/* Columns that replace the builder's; those that are empty do not. */
+typedef struct {
+    bool has_edges;
+    bool has_big;
+    bool has_previews;
+    hsight__vec first_edge;
+    hsight__vec targets;
+    hsight__vec labels;
+    hsight__sparse big;
+    hsight__sparse previews;
+} frozen_columns;
+
+/* ---- ids ------------------------------------------------------------------------------------ */
+
+static hsight_status unknown_node(hsight_error *err, const char *what, size_t which, uint32_t node,
+                                  uint32_t count)
+{
+    return hsight__fail(err, HSIGHT_EINVAL, "%s %zu names object %u: %u objects were added", what,
+                        which, node, count);
+}
+
+/* Position of the first id that is not 1..count, or `length`. */
+static size_t find_unknown(const hsight__vec *ids, uint32_t count)
+{
+    const hsight_node_id *all = ids->data;
+    size_t at = 0;
+    while (at < ids->count && all[at].index - 1 < count) {
+        at++;
+    }
+    return at;
+}
+
+static hsight_status check_ids(const hsight__vec *ids, const char *what, uint32_t count,
+                               hsight_error *err)
+{
+    size_t at = find_unknown(ids, count);
+    if (at == ids->count) {
+        return HSIGHT_OK;
+    }
+    return unknown_node(err, what, at, ((const hsight_node_id *)ids->data)[at].index, count);
+}
+
+static hsight_status check_edges(const hsight_builder *builder, uint32_t count, hsight_error *err)
+{
+    hsight_status status = HSIGHT_OK;
+    if (builder->targets.count > 0 && builder->target_span >= count) {
+        status = check_ids(&builder->targets, "the target of reference", count, err);
+    }
+    if (status == HSIGHT_OK) {
+        status = check_ids(&builder->late_sources, "the source of added reference", count, err);
+    }
+    if (status == HSIGHT_OK) {
+        status = check_ids(&builder->late_targets, "the target of added reference", count, err);
+    }
+    return status;
+}
+
+static hsight_status check_roots_and_types(const hsight_builder *builder, uint32_t count,
+                                           hsight_error *err)
+{
+    const hsight_root *roots = builder->roots.data;
+    for (size_t i = 0; i < builder->roots.count; i++) {
+        if (roots[i].node.index == 0 || roots[i].node.index > count) {
+            return unknown_node(err, "root", i, roots[i].node.index, count);
+        }
+    }
+    const uint32_t *type_nodes = builder->type_nodes.data;
+    for (size_t i = 1; i < builder->type_nodes.count; i++) {
+        if (type_nodes[i] > count) {
+            return unknown_node(err, "type", i, type_nodes[i], count);
+        }
+    }
+    return HSIGHT_OK;
+}
+
+/* ---- edges ---------------------------------------------------------------------------------- */
+
+/* Sources behind the last one with edges have none. Beyond `count`, so the builder is unchanged. */
+static hsight_status complete_first_edge(hsight_builder *builder, hsight_error *err)
+{
+    size_t slots = builder->addresses.count + 1;
+    hsight__vec *column = &builder->first_edge;
+    hsight_status status = hsight__vec_reserve(column, slots - column->count, err);
+    if (status == HSIGHT_OK) {
+        uint32_t *first = column->data;
+        for (size_t node = column->count; node < slots; node++) {
+            first[node] = (uint32_t)builder->targets.count;
+        }
+    }
+    return status;
+}
+
+/* next[n + 1] becomes the place of the first edge of n, for all n. */
+static void count_sources(const hsight_builder *builder, uint32_t *next)
+{
+    uint32_t count = hsight__builder_last_node(builder);
+    const uint32_t *first = builder->first_edge.data;
+    const hsight_node_id *sources = builder->late_sources.data;
+    for (size_t i = 0; i < builder->late_sources.count; i++) {
+        if (sources[i].index < count) {
+            next[sources[i].index + 2]++;
+        }
+    }
+    uint32_t added = 0;
+    for (uint32_t node = 1; node <= count; node++) {
+        added += next[node + 1];
+        next[node + 1] = first[node] + added;
+    }
+}
+
+/* Place the edges of every source; next[n + 1] moves on to the end of n, which is first_edge[n + 1]. */
+static void place_edges(const hsight_builder *builder, frozen_columns *frozen)
+{
+    uint32_t *next = frozen->first_edge.data;
+    hsight_node_id *targets = frozen->targets.data;
+    hsight_label *labels = frozen->labels.data;
+    const uint32_t *first = builder->first_edge.data;
+    uint32_t count = hsight__builder_last_node(builder);
+    for (uint32_t node = 1; node <= count; node++) {
+        for (uint32_t edge = first[node]; edge < first[node + 1]; edge++) {
+            uint32_t at = next[node + 1]++;
+            targets[at] = ((const hsight_node_id *)builder->targets.data)[edge];
+            labels[at] = ((const hsight_label *)builder->labels.data)[edge];
+        }
+    }
+    for (size_t i = 0; i < builder->late_sources.count; i++) {
+        uint32_t source = ((const hsight_node_id *)builder->late_sources.data)[i].index;
+        uint32_t at = next[source + 1]++;
+        targets[at] = ((const hsight_node_id *)builder->late_targets.data)[i];
+        labels[at] = ((const hsight_label *)builder->late_labels.data)[i];
+    }
+}
+
+static hsight_status merge_edges(const hsight_builder *builder, frozen_columns *frozen,
+                                 hsight_error *err)
+{
+    size_t edges = builder->targets.count + builder->late_targets.count;
+    hsight_status status =
+        hsight__vec_append_zeros(&frozen->first_edge, builder->addresses.count + 1, err);
+    if (status == HSIGHT_OK) {
+        status = hsight__vec_append_zeros(&frozen->targets, edges, err);
+    }
+    if (status == HSIGHT_OK) {
+        status = hsight__vec_append_zeros(&frozen->labels, edges, err);
+    }
+    if (status == HSIGHT_OK) {
+        count_sources(builder, frozen->first_edge.data);
+        place_edges(builder, frozen);
+        frozen->has_edges = true;
+    }
+    return status;
+}
+
+/* ---- freezing ------------------------------------------------------------------------------- */
+
+/* Whether a pair of `big` may be stale (B4): then there are more pairs than nodes that have one. */
+static bool has_stale_pairs(const hsight_builder *builder)
+{
+    const uint32_t *nodes = builder->big.nodes.data;
+    const uint32_t *shallow = builder->shallow.data;
+    for (size_t i = 0; i < builder->big.nodes.count; i++) {
+        if (shallow[nodes[i]] != UINT32_MAX) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static hsight_status settle(const hsight_builder *builder, frozen_columns *frozen, hsight_error *err)
+{
+    uint32_t count = hsight__builder_last_node(builder);
+    hsight_status status = HSIGHT_OK;
+    if (!builder->big.ordered || has_stale_pairs(builder)) {
+        status = hsight__sparse_settle(&builder->big, count, builder->shallow.data, &frozen->big, err);
+        frozen->has_big = true;
+    }
+    if (status == HSIGHT_OK && !builder->previews.ordered) {
+        status = hsight__sparse_settle(&builder->previews, count, NULL, &frozen->previews, err);
+        frozen->has_previews = true;
+    }
+    return status;
+}
+
+static void shrink_sparse(hsight__sparse *sparse)
+{
+    hsight__vec_shrink(&sparse->nodes);
+    hsight__vec_shrink(&sparse->values);
+}
+
+/* first_edge keeps what complete_first_edge() wrote behind its count. */
+static void shrink(hsight_builder *builder, frozen_columns *frozen)
+{
+    hsight__builder_sync(builder);
+    hsight__vec *columns[] = {&builder->addresses,  &builder->types,      &builder->shallow,
+                              &builder->refcounts,  &builder->flags,      &builder->targets,
+                              &builder->labels,     &builder->type_names, &builder->type_nodes,
+                              &builder->roots,      NULL};
+    for (int i = 0; columns[i] != NULL; i++) {
+        hsight__vec_shrink(columns[i]);
+    }
+    builder->room = hsight__builder_measure_room(builder);
+    size_t known = builder->first_edge.count;
+    builder->first_edge.count = builder->addresses.count + 1;
+    hsight__vec_shrink(&builder->first_edge);
+    builder->first_edge.count = known;
+    shrink_sparse(&builder->big);
+    shrink_sparse(&builder->previews);
+    shrink_sparse(&frozen->big);
+    shrink_sparse(&frozen->previews);
+    hsight__strings_shrink(&builder->strings);
+}
+
+static hsight__columns collect(const hsight_builder *builder, const frozen_columns *frozen)
+{
+    const hsight__vec *first_edge = frozen->has_edges ? &frozen->first_edge : &builder->first_edge;
+    const hsight__vec *targets = frozen->has_edges ? &frozen->targets : &builder->targets;
+    const hsight__vec *labels = frozen->has_edges ? &frozen->labels : &builder->labels;
+    const hsight__sparse *big = frozen->has_big ? &frozen->big : &builder->big;
+    const hsight__sparse *previews = frozen->has_previews ? &frozen->previews : &builder->previews;
+    return (hsight__columns){
+        .node_count = hsight__builder_last_node(builder),
+        .edge_count = (uint32_t)targets->count,
+        .type_count = (uint32_t)(builder->type_names.count - 1),
+        .string_count = hsight__strings_count(&builder->strings),
+        .root_count = (uint32_t)builder->roots.count,
+        .big_count = (uint32_t)big->nodes.count,
+        .preview_count = (uint32_t)previews->nodes.count,
+        .addresses = builder->addresses.data,
+        .types = builder->types.data,
+        .shallow = builder->shallow.data,
+        .refcounts = builder->refcounts.data,
+        .flags = builder->flags.data,
+        .first_edge = first_edge->data,
+        .targets = targets->data,
+        .labels = labels->data,
+        .big_nodes = big->nodes.data,
+        .big_bytes = big->values.data,
+        .preview_nodes = previews->nodes.data,
+        .preview_strings = previews->values.data,
+        .type_names = builder->type_names.data,
+        .type_nodes = builder->type_nodes.data,
+        .string_offsets = builder->strings.offsets.data,
+        .string_bytes = builder->strings.bytes.data,
+        .string_bytes_count = builder->strings.bytes.count,
+        .roots = builder->roots.data,
+    };
+}
+
+static void replace(hsight__vec *column, hsight__vec *by)
+{
+    hsight__vec_free(column);
+    *column = *by;
+    hsight__vec_init(by, column->allocator, column->item_bytes);
+}
+
+static void commit(hsight_builder *builder, frozen_columns *frozen)
+{
+    if (frozen->has_edges) {
+        replace(&builder->first_edge, &frozen->first_edge);
+        replace(&builder->targets, &frozen->targets);
+        replace(&builder->labels, &frozen->labels);
+    }
+    if (frozen->has_big) {
+        replace(&builder->big.nodes, &frozen->big.nodes);
+        replace(&builder->big.values, &frozen->big.values);
+    }
+    if (frozen->has_previews) {
+        replace(&builder->previews.nodes, &frozen->previews.nodes);
+        replace(&builder->previews.values, &frozen->previews.values);
+    }
+    hsight__vec_free(&builder->late_sources);
+    hsight__vec_free(&builder->late_targets);
+    hsight__vec_free(&builder->late_labels);
+    hsight__strings_freeze(&builder->strings);
+}
+
+static void init_frozen(frozen_columns *frozen, const hsight_allocator *allocator)
+{
+    *frozen = (frozen_columns){.has_edges = false};
+    hsight__vec_init(&frozen->first_edge, allocator, sizeof(uint32_t));
+    hsight__vec_init(&frozen->targets, allocator, sizeof(hsight_node_id));
+    hsight__vec_init(&frozen->labels, allocator, sizeof(hsight_label));
+    hsight__sparse_init(&frozen->big, allocator, sizeof(uint64_t));
+    hsight__sparse_init(&frozen->previews, allocator, sizeof(uint32_t));
+}
+
+static void free_frozen(frozen_columns *frozen)
+{
+    hsight__vec_free(&frozen->first_edge);
+    hsight__vec_free(&frozen->targets);
+    hsight__vec_free(&frozen->labels);
+    hsight__sparse_free(&frozen->big);
+    hsight__sparse_free(&frozen->previews);
+}
+
+static void release_builder(void *owner, const hsight__columns *columns)
+{
+    (void)columns;
+    hsight_builder_free(owner);
+}
+
+static hsight_status prepare(hsight_builder *builder, frozen_columns *frozen, hsight_error *err)
+{
+    uint32_t count = hsight__builder_last_node(builder);
+    hsight_status status = check_edges(builder, count, err);
+    if (status == HSIGHT_OK) {
+        status = check_roots_and_types(builder, count, err);
+    }
+    if (status == HSIGHT_OK) {
+        status = hsight__builder_describe_up_to(builder, count, err);
+    }
+    if (status == HSIGHT_OK) {
+        status = complete_first_edge(builder, err);
+    }
+    if (status == HSIGHT_OK && builder->late_targets.count > 0) {
+        status = merge_edges(builder, frozen, err);
+    }
+    return status == HSIGHT_OK ? settle(builder, frozen, err) : status;
+}
+
+hsight_status hsight_builder_finish(hsight_builder *builder, hsight_graph **out, hsight_error *err)
+{
+    frozen_columns frozen;
+    init_frozen(&frozen, builder->allocator);
+    hsight_status status = prepare(builder, &frozen, err);
+    if (status == HSIGHT_OK) {
+        shrink(builder, &frozen);
+        hsight__columns columns = collect(builder, &frozen);
+        status = hsight__graph_wrap(builder->allocator, &columns, release_builder, builder, out, err);
+    }
+    if (status == HSIGHT_OK) {
+        commit(builder, &frozen);
+    }
+    free_frozen(&frozen);
+    return status;
+}

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+/* snapshot.c - a graph, where it was taken, and the sum of its sizes: one immutable value.
+ *
+ *     [ hsight_snapshot | label interpreter platform arguments capture ]    one block
+ *
+ * The snapshot owns the graph, and takes its block from the graph's allocator. The strings of its info
+ * point behind the struct; each is followed by a NUL that its length does not count. O(nodes) once. */
+#include <heapsight/snapshot.h>
+
+#include "base/checked.h"
+#include "base/error.h"
+#include "graph/graph_allocator.h"
+
+#include <string.h>
+
+struct hsight_snapshot {
+    hsight_graph *graph;
+    hsight_snapshot_info info;
+    uint64_t total_bytes;
+    size_t block_bytes;
+    char text[];
+};
+
+enum { STRING_COUNT = 5 };
+
+static void list_strings(hsight_snapshot_info *info, hsight_string *strings[STRING_COUNT])
+{
+    strings[0] = &info->label;
+    strings[1] = &info->interpreter;
+    strings[2] = &info->platform;
+    strings[3] = &info->arguments;
+    strings[4] = &info->capture;
+}
+
+/* Bytes of the whole block; false when they cannot be addressed. */
+static bool measure(hsight_snapshot_info info, size_t *out)
+{
+    hsight_string *strings[STRING_COUNT];
+    list_strings(&info, strings);
+    size_t bytes = sizeof(hsight_snapshot) + STRING_COUNT;
+    for (int i = 0; i < STRING_COUNT; i++) {
+        if (!hsight__add_size(bytes, strings[i]->length, &bytes)) {
+            return false;
+        }
+    }
+    *out = bytes;
+    return true;
+}
+
+static void copy_strings(hsight_snapshot *snapshot)
+{
+    hsight_string *strings[STRING_COUNT];
+    list_strings(&snapshot->info, strings);
+    char *at = snapshot->text;
+    for (int i = 0; i < STRING_COUNT; i++) {
+        if (strings[i]->length > 0) {
+            memcpy(at, strings[i]->data, strings[i]->length);
+        }
+        strings[i]->data = at;
+        at += strings[i]->length;
+        *at++ = '\0';
+    }
+}
+
+/* Foreign sizes may sum to more than 64 bits hold: the sum then stays at the highest value. */
+static uint64_t sum_shallow(const hsight_graph *graph)
+{
+    uint64_t total = 0;
+    uint32_t count = hsight_graph_node_count(graph);
+    for (uint32_t node = 1; node <= count; node++) {
+        uint64_t bytes = hsight_graph_shallow_bytes(graph, (hsight_node_id){node});
+        if (!hsight__add_u64(total, bytes, &total)) {
+            return UINT64_MAX;
+        }
+    }
+    return total;
+}
+
+hsight_status hsight_snapshot_new(hsight_graph *graph, const hsight_snapshot_info *info,
+                                  hsight_snapshot **out, hsight_error *err)
+{
+    size_t bytes;
+    if (!measure(*info, &bytes)) {
+        return hsight__fail_memory(err, SIZE_MAX);
+    }
+    const hsight_allocator *allocator = hsight__graph_allocator(graph);
+    hsight_snapshot *snapshot = allocator->allocate(allocator->state, bytes);
+    if (snapshot == NULL) {
+        return hsight__fail_memory(err, bytes);
+    }
+    snapshot->graph = graph;
+    snapshot->info = *info;
+    snapshot->block_bytes = bytes;
+    copy_strings(snapshot);
+    snapshot->total_bytes = sum_shallow(graph);
+    *out = snapshot;
+    return HSIGHT_OK;
+}
+
+void hsight_snapshot_free(hsight_snapshot *snapshot)
+{
+    if (snapshot == NULL) {
+        return;
+    }
+    hsight_graph *graph = snapshot->graph;
+    const hsight_allocator *allocator = hsight__graph_allocator(graph);
+    allocator->release(allocator->state, snapshot, snapshot->block_bytes);
+    hsight_graph_free(graph);
+}
+
+const hsight_graph *hsight_snapshot_graph(const hsight_snapshot *snapshot)
+{
+    return snapshot->graph;
+}
+
+const hsight_snapshot_info *hsight_snapshot_get_info(const hsight_snapshot *snapshot)
+{
+    return &snapshot->info;
+}
+
+uint64_t hsight_snapshot_total_bytes(const hsight_snapshot *snapshot)
+{
+    return snapshot->total_bytes;
+}
