@@ -51,10 +51,10 @@ def test_failures_and_errors_are_listed_and_change_the_exit_code(tmp_path: Path)
 
 @pytest.mark.parametrize(("cases", "exit_code", "reason"), [
     (PASS, "139", "exit code 139"),
-    (None, "1", "no usable report"),
-    (None, "0", "no usable report"),
+    (None, "1", "exit code 1 before it wrote a report"),
+    (None, "0", "exit code 0 before it wrote a report"),
     ("", "0", "held no test"),
-    ("<broken", "0", "no usable report"),
+    ("<broken", "0", "a broken report"),
 ])
 def test_a_run_that_broke_is_a_failure(tmp_path: Path, cases: str | None, exit_code: str,
                                        reason: str) -> None:

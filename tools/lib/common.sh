@@ -143,6 +143,7 @@ look_for_python() {
 # The newest supported interpreter that apt offers, for a system whose python3 is too old.
 python_of_apt() {
     local minor
+    have apt-cache || return 1
     for minor in 3.13 3.12 3.11; do
         if apt-cache show "python$minor" >/dev/null 2>&1; then
             printf '%s\n' "python$minor"
@@ -152,32 +153,35 @@ python_of_apt() {
     return 1
 }
 
-install_python() {
-    [ -z "${PYTHON-}" ] || die "PYTHON=$PYTHON is not CPython 3.11 to 3.15 with the GIL"
-    if ! have python3; then
-        install_packages python3 python3-venv python3-dev
-        look_for_python && return 0
+# python_packages: what an interpreter with headers and ensurepip takes; nothing when there is one.
+python_packages() {
+    local name=python3
+    if look_for_python; then
+        [ -n "$LACKS" ] || return 0
+        [[ $PYTHON == /usr/bin/* ]] || die "$PYTHON lacks ${LACKS/ / and }: set PYTHON to another"
+        [[ $LACKS != *headers* ]] || printf '%s\n' "python$MINOR-dev"
+        [[ $LACKS != *ensurepip* ]] || printf '%s\n' "python$MINOR-venv"
+        return 0
     fi
-    local name=""
-    if may_install; then name=$(python_of_apt) || true; fi
-    [ -n "$name" ] || die "needs CPython 3.11 to 3.15: install one, or set PYTHON to its path"
-    install_packages "$name" "$name-venv" "$name-dev"
-    look_for_python || die "needs CPython 3.11 to 3.15: set PYTHON to the path of one"
+    [ -z "${PYTHON-}" ] || die "PYTHON=$PYTHON is not CPython 3.11 to 3.15 with the GIL"
+    if have python3; then
+        name=$(python_of_apt) || die "needs CPython 3.11 to 3.15: set PYTHON to the path of one"
+    fi
+    printf '%s\n' "$name" "$name-venv" "$name-dev"
 }
 
-# need_python: PYTHON and MINOR name an interpreter with headers and ensurepip afterwards.
+# need_python PACKAGE...: install those packages and what else it takes, all at once, so that
+# PYTHON and MINOR name an interpreter with headers and ensurepip.
 need_python() {
-    look_for_python || install_python
-    [ -n "$LACKS" ] || return 0
-    local packages=()
-    [[ " $LACKS " == *" headers "* ]] && packages+=("python$MINOR-dev")
-    [[ " $LACKS " == *" ensurepip "* ]] && packages+=("python$MINOR-venv")
-    case $PYTHON in
-        /usr/bin/*) install_packages "${packages[@]}" ;;
-        *) die "$PYTHON lacks ${LACKS// / and }: use another interpreter (set PYTHON to its path)" ;;
-    esac
-    look_for_python || die "$PYTHON does not run any more"
-    [ -z "$LACKS" ] || die "$PYTHON still lacks $LACKS"
+    local packages
+    packages=$(python_packages)
+    # shellcheck disable=SC2086 # names of packages hold no spaces
+    install_packages $packages "$@"
+    look_for_python || packages=$(python_packages) # a new system whose own python3 is too old
+    # shellcheck disable=SC2086
+    look_for_python || install_packages $packages
+    look_for_python || die "needs CPython 3.11 to 3.15: set PYTHON to the path of one"
+    [ -z "$LACKS" ] || die "$PYTHON still lacks ${LACKS/ / and }"
 }
 
 venv_fits() {

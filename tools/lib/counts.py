@@ -55,11 +55,14 @@ def add_case(run: Run, case: ElementTree.Element) -> None:
     run.passed += 1
 
 
-def read_report(run: Run, report: Path) -> None:
+def read_report(run: Run, report: Path, code: str) -> None:
     try:
         root = ElementTree.parse(report).getroot()
+    except FileNotFoundError:
+        run.failures.append(f"ended with exit code {code} before it wrote a report")
+        return
     except (OSError, ElementTree.ParseError) as error:
-        run.failures.append(f"no usable report ({error})")
+        run.failures.append(f"ended with exit code {code} and a broken report ({error})")
         return
     for case in root.iter("testcase"):
         add_case(run, case)
@@ -71,8 +74,8 @@ def read_run(folder: Path, name: str) -> Run:
     if skip.exists():
         run.skips[f"not run: {first_line(skip.read_text(), 'no reason given')}"] += 1
         return run
-    read_report(run, folder / f"{name}.xml")
     code = first_line((folder / f"{name}.code").read_text(), "unknown")
+    read_report(run, folder / f"{name}.xml", code)
     if code != "0" and not run.failures:
         run.failures.append(f"no test failed, but the run ended with exit code {code}")
     if not run.passed and not run.failures and not run.skips:

@@ -25,7 +25,8 @@ install_optional() {
     done <"$CHECKOUT/tests/requirements-optional.txt"
 }
 
-need_python
+mapfile -t packages < <(build_packages)
+need_python "${packages[@]}"
 say "Python $MINOR: $PYTHON"
 need_venv "$venv"
 install_heapsight "$venv"
