@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+/* compat.h - verbs with one meaning on CPython 3.11 to 3.15.
+ *
+ * compat_*.c are the only files that test a Python version, define Py_BUILD_CORE_MODULE or read a
+ * private layout. Nothing here runs Python code, allocates Python objects or changes a refcount,
+ * except hsight__compat_check(), which runs once at import. All references handed out are borrowed.
+ * The GIL must be held throughout. */
+#ifndef HEAPSIGHT_CAPTURE_COMPAT_H
+#define HEAPSIGHT_CAPTURE_COMPAT_H
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* ---- import ---------------------------------------------------------------------------------- */
+
+/* Why this interpreter cannot be walked, as one sentence; NULL when it can. Compares every private
+ * layout that is used with what the running interpreter really does. */
+const char *hsight__compat_check(void);
+/* "direct walk" or which part fell back; valid after the check. */
+const char *hsight__compat_description(void);
+/* The tp_traverse of every class written in Python; valid after the check. */
+traverseproc hsight__compat_python_traverse(void);
+
+/* ---- the collector --------------------------------------------------------------------------- */
+
+typedef int (*hsight__compat_object_visitor)(PyObject *object, void *state); /* non-zero stops */
+
+/* Every object the collector tracks, frozen ones (gc.freeze) included. Only record the pointer: on
+ * 3.12+ the object holds one extra reference meanwhile. An object may come twice.
+ * Returns the visitor's non-zero answer, else 0. */
+int hsight__compat_visit_tracked(hsight__compat_object_visitor visitor, void *state);
+/* Is this dict the interpreter's table of interned strings (tracked since 3.14)? Its references are
+ * not in the refcounts. `probe` is any interned string. */
+bool hsight__compat_is_interned_table(PyObject *dict, PyObject *probe);
+
+/* ---- objects --------------------------------------------------------------------------------- */
+
+/* The refcount says nothing: immortal (PEP 683), deep-frozen (3.11), or a static type. */
+bool hsight__compat_is_immortal(PyObject *object);
+/* Bytes before the object that belong to its block: gc head, managed dict and weakref slots. */
+size_t hsight__compat_preheader_bytes(PyTypeObject *type);
+size_t hsight__compat_int_bytes(PyObject *exact_or_sub_int);
+bool hsight__compat_is_frozendict(PyTypeObject *type);
+
+/* Where an instance keeps attributes that no materialised __dict__ holds. Never makes a dict. */
+typedef struct {
+    PyObject **slots;   /* values by shared-key index; items may be NULL */
+    Py_ssize_t count;   /* of slots; 0 when there are none */
+    PyObject *dict;     /* the materialised __dict__, or NULL */
+    size_t bytes;       /* of the values block of this instance, wherever it lies */
+} hsight__compat_attributes;
+/* `type` has Py_TPFLAGS_MANAGED_DICT (test with hsight__compat_has_managed_dict). */
+void hsight__compat_read_attributes(PyObject *object, PyTypeObject *type,
+                                    hsight__compat_attributes *out);
+bool hsight__compat_has_managed_dict(PyTypeObject *type);
+/* Names for the slots: key number `index` shared by the instances of a heap type, or NULL. */
+Py_ssize_t hsight__compat_shared_key_count(PyTypeObject *type);
+PyObject *hsight__compat_shared_key(PyTypeObject *type, Py_ssize_t index);
+size_t hsight__compat_shared_keys_bytes(PyTypeObject *type);
+
+/* How a dict holds its items. */
+typedef enum {
+    HSIGHT__DICT_COMBINED, /* owns keys and values */
+    HSIGHT__DICT_SPLIT,    /* owns values, its class owns the keys */
+    HSIGHT__DICT_EMBEDDED  /* the instance owns the values, its class the keys */
+} hsight__compat_dict_kind;
+hsight__compat_dict_kind hsight__compat_dict_kind_of(PyObject *dict);
+/* Tables that belong to the dict: keys (when its own) and values. */
+size_t hsight__compat_dict_table_bytes(PyObject *dict);
+/* Where the first key lies, to prefetch. */
+const void *hsight__compat_dict_keys(PyObject *dict);
+
+/* ---- types, code, modules, functions: parts that tp_traverse leaves out or cannot be called for --- */
+
+typedef void (*hsight__compat_part_visitor)(const char *name, PyObject *part, void *state);
+/* All references a class owns, but its metaclass: __dict__, __mro__, ... shared keys included
+ * (name "shared key"). */
+void hsight__compat_type_parts(PyTypeObject *type, hsight__compat_part_visitor visitor, void *state);
+void hsight__compat_code_parts(PyObject *code, hsight__compat_part_visitor visitor, void *state);
+void hsight__compat_function_parts(PyObject *function, hsight__compat_part_visitor visitor,
+                                   void *state);
+/* Module fields that module_traverse does not visit. */
+PyObject *hsight__compat_module_name(PyObject *module);
+/* Borrowed __dict__ of a class; static builtin types keep it in the interpreter since 3.12. */
+PyObject *hsight__compat_type_dict(PyTypeObject *type);
+PyObject *hsight__compat_code_free_names(PyObject *code, Py_ssize_t index);
+
+/* ---- frames ---------------------------------------------------------------------------------- */
+
+typedef struct _PyInterpreterFrame hsight__compat_frame;
+
+typedef enum {
+    HSIGHT__FRAME_FUNCTION,
+    HSIGHT__FRAME_CODE,
+    HSIGHT__FRAME_NAMESPACE, /* f_locals of a module or class body */
+    HSIGHT__FRAME_OBJECT,    /* the materialised frame object */
+    HSIGHT__FRAME_LOCAL,
+    HSIGHT__FRAME_CELL,
+    HSIGHT__FRAME_STACK
+} hsight__compat_frame_kind;
+
+typedef struct {
+    hsight__compat_frame_kind kind;
+    PyObject *name;   /* LOCAL, CELL: the variable; else NULL */
+    int index;        /* STACK: slot from the bottom */
+    PyObject *object;
+    bool owned;       /* false: a borrowed slot (3.14+), not in the refcount */
+} hsight__compat_frame_item;
+typedef void (*hsight__compat_frame_visitor)(const hsight__compat_frame_item *item, void *state);
+
+hsight__compat_frame *hsight__compat_current_frame(PyThreadState *thread);
+hsight__compat_frame *hsight__compat_previous_frame(hsight__compat_frame *frame);
+/* False for entry and sentinel frames of the interpreter, which have no code of the program. */
+bool hsight__compat_frame_has_code(hsight__compat_frame *frame);
+PyObject *hsight__compat_frame_code(hsight__compat_frame *frame);
+PyObject *hsight__compat_frame_globals(hsight__compat_frame *frame);
+int hsight__compat_frame_line(hsight__compat_frame *frame); /* 0 unknown */
+/* The generator or coroutine that owns the frame, or NULL. */
+PyObject *hsight__compat_frame_generator(hsight__compat_frame *frame);
+void hsight__compat_frame_items(hsight__compat_frame *frame, hsight__compat_frame_visitor visitor,
+                                void *state);
+/* Slots whose use is unknown while the frame runs C code (before 3.14): they may hold owned
+ * references or stale words. Compare them with addresses, never follow them. */
+int hsight__compat_frame_unknown_slots(hsight__compat_frame *frame, PyObject ***slots);
+
+/* Generators, coroutines, async generators: parts outside the frame, then the frame if it lives. */
+bool hsight__compat_is_generator(PyTypeObject *type);
+void hsight__compat_generator_parts(PyObject *generator, hsight__compat_part_visitor visitor,
+                                    void *state);
+hsight__compat_frame *hsight__compat_generator_frame(PyObject *generator);
+/* Bytes of the slots that follow the fixed part of a frame inside a generator or frame object. */
+size_t hsight__compat_frame_slots_bytes(hsight__compat_frame *frame);
+/* Frame objects: fields, then the frame when the object owns it (else NULL). */
+void hsight__compat_frame_object_parts(PyObject *frame_object, hsight__compat_part_visitor visitor,
+                                       void *state);
+hsight__compat_frame *hsight__compat_frame_object_frame(PyObject *frame_object);
+
+/* ---- threads --------------------------------------------------------------------------------- */
+
+/* Objects a thread state owns: exceptions being handled, context, trace function, ... */
+void hsight__compat_thread_parts(PyThreadState *thread, hsight__compat_part_visitor visitor,
+                                 void *state);
+/* The memory of the interpreter's own structure, to be compared word by word, never followed. */
+const void *hsight__compat_interpreter_memory(size_t *bytes);
+
+#endif

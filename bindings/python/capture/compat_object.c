@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: MIT */
+/* compat_object.c - objects, instance attributes, dict tables, class and code parts per version.
+ *
+ * Where attributes of an instance with a managed dict lie (words before the object):
+ *   3.11        obj[-4] values block or NULL, obj[-3] dict or NULL
+ *   3.12        obj[-3] tagged word: low bit set = values block, else dict or NULL
+ *   3.13        obj[-3] dict or NULL; values inside the object block after the fixed part
+ *   3.14, 3.15  as 3.13, for every heap class with a managed dict and a fixed-size base
+ * The values block starts with a prefix: in 3.11/3.12 its size is the byte before the first value,
+ * from 3.13 a header {capacity, size, embedded, valid} and the order bytes follow the values.
+ * Nothing is owned or kept here. Cost: O(1) a call but for the part lists. */
+#define Py_BUILD_CORE_MODULE 1
+#include "compat.h"
+
+#include "internal/pycore_dict.h"
+#include "internal/pycore_moduleobject.h"
+#include "internal/pycore_object.h"
+#include <stddef.h>
+#if PY_VERSION_HEX >= 0x030C0000
+#include "internal/pycore_long.h"
+#define INT_DIGITS_OFFSET offsetof(PyLongObject, long_value.ob_digit)
+#else
+#define INT_DIGITS_OFFSET offsetof(PyLongObject, ob_digit)
+#endif
+#if PY_VERSION_HEX < 0x030B0000 || PY_VERSION_HEX >= 0x03100000
+#error "heapsight supports CPython 3.11 to 3.15"
+#endif
+
+/* Deep-frozen objects of 3.11 carry refcounts near 1e9; nothing real gets there. */
+#define DEEP_FROZEN_REFCOUNT 400000000
+
+bool hsight__compat_is_immortal(PyObject *object)
+{
+#if PY_VERSION_HEX >= 0x030C0000
+    if (_Py_IsImmortal(object)) {
+        return true;
+    }
+#else
+    if (Py_REFCNT(object) > DEEP_FROZEN_REFCOUNT) {
+        return true;
+    }
+#endif
+    return PyType_Check(object) && !PyType_HasFeature((PyTypeObject *)object, Py_TPFLAGS_HEAPTYPE);
+}
+
+size_t hsight__compat_preheader_bytes(PyTypeObject *type)
+{
+    return _PyType_PreHeaderSize(type);
+}
+
+size_t hsight__compat_int_bytes(PyObject *object)
+{
+#if PY_VERSION_HEX >= 0x030C0000
+    size_t digits = (size_t)_PyLong_DigitCount((const PyLongObject *)object);
+#else
+    Py_ssize_t size = Py_SIZE(object);
+    size_t digits = (size_t)(size < 0 ? -size : size);
+#endif
+    return INT_DIGITS_OFFSET + (digits ? digits : 1) * sizeof(digit);
+}
+
+bool hsight__compat_is_frozendict(PyTypeObject *type)
+{
+#if PY_VERSION_HEX >= 0x030F0000
+    return type == &PyFrozenDict_Type;
+#else
+    (void)type;
+    return false;
+#endif
+}
+
+/* ---- instance attributes ---------------------------------------------------------------------- */
+
+bool hsight__compat_has_managed_dict(PyTypeObject *type)
+{
+    return PyType_HasFeature(type, Py_TPFLAGS_MANAGED_DICT);
+}
+
+static PyDictKeysObject *shared_keys(PyTypeObject *type)
+{
+    if (!PyType_HasFeature(type, Py_TPFLAGS_HEAPTYPE)) {
+        return NULL;
+    }
+    return ((PyHeapTypeObject *)type)->ht_cached_keys;
+}
+
+Py_ssize_t hsight__compat_shared_key_count(PyTypeObject *type)
+{
+    PyDictKeysObject *keys = shared_keys(type);
+    return keys != NULL ? keys->dk_nentries : 0;
+}
+
+PyObject *hsight__compat_shared_key(PyTypeObject *type, Py_ssize_t index)
+{
+    return DK_UNICODE_ENTRIES(shared_keys(type))[index].me_key;
+}
+
+#if PY_VERSION_HEX < 0x030D0000
+static void take_values(hsight__compat_attributes *out, PyDictValues *values, PyTypeObject *type)
+{
+    out->slots = values->values;
+    out->count = hsight__compat_shared_key_count(type);
+    size_t prefix = ((uint8_t *)values)[-1];
+    PyDictKeysObject *keys = shared_keys(type);
+    size_t usable = (size_t)(keys->dk_usable + keys->dk_nentries);
+    out->bytes = prefix + usable * sizeof(PyObject *);
+}
+#endif
+
+void hsight__compat_read_attributes(PyObject *object, PyTypeObject *type,
+                                    hsight__compat_attributes *out)
+{
+    *out = (hsight__compat_attributes){0};
+#if PY_VERSION_HEX >= 0x030D0000
+    out->dict = (PyObject *)_PyObject_ManagedDictPointer(object)->dict;
+    if (PyType_HasFeature(type, Py_TPFLAGS_INLINE_VALUES)) {
+        PyDictValues *values = _PyObject_InlineValues(object);
+        size_t capacity = values->capacity;
+        out->bytes = _Py_SIZE_ROUND_UP(capacity, sizeof(PyObject *)) +
+                     (capacity + 1) * sizeof(PyObject *);
+        if (values->valid) {
+            Py_ssize_t known = hsight__compat_shared_key_count(type);
+            out->slots = values->values;
+            out->count = known < (Py_ssize_t)capacity ? known : (Py_ssize_t)capacity;
+        }
+    }
+#elif PY_VERSION_HEX >= 0x030C0000
+    PyDictOrValues word = *_PyObject_DictOrValuesPointer(object);
+    if (!_PyDictOrValues_IsValues(word)) {
+        out->dict = _PyDictOrValues_GetDict(word);
+    } else if (_PyDictOrValues_GetValues(word) != NULL) {
+        take_values(out, _PyDictOrValues_GetValues(word), type);
+    }
+#else
+    out->dict = *_PyObject_ManagedDictPointer(object);
+    PyDictValues *values = *_PyObject_ValuesPointer(object);
+    if (out->dict == NULL && values != NULL) {
+        take_values(out, values, type);
+    }
+#endif
+}
+
+/* ---- dict tables ------------------------------------------------------------------------------- */
+
+hsight__compat_dict_kind hsight__compat_dict_kind_of(PyObject *dict)
+{
+    PyDictValues *values = ((PyDictObject *)dict)->ma_values;
+    if (values == NULL) {
+        return HSIGHT__DICT_COMBINED;
+    }
+#if PY_VERSION_HEX >= 0x030D0000
+    if (values->embedded) {
+        return HSIGHT__DICT_EMBEDDED;
+    }
+#endif
+    return HSIGHT__DICT_SPLIT;
+}
+
+static size_t keys_bytes(PyDictKeysObject *keys)
+{
+    size_t size = (size_t)1 << keys->dk_log2_size;
+    size_t usable = (size << 1) / 3; /* the table is at most two thirds full */
+    size_t entry = keys->dk_kind == DICT_KEYS_GENERAL ? sizeof(PyDictKeyEntry)
+                                                      : sizeof(PyDictUnicodeEntry);
+    return sizeof(PyDictKeysObject) + ((size_t)1 << keys->dk_log2_index_bytes) + usable * entry;
+}
+
+static size_t split_values_bytes(PyDictObject *dict)
+{
+#if PY_VERSION_HEX >= 0x030D0000
+    size_t capacity = dict->ma_values->capacity;
+    return _Py_SIZE_ROUND_UP(capacity, sizeof(PyObject *)) + (capacity + 1) * sizeof(PyObject *);
+#else
+    size_t prefix = ((uint8_t *)dict->ma_values)[-1];
+    size_t usable = (size_t)(dict->ma_keys->dk_usable + dict->ma_keys->dk_nentries);
+    return prefix + usable * sizeof(PyObject *);
+#endif
+}
+
+size_t hsight__compat_dict_table_bytes(PyObject *object)
+{
+    PyDictObject *dict = (PyDictObject *)object;
+    switch (hsight__compat_dict_kind_of(object)) {
+    case HSIGHT__DICT_SPLIT:
+        return split_values_bytes(dict);
+    case HSIGHT__DICT_EMBEDDED:
+        return 0;
+    default:
+        /* Py_EMPTY_KEYS is static: one slot of size 1, never freed. */
+        return dict->ma_keys->dk_log2_size == 0 ? 0 : keys_bytes(dict->ma_keys);
+    }
+}
+
+const void *hsight__compat_dict_keys(PyObject *dict)
+{
+    return ((PyDictObject *)dict)->ma_keys;
+}
+
+size_t hsight__compat_shared_keys_bytes(PyTypeObject *type)
+{
+    PyDictKeysObject *keys = shared_keys(type);
+    return keys != NULL ? keys_bytes(keys) : 0;
+}
+
+bool hsight__compat_is_interned_table(PyObject *object, PyObject *probe)
+{
+#if PY_VERSION_HEX >= 0x030E0000
+    if (!PyDict_CheckExact(object) || ((PyDictObject *)object)->ma_values != NULL) {
+        return false;
+    }
+    PyDictKeysObject *keys = ((PyDictObject *)object)->ma_keys;
+    if (keys->dk_kind == DICT_KEYS_GENERAL || keys->dk_log2_size < 8) {
+        return false; /* never compares with foreign keys; the real table has thousands */
+    }
+    return PyDict_GetItemWithError(object, probe) == probe;
+#else
+    (void)object;
+    (void)probe;
+    return false;
+#endif
+}
+
+/* ---- parts of classes, code, functions, modules -------------------------------------------------- */
+
+#define PART(name, part)                                                                             \
+    do {                                                                                             \
+        PyObject *part_ = (PyObject *)(part);                                                        \
+        if (part_ != NULL) {                                                                         \
+            visitor(name, part_, state);                                                             \
+        }                                                                                            \
+    } while (0)
+
+PyObject *hsight__compat_type_dict(PyTypeObject *type)
+{
+#if PY_VERSION_HEX >= 0x030C0000
+    PyObject *dict = PyType_GetDict(type);
+    Py_XDECREF(dict); /* the class keeps it */
+    return dict;
+#else
+    return type->tp_dict;
+#endif
+}
+
+void hsight__compat_type_parts(PyTypeObject *type, hsight__compat_part_visitor visitor, void *state)
+{
+    PART("__dict__", hsight__compat_type_dict(type));
+    PART("__mro__", type->tp_mro);
+    PART("__bases__", type->tp_bases);
+    if (!PyType_HasFeature(type, Py_TPFLAGS_HEAPTYPE)) {
+        return;
+    }
+    PyHeapTypeObject *heap = (PyHeapTypeObject *)type;
+    PART("__base__", type->tp_base);
+    PART("tp_cache", type->tp_cache);
+    PART("__subclasses__", type->tp_subclasses);
+    PART("__name__", heap->ht_name);
+    PART("__qualname__", heap->ht_qualname);
+    PART("__slots__", heap->ht_slots);
+    PART("__module__", heap->ht_module);
+    for (Py_ssize_t i = 0; i < hsight__compat_shared_key_count(type); i++) {
+        PART("shared key", hsight__compat_shared_key(type, i));
+    }
+}
+
+void hsight__compat_code_parts(PyObject *object, hsight__compat_part_visitor visitor, void *state)
+{
+    PyCodeObject *code = (PyCodeObject *)object;
+    PART("co_consts", code->co_consts);
+    PART("co_names", code->co_names);
+    PART("co_exceptiontable", code->co_exceptiontable);
+    PART("co_localsplusnames", code->co_localsplusnames);
+    PART("co_localspluskinds", code->co_localspluskinds);
+    PART("co_filename", code->co_filename);
+    PART("co_name", code->co_name);
+    PART("co_qualname", code->co_qualname);
+    PART("co_linetable", code->co_linetable);
+#if PY_VERSION_HEX >= 0x030C0000
+    if (code->_co_cached != NULL) {
+        PART("co_code", code->_co_cached->_co_code);
+        PART("co_varnames", code->_co_cached->_co_varnames);
+        PART("co_cellvars", code->_co_cached->_co_cellvars);
+        PART("co_freevars", code->_co_cached->_co_freevars);
+    }
+#else
+    PART("co_code", code->_co_code);
+#endif
+}
+
+void hsight__compat_function_parts(PyObject *object, hsight__compat_part_visitor visitor, void *state)
+{
+    PyFunctionObject *function = (PyFunctionObject *)object;
+    PART("__globals__", function->func_globals);
+    PART("__builtins__", function->func_builtins);
+    PART("__name__", function->func_name);
+    PART("__qualname__", function->func_qualname);
+    PART("__code__", function->func_code);
+    PART("__defaults__", function->func_defaults);
+    PART("__kwdefaults__", function->func_kwdefaults);
+    PART("__closure__", function->func_closure);
+    PART("__doc__", function->func_doc);
+    PART("__dict__", function->func_dict);
+    PART("__module__", function->func_module);
+    PART("__annotations__", function->func_annotations);
+#if PY_VERSION_HEX >= 0x030C0000
+    PART("__type_params__", function->func_typeparams);
+#endif
+#if PY_VERSION_HEX >= 0x030E0000
+    PART("__annotate__", function->func_annotate);
+#endif
+}
+
+PyObject *hsight__compat_module_name(PyObject *module)
+{
+    return ((PyModuleObject *)module)->md_name;
+}
+
+PyObject *hsight__compat_code_free_names(PyObject *object, Py_ssize_t index)
+{
+    PyCodeObject *code = (PyCodeObject *)object;
+    Py_ssize_t first = code->co_nlocalsplus - code->co_nfreevars;
+    if (index < 0 || index >= code->co_nfreevars) {
+        return NULL;
+    }
+    return PyTuple_GET_ITEM(code->co_localsplusnames, first + index);
+}

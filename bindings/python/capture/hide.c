@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT */
+/* hide.c - heapsight's own objects never appear.
+ *
+ * Own are: modules named heapsight or heapsight.*, classes defined there, their instances, functions
+ * whose globals are such a module's. What only own objects refer to (refcount equal to the references
+ * they hold) is own too, as long as its type is a builtin one: an object of the program that a
+ * heapsight object keeps is never hidden, it gets a root "held by heapsight".
+ * Every reference from an own object to a visible one is recorded in walk->held, so that refcounts
+ * balance. Cost: O(tracked objects) looks at the type, O(own references) for the rest. */
+#include "walk.h"
+
+#include <string.h>
+
+typedef struct {
+    hsight__walk *walk;
+    hsight__pointer_map counts;
+    hsight__pointers stack;
+    hsight__pointers emitted;
+} hiding;
+
+bool hsight__is_hidden(hsight__walk *walk, const void *address)
+{
+    return hsight__pointer_map_get(&walk->map, address) == HSIGHT__HIDDEN;
+}
+
+static void hide(hiding *h, PyObject *object)
+{
+    uint32_t *slot = hsight__pointer_map_slot(&h->walk->map, object, true);
+    if (slot == NULL || (*slot != HSIGHT__HIDDEN && !hsight__pointers_add(&h->stack, object))) {
+        hsight__visit_fail(&h->walk->visit, HSIGHT_ENOMEM, "out of memory before the walk began");
+        return;
+    }
+    *slot = HSIGHT__HIDDEN;
+}
+
+static bool is_own_name(PyObject *name)
+{
+    static const char package[] = "heapsight";
+    if (!PyUnicode_CheckExact(name)) {
+        return false;
+    }
+    Py_ssize_t length = PyUnicode_GET_LENGTH(name);
+    Py_ssize_t prefix = (Py_ssize_t)sizeof(package) - 1;
+    for (Py_ssize_t i = 0; i < prefix; i++) {
+        if (i >= length || PyUnicode_READ_CHAR(name, i) != (Py_UCS4)package[i]) {
+            return false;
+        }
+    }
+    return length == prefix || PyUnicode_READ_CHAR(name, prefix) == '.';
+}
+
+static void hide_modules(hiding *h)
+{
+    Py_ssize_t at = 0;
+    PyObject *name, *module;
+    while (PyDict_Next(PyImport_GetModuleDict(), &at, &name, &module)) {
+        if (is_own_name(name) && PyModule_Check(module)) {
+            hide(h, module);
+            hide(h, PyModule_GetDict(module));
+        }
+    }
+}
+
+static bool is_own(hiding *h, PyObject *object, const hsight__type_info *info)
+{
+    if (info->is_heapsight) {
+        return true;
+    }
+    if (info->node_flags & HSIGHT_NODE_TYPE) {
+        return hsight__type_is_own((PyTypeObject *)object);
+    }
+    return info->type == &PyFunction_Type &&
+           hsight__is_hidden(h->walk, PyFunction_GET_GLOBALS(object));
+}
+
+/* May an object that only own objects refer to be hidden? */
+static bool is_hideable(PyObject *object, const hsight__type_info *info)
+{
+    static const char *const library[] = {"_frozen_importlib", "collections.", "functools.",
+                                          "operator.", "types."};
+    if (info->node_flags != 0 || hsight__compat_is_immortal(object) || PyFrame_Check(object)) {
+        return false;
+    }
+    if (!info->owns_class) {
+        return true;
+    }
+    char name[64];
+    hsight__type_name(info->type, name, sizeof(name));
+    for (size_t i = 0; i < sizeof(library) / sizeof(library[0]); i++) {
+        if (strncmp(name, library[i], strlen(library[i])) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void count_reference(hiding *h, PyObject *target)
+{
+    hsight__visit *visit = &h->walk->visit;
+    uint32_t *count = hsight__pointer_map_slot(&h->counts, target, true);
+    if (count == NULL || !hsight__pointers_add(&h->emitted, target)) {
+        hsight__visit_fail(visit, HSIGHT_ENOMEM, "out of memory before the walk began");
+        return;
+    }
+    *count += 1;
+    if ((Py_ssize_t)*count == Py_REFCNT(target) && !hsight__is_hidden(h->walk, target) &&
+        is_hideable(target, hsight__type_info_of(visit, Py_TYPE(target)))) {
+        hide(h, target);
+    }
+}
+
+static void flush(hsight__visit *visit)
+{
+    for (uint32_t i = 0; i < visit->pending_count; i++) {
+        hsight_label label = {visit->pending[i].label};
+        if (hsight_label_kind_of(label) != HSIGHT_LABEL_WEAK) {
+            count_reference(visit->state, visit->pending[i].target);
+        }
+    }
+    visit->pending_count = 0;
+}
+
+static void spread(hiding *h)
+{
+    hsight__visit *visit = &h->walk->visit;
+    while (h->stack.count > 0 && visit->status == HSIGHT_OK) {
+        PyObject *object = h->stack.items[--h->stack.count];
+        hsight__visit_object(visit, object, hsight__type_info_of(visit, Py_TYPE(object)));
+        flush(visit);
+    }
+}
+
+static void hide_tracked(hiding *h)
+{
+    hsight__visit *visit = &h->walk->visit;
+    for (size_t i = 0; i < h->walk->tracked.count && visit->status == HSIGHT_OK; i++) {
+        PyObject *object = h->walk->tracked.items[i];
+        const hsight__type_info *info = hsight__type_info_of(visit, Py_TYPE(object));
+        if (is_own(h, object, info)) {
+            hide(h, object);
+        }
+    }
+}
+
+/* References to visible objects, for the balance; those to hidden ones are of no interest. */
+static void keep_outgoing(hiding *h)
+{
+    for (size_t i = 0; i < h->emitted.count; i++) {
+        PyObject *target = h->emitted.items[i];
+        if (!hsight__is_hidden(h->walk, target) &&
+            !(hsight__pointers_add(&h->walk->held, target) &&
+              hsight__pointers_add(&h->walk->kept, target))) {
+            h->walk->visit.dropped_count++;
+        }
+    }
+}
+
+void hsight__hide_own(hsight__walk *walk)
+{
+    hiding h = {.walk = walk};
+    hsight__pointer_map_init(&h.counts, false);
+    walk->visit.flush = flush;
+    walk->visit.state = &h;
+    hide_modules(&h);
+    hide_tracked(&h);
+    spread(&h);
+    keep_outgoing(&h);
+    hsight__pointer_map_clear(&h.counts);
+    hsight__pointers_free(&h.stack);
+    hsight__pointers_free(&h.emitted);
+}

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: MIT */
+/* rules.c - which type is walked by which rule, and where C structs keep references.
+ *
+ * A row in one of the tables below is all it takes to teach the walk a type:
+ *   rule_rows    a type with a rule of its own
+ *   field_rows   a reference at a fixed offset that tp_members does not tell
+ * Types without a row are walked by tp_traverse and labelled by their tp_members; classes written in
+ * Python by hsight__rule_instance and the rule of their first C base. */
+#include "rules.h"
+
+#include <stddef.h>
+#include <structmember.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- rows ------------------------------------------------------------------------------------------ */
+
+typedef struct {
+    PyTypeObject *type; /* or NULL: */
+    const char *name;   /* tp_name, for types that are not exported */
+    hsight__rule rule;
+} rule_row;
+
+static const rule_row rule_rows[] = {
+    {&PyDict_Type, NULL, hsight__rule_dict},
+    {&PyList_Type, NULL, hsight__rule_list},
+    {&PyTuple_Type, NULL, hsight__rule_tuple},
+    {&PySet_Type, NULL, hsight__rule_set},
+    {&PyFrozenSet_Type, NULL, hsight__rule_set},
+    {&PyFunction_Type, NULL, hsight__rule_function},
+    {&PyMethod_Type, NULL, hsight__rule_method},
+    {&PyCell_Type, NULL, hsight__rule_cell},
+    {&PyCode_Type, NULL, hsight__rule_code},
+    {&PyFrame_Type, NULL, hsight__rule_frame},
+    {&PyGen_Type, NULL, hsight__rule_generator},
+    {&PyCoro_Type, NULL, hsight__rule_generator},
+    {&PyAsyncGen_Type, NULL, hsight__rule_generator},
+    {&PyType_Type, NULL, hsight__rule_type},
+    {&PyModule_Type, NULL, hsight__rule_module},
+    {&_PyWeakref_RefType, NULL, hsight__rule_weakref},
+    {&_PyWeakref_ProxyType, NULL, hsight__rule_weakref},
+    {&_PyWeakref_CallableProxyType, NULL, hsight__rule_weakref},
+    {&PyMethodDescr_Type, NULL, hsight__rule_members},
+    {&PyMemberDescr_Type, NULL, hsight__rule_members},
+    {&PyGetSetDescr_Type, NULL, hsight__rule_members},
+    {&PyWrapperDescr_Type, NULL, hsight__rule_members},
+    {&PyClassMethodDescr_Type, NULL, hsight__rule_members},
+    {NULL, "collections.OrderedDict", hsight__rule_ordered_dict},
+    {NULL, "collections.defaultdict", hsight__rule_default_dict},
+    {NULL, "collections.deque", hsight__rule_deque},
+    {NULL, "numpy.ndarray", hsight__rule_ndarray},
+};
+
+typedef struct {
+    PyTypeObject *type;
+    Py_ssize_t offset;
+    hsight__name name;
+} field_row;
+
+#define EXCEPTION_FIELD(field) offsetof(PyBaseExceptionObject, field)
+#define DESCR_FIELDS(type)                                                                           \
+    {&type, offsetof(PyDescrObject, d_type), HSIGHT__NAME_objclass},                                 \
+        {&type, offsetof(PyDescrObject, d_name), HSIGHT__NAME_name},                                 \
+        {&type, offsetof(PyDescrObject, d_qualname), HSIGHT__NAME_qualname}
+
+/* range keeps its length as a fourth object after start, stop and step. */
+#define RANGE_FIELD(index) (Py_ssize_t)(sizeof(PyObject) + (index) * sizeof(PyObject *))
+
+static const field_row *field_rows(size_t *count)
+{
+    static field_row rows[] = {
+        DESCR_FIELDS(PyMethodDescr_Type),
+        DESCR_FIELDS(PyMemberDescr_Type),
+        DESCR_FIELDS(PyGetSetDescr_Type),
+        DESCR_FIELDS(PyWrapperDescr_Type),
+        DESCR_FIELDS(PyClassMethodDescr_Type),
+        {&PyCFunction_Type, offsetof(PyCFunctionObject, m_self), HSIGHT__NAME_self},
+        {&PyCFunction_Type, offsetof(PyCFunctionObject, m_module), HSIGHT__NAME_module},
+        {&PyTraceBack_Type, offsetof(PyTracebackObject, tb_next), HSIGHT__NAME_next},
+        {&PyTraceBack_Type, offsetof(PyTracebackObject, tb_frame), HSIGHT__NAME_frame},
+        {&PyDictProxy_Type, sizeof(PyObject), HSIGHT__NAME_mapping},
+        {&PyRange_Type, RANGE_FIELD(3), HSIGHT__NAME_length},
+        {NULL, EXCEPTION_FIELD(args), HSIGHT__NAME_args},
+        {NULL, EXCEPTION_FIELD(notes), HSIGHT__NAME_notes},
+        {NULL, EXCEPTION_FIELD(traceback), HSIGHT__NAME_traceback},
+        {NULL, EXCEPTION_FIELD(context), HSIGHT__NAME_context},
+        {NULL, EXCEPTION_FIELD(cause), HSIGHT__NAME_cause},
+    };
+    *count = sizeof(rows) / sizeof(rows[0]);
+    return rows;
+}
+
+/* ---- members ---------------------------------------------------------------------------------------- */
+
+static void add_member(hsight__visit *visit, hsight__type_info *info, Py_ssize_t offset,
+                       hsight_string_id name)
+{
+    for (uint32_t i = 0; i < info->member_count; i++) {
+        if (info->members[i].offset == offset) {
+            return;
+        }
+    }
+    hsight__member *members = realloc(info->members, (info->member_count + 1) * sizeof(*members));
+    if (members == NULL) {
+        visit->dropped_count++;
+        return;
+    }
+    info->members = members;
+    members[info->member_count].offset = offset;
+    members[info->member_count++].label = hsight_label_make(HSIGHT_LABEL_ATTRIBUTE, name.index);
+}
+
+/* 8 is Py_RELATIVE_OFFSET, which exists since 3.12. */
+enum { MEMBER_OBJECT = T_OBJECT, MEMBER_OBJECT_EX = T_OBJECT_EX, MEMBER_RELATIVE = 8 };
+
+static void add_own_members(hsight__visit *visit, hsight__type_info *info, PyTypeObject *type)
+{
+    for (const struct PyMemberDef *m = type->tp_members; m != NULL && m->name != NULL; m++) {
+        bool is_object = m->type == MEMBER_OBJECT || m->type == MEMBER_OBJECT_EX;
+        if (is_object && m->offset > 0 && !(m->flags & MEMBER_RELATIVE)) {
+            char name[256];
+            size_t length = strnlen(m->name, sizeof(name) - 1);
+            memcpy(name, m->name, length);
+            hsight_string_id id = {0};
+            if (hsight_builder_string(visit->builder, name, length, &id, NULL) != HSIGHT_OK) {
+                visit->dropped_count++;
+            }
+            add_member(visit, info, m->offset, id);
+        }
+    }
+}
+
+static void add_fields(hsight__visit *visit, hsight__type_info *info)
+{
+    size_t count;
+    const field_row *rows = field_rows(&count);
+    bool exception = PyType_FastSubclass(info->type, Py_TPFLAGS_BASE_EXC_SUBCLASS);
+    for (size_t i = 0; i < count; i++) {
+        bool applies = rows[i].type != NULL ? PyType_IsSubtype(info->type, rows[i].type) : exception;
+        if (applies) {
+            add_member(visit, info, rows[i].offset, visit->names[rows[i].name]);
+        }
+    }
+}
+
+/* ---- assignment -------------------------------------------------------------------------------------- */
+
+/* Python's own classes carry one tp_traverse; those without gc (such as `class I(int)` with empty
+ * __slots__) have none and are told by their tp_dealloc being shared with the rest. */
+static bool is_python_class(PyTypeObject *type)
+{
+    return PyType_HasFeature(type, Py_TPFLAGS_HEAPTYPE) &&
+           (type->tp_traverse == hsight__compat_python_traverse() ||
+            (type->tp_traverse == NULL && type->tp_base != NULL &&
+             !PyType_HasFeature(type->tp_base, Py_TPFLAGS_HEAPTYPE)));
+}
+
+static hsight__rule rule_by_row(PyTypeObject *type)
+{
+    for (size_t i = 0; i < sizeof(rule_rows) / sizeof(rule_rows[0]); i++) {
+        const rule_row *row = &rule_rows[i];
+        if (row->type != NULL ? row->type == type : strcmp(row->name, type->tp_name) == 0) {
+            return row->rule;
+        }
+    }
+    return hsight__compat_is_frozendict(type) ? hsight__rule_dict : NULL;
+}
+
+static void assign_python_class(hsight__visit *visit, hsight__type_info *info)
+{
+    PyTypeObject *type = info->type;
+    while (type->tp_base != NULL && is_python_class(type)) {
+        add_own_members(visit, info, type);
+        type = type->tp_base;
+    }
+    info->base = hsight__type_info_of(visit, type);
+    info->rule = hsight__rule_instance;
+}
+
+void hsight__rules_assign(hsight__visit *visit, hsight__type_info *info)
+{
+    PyTypeObject *type = info->type;
+    if (is_python_class(type) && type->tp_base != NULL) {
+        assign_python_class(visit, info);
+        return;
+    }
+    hsight__rule own = rule_by_row(type);
+    if (own == hsight__rule_nothing || (own == NULL && type == &PyBaseObject_Type)) {
+        info->rule = hsight__rule_nothing;
+        return;
+    }
+    for (PyTypeObject *base = type; base != NULL; base = base->tp_base) {
+        add_own_members(visit, info, base);
+    }
+    add_fields(visit, info);
+    if (own != NULL) {
+        info->rule = own;
+    } else if (info->gc) {
+        info->rule = hsight__rule_traverse;
+    } else {
+        info->rule = info->member_count != 0 ? hsight__rule_members : hsight__rule_nothing;
+    }
+}

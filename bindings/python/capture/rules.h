@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/* rules.h - the rules by kind of object; rules.c says which type gets which. */
+#ifndef HEAPSIGHT_CAPTURE_RULES_H
+#define HEAPSIGHT_CAPTURE_RULES_H
+
+#include "visit.h"
+
+/* rules_containers.c */
+void hsight__rule_nothing(hsight__visit *visit, PyObject *object, hsight__type_info *info);
+void hsight__rule_list(hsight__visit *visit, PyObject *object, hsight__type_info *info);
+void hsight__rule_tuple(hsight__visit *visit, PyObject *object, hsight__type_info *info);
+void hsight__rule_set(hsight__visit *visit, PyObject *object, hsight__type_info *info);
+void hsight__rule_dict(hsight__visit *visit, PyObject *object, hsight__type_info *info);
+void hsight__rule_ordered_dict(hsight__visit *visit, PyObject *object, hsight__type_info *info);
+void hsight__rule_default_dict(hsight__visit *visit, PyObject *object, hsight__type_info *info);
+void hsight__rule_deque(hsight__visit *visit, PyObject *object, hsight__type_info *info);
+void hsight__rule_ndarray(hsight__visit *visit, PyObject *object, hsight__type_info *info);
+
+/* rules_callables.c */
+void hsight__rule_function(hsight__visit *visit, PyObject *object, hsight__type_info *info);
+void hsight__rule_method(hsight__visit *visit, PyObject *object, hsight__type_info *info);
+void hsight__rule_cell(hsight__visit *visit, PyObject *object, hsight__type_info *info);
+void hsight__rule_code(hsight__visit *visit, PyObject *object, hsight__type_info *info);
+void hsight__rule_generator(hsight__visit *visit, PyObject *object, hsight__type_info *info);
+void hsight__rule_frame(hsight__visit *visit, PyObject *object, hsight__type_info *info);
+void hsight__rule_type(hsight__visit *visit, PyObject *object, hsight__type_info *info);
+void hsight__rule_module(hsight__visit *visit, PyObject *object, hsight__type_info *info);
+void hsight__rule_weakref(hsight__visit *visit, PyObject *object, hsight__type_info *info);
+/* Emit what a live frame owns; `self` is left out (a frame object does not own itself). */
+void hsight__emit_frame(hsight__visit *visit, hsight__compat_frame *frame, PyObject *self);
+
+/* rules_generic.c */
+/* Class written in Python: slots, attributes, then what its C base owns. */
+void hsight__rule_instance(hsight__visit *visit, PyObject *object, hsight__type_info *info);
+/* Whatever tp_traverse says, labelled by the type's members where offsets and values agree. */
+void hsight__rule_traverse(hsight__visit *visit, PyObject *object, hsight__type_info *info);
+/* Every member is owned; tp_traverse is not asked. */
+void hsight__rule_members(hsight__visit *visit, PyObject *object, hsight__type_info *info);
+/* Run tp_traverse into visit->scratch; one reference to the object's own class is left out.
+ * Returns the number of targets. */
+size_t hsight__traverse_collect(hsight__visit *visit, PyObject *object, traverseproc traverse);
+/* Labels of scratch targets that members explain; the rest stay 0. */
+void hsight__traverse_label(hsight__visit *visit, PyObject *object, const hsight__type_info *info);
+void hsight__traverse_emit(hsight__visit *visit);
+
+#endif

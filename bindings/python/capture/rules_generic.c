@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MIT */
+/* rules_generic.c - instances of classes written in Python, and types known only by tp_traverse. */
+#include "rules.h"
+
+#include <stdlib.h>
+
+/* ---- classes written in Python ------------------------------------------------------------------- */
+
+static hsight_string_id key_name(hsight__visit *visit, hsight__type_info *info, Py_ssize_t index)
+{
+    if ((uint32_t)index >= info->key_count) {
+        uint32_t count = (uint32_t)hsight__compat_shared_key_count(info->type);
+        hsight_string_id *names = realloc(info->key_names, count * sizeof(*names));
+        if (names == NULL) {
+            visit->dropped_count++;
+            return (hsight_string_id){0};
+        }
+        for (uint32_t i = info->key_count; i < count; i++) {
+            names[i] = hsight__visit_unicode(visit, hsight__compat_shared_key(info->type, i));
+        }
+        info->key_names = names;
+        info->key_count = count;
+    }
+    return info->key_names[index];
+}
+
+static void emit_attributes(hsight__visit *visit, PyObject *object, hsight__type_info *info)
+{
+    hsight__compat_attributes attributes;
+    hsight__compat_read_attributes(object, info->type, &attributes);
+    for (Py_ssize_t i = 0; i < attributes.count; i++) {
+        if (attributes.slots[i] != NULL) {
+            hsight_string_id name = key_name(visit, info, i);
+            hsight__emit(visit, attributes.slots[i],
+                         hsight_label_make(HSIGHT_LABEL_ATTRIBUTE, name.index));
+        }
+    }
+    hsight__emit_named(visit, attributes.dict, HSIGHT_LABEL_ATTRIBUTE, HSIGHT__NAME_dict);
+}
+
+/* Classes with a variable-sized base keep the __dict__ pointer at the end (negative offset). */
+static PyObject *dict_at_offset(PyObject *object, PyTypeObject *type)
+{
+    Py_ssize_t offset = type->tp_dictoffset;
+    if (offset < 0) {
+        Py_ssize_t items = Py_SIZE(object) < 0 ? -Py_SIZE(object) : Py_SIZE(object);
+        offset += (Py_ssize_t)_PyObject_VAR_SIZE(type, items);
+    }
+    return offset > 0 ? *(PyObject **)((char *)object + offset) : NULL;
+}
+
+void hsight__rule_instance(hsight__visit *visit, PyObject *object, hsight__type_info *info)
+{
+    hsight__rule_members(visit, object, info);
+    if (info->managed_dict) {
+        emit_attributes(visit, object, info);
+    } else if (info->type->tp_dictoffset != 0 &&
+               info->type->tp_dictoffset != info->base->type->tp_dictoffset) {
+        hsight__emit_named(visit, dict_at_offset(object, info->type), HSIGHT_LABEL_ATTRIBUTE,
+                           HSIGHT__NAME_dict);
+    }
+    info->base->rule(visit, object, info->base);
+}
+
+void hsight__rule_members(hsight__visit *visit, PyObject *object, hsight__type_info *info)
+{
+    for (uint32_t i = 0; i < info->member_count; i++) {
+        PyObject *value = hsight__member_value(object, &info->members[i]);
+        if (value != NULL) {
+            hsight__emit(visit, value, info->members[i].label);
+        }
+    }
+}
+
+/* ---- tp_traverse ---------------------------------------------------------------------------------- */
+
+static bool grow_scratch(hsight__visit *visit)
+{
+    size_t capacity = visit->scratch_capacity != 0 ? visit->scratch_capacity * 2 : 256;
+    PyObject **targets = realloc(visit->scratch, capacity * sizeof(*targets));
+    if (targets == NULL) {
+        return false;
+    }
+    visit->scratch = targets;
+    uint32_t *labels = realloc(visit->scratch_labels, capacity * sizeof(*labels));
+    if (labels == NULL) {
+        return false;
+    }
+    visit->scratch_labels = labels;
+    visit->scratch_capacity = capacity;
+    return true;
+}
+
+static int collect(PyObject *target, void *state)
+{
+    hsight__visit *visit = state;
+    if (visit->scratch_count == visit->scratch_capacity && !grow_scratch(visit)) {
+        visit->dropped_count++;
+        return 0;
+    }
+    visit->scratch[visit->scratch_count] = target;
+    visit->scratch_labels[visit->scratch_count++] = 0;
+    return 0;
+}
+
+static void leave_out_class(hsight__visit *visit, PyObject *class)
+{
+    for (size_t i = 0; i < visit->scratch_count; i++) {
+        if (visit->scratch[i] == class) {
+            for (size_t next = i + 1; next < visit->scratch_count; next++) {
+                visit->scratch[next - 1] = visit->scratch[next];
+            }
+            visit->scratch_count--;
+            return;
+        }
+    }
+}
+
+size_t hsight__traverse_collect(hsight__visit *visit, PyObject *object, traverseproc traverse)
+{
+    visit->scratch_count = 0;
+    if (traverse != NULL && PyObject_IS_GC(object)) {
+        traverse(object, collect, visit);
+        if (PyType_HasFeature(Py_TYPE(object), Py_TPFLAGS_HEAPTYPE)) {
+            leave_out_class(visit, (PyObject *)Py_TYPE(object));
+        }
+    }
+    return visit->scratch_count;
+}
+
+static void label_first(hsight__visit *visit, PyObject *value, hsight_label label)
+{
+    for (size_t i = 0; value != NULL && i < visit->scratch_count; i++) {
+        if (visit->scratch[i] == value && visit->scratch_labels[i] == 0) {
+            visit->scratch_labels[i] = label.bits;
+            return;
+        }
+    }
+}
+
+/* Beyond this many targets the object is a container of its own kind; only its first are named. */
+#define MOST_TARGETS_TO_LABEL 4096
+
+void hsight__traverse_label(hsight__visit *visit, PyObject *object, const hsight__type_info *info)
+{
+    if (visit->scratch_count == 0 || visit->scratch_count > MOST_TARGETS_TO_LABEL) {
+        return;
+    }
+    for (uint32_t i = 0; i < info->member_count; i++) {
+        label_first(visit, hsight__member_value(object, &info->members[i]), info->members[i].label);
+    }
+    if (info->type->tp_dictoffset > 0) {
+        PyObject *dict = *(PyObject **)((char *)object + info->type->tp_dictoffset);
+        label_first(visit, dict, hsight_label_make(HSIGHT_LABEL_ATTRIBUTE,
+                                                   visit->names[HSIGHT__NAME_dict].index));
+    }
+}
+
+void hsight__traverse_emit(hsight__visit *visit)
+{
+    for (size_t i = 0; i < visit->scratch_count; i++) {
+        if (visit->scratch[i] != NULL) {
+            hsight__emit(visit, visit->scratch[i], (hsight_label){visit->scratch_labels[i]});
+        }
+    }
+}
+
+void hsight__rule_traverse(hsight__visit *visit, PyObject *object, hsight__type_info *info)
+{
+    hsight__traverse_collect(visit, object, info->type->tp_traverse);
+    hsight__traverse_label(visit, object, info);
+    hsight__traverse_emit(visit);
+}

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: MIT */
+/* sizes.c - shallow size: what the allocator holds for one object, headers, attribute values and
+ * native buffers included.
+ *
+ * A formula per core type; for the C types of the standard library and numpy whose buffers are
+ * private, the type's own __sizeof__ when it is written in C, called directly (no lookup, nothing of
+ * the program runs). For a class written in Python: what its C base holds, plus what the class adds.
+ * Cost: O(1). */
+#include "visit.h"
+
+#include <stddef.h>
+#include <string.h>
+
+static size_t size_fixed(PyObject *object, const hsight__type_info *info)
+{
+    (void)object;
+    return info->fixed_bytes;
+}
+
+static size_t size_variable(PyObject *object, const hsight__type_info *info)
+{
+    Py_ssize_t items = Py_SIZE(object) < 0 ? -Py_SIZE(object) : Py_SIZE(object);
+    return info->fixed_bytes + (size_t)items * (size_t)info->type->tp_itemsize;
+}
+
+static size_t size_int(PyObject *object, const hsight__type_info *info)
+{
+    (void)info;
+    return hsight__compat_int_bytes(object);
+}
+
+static size_t size_list(PyObject *object, const hsight__type_info *info)
+{
+    return info->fixed_bytes + (size_t)((PyListObject *)object)->allocated * sizeof(PyObject *);
+}
+
+static size_t size_dict(PyObject *object, const hsight__type_info *info)
+{
+    return info->fixed_bytes + hsight__compat_dict_table_bytes(object);
+}
+
+static size_t size_set(PyObject *object, const hsight__type_info *info)
+{
+    const PySetObject *set = (PySetObject *)object;
+    if (set->table == set->smalltable) {
+        return info->fixed_bytes;
+    }
+    return info->fixed_bytes + (size_t)(set->mask + 1) * sizeof(setentry);
+}
+
+static size_t size_unicode(PyObject *object, const hsight__type_info *info)
+{
+    size_t length = (size_t)PyUnicode_GET_LENGTH(object) + 1;
+    if (PyUnicode_IS_COMPACT_ASCII(object)) {
+        return sizeof(PyASCIIObject) + length;
+    }
+    const PyCompactUnicodeObject *compact = (PyCompactUnicodeObject *)object;
+    bool own_utf8 = compact->utf8 != NULL && (void *)compact->utf8 != PyUnicode_DATA(object);
+    size_t bytes = own_utf8 ? (size_t)compact->utf8_length + 1 : 0;
+    size_t kind = PyUnicode_KIND(object);
+    if (PyUnicode_IS_COMPACT(object)) {
+        return bytes + sizeof(PyCompactUnicodeObject) + length * kind;
+    }
+    return bytes + info->fixed_bytes + (PyUnicode_DATA(object) != NULL ? length * kind : 0);
+}
+
+static size_t size_bytearray(PyObject *object, const hsight__type_info *info)
+{
+    return info->fixed_bytes + (size_t)((PyByteArrayObject *)object)->ob_alloc;
+}
+
+static size_t size_type(PyObject *object, const hsight__type_info *info)
+{
+    PyTypeObject *type = (PyTypeObject *)object;
+    if (!PyType_HasFeature(type, Py_TPFLAGS_HEAPTYPE)) {
+        return sizeof(PyTypeObject);
+    }
+    return size_variable(object, info) + hsight__compat_shared_keys_bytes(type);
+}
+
+/* tp_itemsize of these counts frame slots, but they are not variable-sized objects. */
+static size_t size_generator(PyObject *object, const hsight__type_info *info)
+{
+    hsight__compat_frame *frame = hsight__compat_generator_frame(object);
+    return info->fixed_bytes + (frame != NULL ? hsight__compat_frame_slots_bytes(frame) : 0);
+}
+
+static size_t size_frame(PyObject *object, const hsight__type_info *info)
+{
+    hsight__compat_frame *frame = hsight__compat_frame_object_frame(object);
+    return info->fixed_bytes + (frame != NULL ? hsight__compat_frame_slots_bytes(frame) : 0);
+}
+
+/* ---- C types that know their buffers ------------------------------------------------------------------ */
+
+/* tp_name begins with one of these: their __sizeof__ was read and only adds up fields. */
+static const char *const trusted_sizeof[] = {
+    "collections.deque", "collections.OrderedDict", "array.array", "_io.",        "_struct.Struct",
+    "Struct",            "_pickle.",                "memoryview",  "_queue.",     "zlib.",
+    "itertools.",        "functools.",              "decimal.",    "numpy.ndarray",
+    "mmap.mmap",         "xml.etree.ElementTree.",
+};
+
+static PyMethodDescrObject *c_sizeof(PyTypeObject *type)
+{
+    PyObject *dict = hsight__compat_type_dict(type);
+    Py_ssize_t at = 0;
+    PyObject *name, *value;
+    while (dict != NULL && PyDict_Next(dict, &at, &name, &value)) {
+        if (PyUnicode_CheckExact(name) &&
+            PyUnicode_CompareWithASCIIString(name, "__sizeof__") == 0) {
+            return Py_IS_TYPE(value, &PyMethodDescr_Type) ? (PyMethodDescrObject *)value : NULL;
+        }
+    }
+    return NULL;
+}
+
+static bool is_trusted(PyTypeObject *type)
+{
+    for (size_t i = 0; i < sizeof(trusted_sizeof) / sizeof(trusted_sizeof[0]); i++) {
+        if (strncmp(type->tp_name, trusted_sizeof[i], strlen(trusted_sizeof[i])) == 0) {
+            return c_sizeof(type) != NULL;
+        }
+    }
+    return false;
+}
+
+static size_t size_by_type(PyObject *object, const hsight__type_info *info)
+{
+    PyMethodDescrObject *method = c_sizeof(info->type);
+    PyObject *answer = method->d_method->ml_meth(object, NULL);
+    Py_ssize_t bytes = answer != NULL ? PyLong_AsSsize_t(answer) : -1;
+    Py_XDECREF(answer);
+    if (bytes < 0) {
+        PyErr_Clear();
+        return info->fixed_bytes;
+    }
+    return (size_t)bytes + hsight__compat_preheader_bytes(info->type);
+}
+
+/* ---- classes written in Python --------------------------------------------------------------------------- */
+
+static size_t values_bytes(PyObject *object, const hsight__type_info *info)
+{
+    if (!info->managed_dict) {
+        return 0;
+    }
+    hsight__compat_attributes attributes;
+    hsight__compat_read_attributes(object, info->type, &attributes);
+    return attributes.bytes;
+}
+
+static size_t size_plain_instance(PyObject *object, const hsight__type_info *info)
+{
+    return info->fixed_bytes + values_bytes(object, info);
+}
+
+/* PyType_GenericAlloc adds one item to variable-sized classes. */
+static size_t size_instance(PyObject *object, const hsight__type_info *info)
+{
+    const hsight__type_info *base = info->base;
+    size_t added = info->fixed_bytes - base->fixed_bytes + (size_t)info->type->tp_itemsize;
+    return base->size(object, base) + added + values_bytes(object, info);
+}
+
+/* ---- assignment -------------------------------------------------------------------------------------------- */
+
+typedef struct {
+    PyTypeObject *type;
+    hsight__size_rule size;
+} size_row;
+
+static const size_row size_rows[] = {
+    {&PyLong_Type, size_int},       {&PyBool_Type, size_int},
+    {&PyList_Type, size_list},      {&PyDict_Type, size_dict},
+    {&PySet_Type, size_set},        {&PyFrozenSet_Type, size_set},
+    {&PyUnicode_Type, size_unicode}, {&PyByteArray_Type, size_bytearray},
+    {&PyType_Type, size_type},      {&PyGen_Type, size_generator},
+    {&PyCoro_Type, size_generator}, {&PyAsyncGen_Type, size_generator},
+    {&PyFrame_Type, size_frame},
+};
+
+static hsight__size_rule size_by_row(PyTypeObject *type)
+{
+    for (size_t i = 0; i < sizeof(size_rows) / sizeof(size_rows[0]); i++) {
+        if (size_rows[i].type == type) {
+            return size_rows[i].size;
+        }
+    }
+    if (hsight__compat_is_frozendict(type) || strcmp(type->tp_name, "collections.defaultdict") == 0) {
+        return size_dict;
+    }
+    return NULL;
+}
+
+void hsight__sizes_assign(hsight__type_info *info)
+{
+    hsight__size_rule own = size_by_row(info->type);
+    if (info->base != NULL) {
+        info->size = info->base->type == &PyBaseObject_Type ? size_plain_instance : size_instance;
+    } else if (own != NULL) {
+        info->size = own;
+    } else if (is_trusted(info->type)) {
+        info->size = size_by_type;
+    } else {
+        info->size = info->type->tp_itemsize != 0 ? size_variable : size_fixed;
+    }
+}

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+/* take.c - a snapshot: the walk, and where and when it happened. */
+#include "capture.h"
+#include "compat.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <time.h>
+#include <unistd.h>
+
+const char *hsight_capture_check(void)
+{
+    return hsight__compat_check();
+}
+
+uint64_t hsight_capture_resident_bytes(void)
+{
+    char text[128];
+    unsigned long long total, resident;
+    int file = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+    if (file < 0) {
+        return 0;
+    }
+    ssize_t length = read(file, text, sizeof(text) - 1);
+    close(file);
+    if (length <= 0) {
+        return 0;
+    }
+    text[length] = 0;
+    if (sscanf(text, "%llu %llu", &total, &resident) != 2) {
+        return 0;
+    }
+    return (uint64_t)resident * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+static uint64_t clock_ns(clockid_t clock)
+{
+    struct timespec now;
+    if (clock_gettime(clock, &now) != 0) {
+        return 0;
+    }
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static hsight_string as_string(const char *text)
+{
+    return (hsight_string){text, strlen(text)};
+}
+
+/* "CPython 3.13.0" from "3.13.0 (main, ...) [GCC ...]". */
+static void interpreter_text(char *out, size_t size)
+{
+    const char *version = Py_GetVersion();
+    snprintf(out, size, "CPython %.*s", (int)strcspn(version, " "), version);
+}
+
+static void platform_text(char *out, size_t size)
+{
+    struct utsname name;
+    if (uname(&name) != 0) {
+        out[0] = 0;
+        return;
+    }
+    snprintf(out, size, "%s-%s %s", name.sysname, name.release, name.machine);
+}
+
+/* One argument as a shell would read it back; returns the length, at most size - 1. */
+static size_t quote_argument(const char *argument, char *out, size_t size)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                "_-./=:,+@%";
+    if (argument[0] != 0 && argument[strspn(argument, plain)] == 0) {
+        int length = snprintf(out, size, "%s", argument);
+        return (size_t)length < size ? (size_t)length : size - 1;
+    }
+    size_t at = 0;
+    const char *quoted_quote = "'\\''";
+    if (size > 1) {
+        out[at++] = '\'';
+    }
+    for (; *argument != 0 && at + 6 < size; argument++) {
+        if (*argument == '\'') {
+            memcpy(out + at, quoted_quote, 4);
+            at += 4;
+        } else {
+            out[at++] = *argument;
+        }
+    }
+    if (at + 1 < size) {
+        out[at++] = '\'';
+    }
+    out[at] = 0;
+    return at;
+}
+
+/* /proc/self/cmdline: arguments, each ended by a NUL. */
+static void arguments_text(char *out, size_t size)
+{
+    char raw[4096];
+    out[0] = 0;
+    int file = open("/proc/self/cmdline", O_RDONLY | O_CLOEXEC);
+    ssize_t length = file >= 0 ? read(file, raw, sizeof(raw) - 1) : -1;
+    if (file >= 0) {
+        close(file);
+    }
+    if (length <= 0) {
+        return;
+    }
+    raw[length] = 0;
+    size_t at = 0;
+    for (ssize_t i = 0; i < length && at + 8 < size; i += (ssize_t)strlen(raw + i) + 1) {
+        if (at > 0) {
+            out[at++] = ' ';
+        }
+        at += quote_argument(raw + i, out + at, size - at);
+    }
+}
+
+hsight_status hsight_capture_snapshot(hsight_string label, bool values, PyObject *interned_probe,
+                                      hsight_snapshot **out, hsight_error *err)
+{
+    char interpreter[64], platform[256], arguments[4096];
+    hsight_capture_counts counts = {0};
+    hsight_builder *builder = NULL;
+    hsight_graph *graph = NULL;
+    interpreter_text(interpreter, sizeof(interpreter));
+    platform_text(platform, sizeof(platform));
+    arguments_text(arguments, sizeof(arguments));
+    hsight_snapshot_info info = {
+        .label = label,
+        .interpreter = as_string(interpreter),
+        .platform = as_string(platform),
+        .arguments = as_string(arguments),
+        .capture = as_string(hsight__compat_description()),
+        .process_id = (uint64_t)getpid(),
+        .taken_at_ns = clock_ns(CLOCK_REALTIME),
+        .rss_bytes = hsight_capture_resident_bytes(),
+        .has_values = values,
+    };
+    uint64_t start_ns = clock_ns(CLOCK_MONOTONIC);
+    hsight_status status = hsight_builder_new(NULL, &builder, err);
+    if (status == HSIGHT_OK) {
+        status = hsight_capture_walk(builder, values, interned_probe, &counts, err);
+    }
+    if (status == HSIGHT_OK) {
+        status = hsight_builder_finish(builder, &graph, err);
+    }
+    if (status != HSIGHT_OK) {
+        hsight_builder_free(builder);
+        return status;
+    }
+    info.duration_ns = clock_ns(CLOCK_MONOTONIC) - start_ns;
+    info.dropped_count = counts.dropped_count;
+    info.overcounted_count = counts.overcounted_count;
+    status = hsight_snapshot_new(graph, &info, out, err);
+    if (status != HSIGHT_OK) {
+        hsight_graph_free(graph);
+    }
+    return status;
+}

@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: MIT */
+/* type_table.c - what a visit knows of each type, and what types are called.
+ *
+ * Open addressing from the type's address to its hsight__type_info; infos never move.
+ * I1  count * 2 <= capacity.  I2  infos[i]->type == the key of exactly one slot.
+ * Memory: owned by the table, malloc. Cost: O(1) a lookup, O(bases + members) once a type. */
+#include "type_table.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct hsight__type_table {
+    hsight__type_info **slots;
+    size_t capacity;
+    size_t count;
+    hsight__type_info spare; /* handed out when memory ran out */
+};
+
+#define FIRST_CAPACITY 1024
+
+hsight__type_table *hsight__type_table_new(void)
+{
+    hsight__type_table *table = calloc(1, sizeof(*table));
+    if (table == NULL) {
+        return NULL;
+    }
+    table->slots = calloc(FIRST_CAPACITY, sizeof(*table->slots));
+    table->capacity = FIRST_CAPACITY;
+    if (table->slots == NULL) {
+        free(table);
+        return NULL;
+    }
+    return table;
+}
+
+void hsight__type_table_free(hsight__type_table *table)
+{
+    if (table == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < table->capacity; i++) {
+        if (table->slots[i] != NULL) {
+            free(table->slots[i]->members);
+            free(table->slots[i]->key_names);
+            free(table->slots[i]);
+        }
+    }
+    free(table->slots);
+    free(table);
+}
+
+static hsight__type_info **find(hsight__type_info **slots, size_t capacity, PyTypeObject *type)
+{
+    size_t mask = capacity - 1;
+    size_t at = (size_t)(((uint64_t)(uintptr_t)type * 0x9E3779B97F4A7C15u) >> 40) & mask;
+    while (slots[at] != NULL && slots[at]->type != type) {
+        at = (at + 1) & mask;
+    }
+    return &slots[at];
+}
+
+static bool grow(hsight__type_table *table)
+{
+    size_t capacity = table->capacity * 2;
+    hsight__type_info **slots = calloc(capacity, sizeof(*slots));
+    if (slots == NULL) {
+        return false;
+    }
+    for (size_t i = 0; i < table->capacity; i++) {
+        if (table->slots[i] != NULL) {
+            *find(slots, capacity, table->slots[i]->type) = table->slots[i];
+        }
+    }
+    free(table->slots);
+    table->slots = slots;
+    table->capacity = capacity;
+    return true;
+}
+
+/* ---- names ---------------------------------------------------------------------------------------- */
+
+/* The str under `key` in the class's own __dict__, compared without running any code. */
+static PyObject *own_attribute(PyTypeObject *type, const char *key)
+{
+    PyObject *dict = hsight__compat_type_dict(type);
+    Py_ssize_t at = 0;
+    PyObject *name, *value;
+    while (dict != NULL && PyDict_Next(dict, &at, &name, &value)) {
+        if (PyUnicode_CheckExact(name) && PyUnicode_CompareWithASCIIString(name, key) == 0) {
+            return PyUnicode_CheckExact(value) ? value : NULL;
+        }
+    }
+    return NULL;
+}
+
+/* Copies a str, truncated; a str that has no cached UTF-8 and is not ASCII is written escaped, because
+ * PyUnicode_AsUTF8() would add a buffer to an object that belongs to the program. */
+static size_t copy_unicode(PyObject *unicode, char *out, size_t size)
+{
+    size_t length = 0;
+    for (Py_ssize_t i = 0; i < PyUnicode_GET_LENGTH(unicode) && length + 11 < size; i++) {
+        Py_UCS4 c = PyUnicode_READ_CHAR(unicode, i);
+        if (c < 0x80) {
+            out[length++] = (char)c;
+        } else if (c < 0x800) {
+            out[length++] = (char)(0xC0 | (c >> 6));
+            out[length++] = (char)(0x80 | (c & 0x3F));
+        } else if (c >= 0xD800 && c <= 0xDFFF) {
+            length += (size_t)snprintf(out + length, size - length, "\\u%04x", (unsigned)c);
+        } else if (c < 0x10000) {
+            out[length++] = (char)(0xE0 | (c >> 12));
+            out[length++] = (char)(0x80 | ((c >> 6) & 0x3F));
+            out[length++] = (char)(0x80 | (c & 0x3F));
+        } else {
+            out[length++] = (char)(0xF0 | (c >> 18));
+            out[length++] = (char)(0x80 | ((c >> 12) & 0x3F));
+            out[length++] = (char)(0x80 | ((c >> 6) & 0x3F));
+            out[length++] = (char)(0x80 | (c & 0x3F));
+        }
+    }
+    out[length] = 0;
+    return length;
+}
+
+static size_t copy_text(const char *text, char *out, size_t size)
+{
+    size_t length = strnlen(text, size - 1);
+    memcpy(out, text, length);
+    out[length] = 0;
+    return length;
+}
+
+size_t hsight__type_name(PyTypeObject *type, char *out, size_t size)
+{
+    if (!PyType_HasFeature(type, Py_TPFLAGS_HEAPTYPE)) {
+        const char *name = strncmp(type->tp_name, "builtins.", 9) == 0 ? type->tp_name + 9
+                                                                       : type->tp_name;
+        return copy_text(name, out, size);
+    }
+    PyObject *qualname = ((PyHeapTypeObject *)type)->ht_qualname;
+    PyObject *module = own_attribute(type, "__module__");
+    size_t length = 0;
+    if (module != NULL && PyUnicode_CompareWithASCIIString(module, "builtins") != 0) {
+        length = copy_unicode(module, out, size - 1);
+        out[length++] = '.';
+    }
+    if (qualname == NULL || !PyUnicode_Check(qualname)) {
+        return length + copy_text(type->tp_name, out + length, size - length);
+    }
+    return length + copy_unicode(qualname, out + length, size - length);
+}
+
+static size_t recent_index(const void *key)
+{
+    return (size_t)(((uint64_t)(uintptr_t)key * 0x9E3779B97F4A7C15u) >> 40) % HSIGHT__RECENT_NAMES;
+}
+
+static hsight_string_id intern(hsight__visit *visit, const void *key, const char *text, size_t length)
+{
+    hsight_string_id id = {0};
+    if (hsight_builder_string(visit->builder, text, length, &id, NULL) != HSIGHT_OK) {
+        visit->dropped_count++;
+        return id;
+    }
+    size_t at = recent_index(key);
+    visit->recent_names[at].key = key;
+    visit->recent_names[at].id = id;
+    return id;
+}
+
+hsight_string_id hsight__visit_unicode(hsight__visit *visit, PyObject *unicode)
+{
+    size_t at = recent_index(unicode);
+    if (visit->recent_names[at].key == unicode) {
+        return visit->recent_names[at].id;
+    }
+    if (!PyUnicode_Check(unicode)) {
+        return (hsight_string_id){0};
+    }
+    char text[512];
+    size_t length = copy_unicode(unicode, text, sizeof(text));
+    return intern(visit, unicode, text, length);
+}
+
+hsight_string_id hsight__visit_name(hsight__visit *visit, const char *text)
+{
+    size_t at = recent_index(text);
+    if (visit->recent_names[at].key == text) {
+        return visit->recent_names[at].id;
+    }
+    return intern(visit, text, text, strlen(text));
+}
+
+/* ---- infos ----------------------------------------------------------------------------------------- */
+
+bool hsight__type_is_own(PyTypeObject *type)
+{
+    char name[64];
+    if (!PyType_HasFeature(type, Py_TPFLAGS_HEAPTYPE)) {
+        return false;
+    }
+    hsight__type_name(type, name, sizeof(name));
+    return strncmp(name, "heapsight.", 10) == 0;
+}
+
+static void fill(hsight__visit *visit, hsight__type_info *info, PyTypeObject *type)
+{
+    info->type = type;
+    /* Links of an lru_cache are counted by the cache's own tp_traverse. */
+    info->owns_class = PyType_HasFeature(type, Py_TPFLAGS_HEAPTYPE) &&
+                       strcmp(type->tp_name, "functools._lru_list_elem") != 0;
+    info->is_heapsight = hsight__type_is_own(type);
+    info->managed_dict = hsight__compat_has_managed_dict(type);
+    info->gc = PyType_HasFeature(type, Py_TPFLAGS_HAVE_GC);
+    info->fixed_bytes = hsight__compat_preheader_bytes(type) + (size_t)type->tp_basicsize;
+    if (PyType_FastSubclass(type, Py_TPFLAGS_TYPE_SUBCLASS)) {
+        info->node_flags = HSIGHT_NODE_TYPE;
+    } else if (PyType_IsSubtype(type, &PyModule_Type)) {
+        info->node_flags = HSIGHT_NODE_MODULE;
+    }
+    hsight__rules_assign(visit, info);
+    hsight__sizes_assign(info);
+}
+
+static hsight__type_info *out_of_memory(hsight__visit *visit, hsight__type_table *table,
+                                        PyTypeObject *type)
+{
+    hsight__visit_fail(visit, HSIGHT_ENOMEM, "out of memory: too little is left to walk the heap");
+    free(table->spare.members);
+    table->spare = (hsight__type_info){0};
+    fill(visit, &table->spare, type);
+    return &table->spare;
+}
+
+hsight__type_info *hsight__type_info_of(hsight__visit *visit, PyTypeObject *type)
+{
+    hsight__type_table *table = visit->types;
+    hsight__type_info *known = *find(table->slots, table->capacity, type);
+    if (known != NULL) {
+        return known;
+    }
+    hsight__type_info *info = calloc(1, sizeof(*info));
+    if (info == NULL || (table->count * 2 >= table->capacity && !grow(table))) {
+        free(info);
+        return out_of_memory(visit, table, type);
+    }
+    info->type = type;
+    *find(table->slots, table->capacity, type) = info; /* before fill(): it looks up bases */
+    table->count++;
+    fill(visit, info, type);
+    return info;
+}
+
+hsight_type_id hsight__type_id(hsight__visit *visit, hsight__type_info *info)
+{
+    if (info->id.index == 0) {
+        char text[512];
+        hsight_string_id name = {0};
+        size_t length = hsight__type_name(info->type, text, sizeof(text));
+        hsight_status status = hsight_builder_string(visit->builder, text, length, &name, visit->err);
+        if (status == HSIGHT_OK) {
+            status = hsight_builder_add_type(visit->builder, name, &info->id, visit->err);
+        }
+        if (status != HSIGHT_OK && visit->status == HSIGHT_OK) {
+            visit->status = status;
+        }
+    }
+    return info->id;
+}
+
+void hsight__type_table_each(hsight__visit *visit, void (*each)(void *state, PyTypeObject *type),
+                             void *state)
+{
+    hsight__type_table *table = visit->types;
+    for (size_t i = 0; i < table->capacity; i++) {
+        if (table->slots[i] != NULL && table->slots[i]->id.index != 0) {
+            each(state, table->slots[i]->type);
+        }
+    }
+}
+
+void hsight__type_table_set_nodes(hsight__visit *visit, hsight__node_lookup node_of, void *state)
+{
+    hsight__type_table *table = visit->types;
+    for (size_t i = 0; i < table->capacity; i++) {
+        hsight__type_info *info = table->slots[i];
+        if (info != NULL && info->id.index != 0) {
+            hsight_node_id node = {node_of(state, info->type)};
+            hsight_builder_set_type_node(visit->builder, info->id, node);
+        }
+    }
+}

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: MIT */
+/* visit.h - what all parts of the walk share: a visit in progress, what it knows of each type, and
+ * how a visited object hands out its references.
+ *
+ * A rule (rules*.c) gets one object and emits each reference the object owns, once, with its label.
+ * Emitted references are buffered; `flush` is called with a full buffer and decides what they are for:
+ * the graph (walk.c), hiding heapsight's own objects (hide.c) or adding up sizes (deep_size.c). */
+#ifndef HEAPSIGHT_CAPTURE_VISIT_H
+#define HEAPSIGHT_CAPTURE_VISIT_H
+
+#include "compat.h"
+
+#include <heapsight/builder.h>
+
+/* Fixed label names, interned when a visit starts. X(identifier, text) */
+#define HSIGHT__NAME_LIST(X)                                                                         \
+    X(dict, "__dict__")                                                                              \
+    X(annotations, "__annotations__")                                                                \
+    X(callback, "__callback__")                                                                      \
+    X(cell_contents, "cell_contents")                                                                \
+    X(self, "__self__")                                                                              \
+    X(func, "__func__")                                                                              \
+    X(module, "__module__")                                                                          \
+    X(name, "__name__")                                                                              \
+    X(args, "args")                                                                                  \
+    X(notes, "__notes__")                                                                            \
+    X(traceback, "__traceback__")                                                                    \
+    X(context, "__context__")                                                                        \
+    X(cause, "__cause__")                                                                            \
+    X(objclass, "__objclass__")                                                                      \
+    X(qualname, "__qualname__")                                                                      \
+    X(mapping, "mapping")                                                                            \
+    X(next, "tb_next")                                                                               \
+    X(frame, "tb_frame")                                                                             \
+    X(start, "start")                                                                                \
+    X(stop, "stop")                                                                                  \
+    X(step, "step")                                                                                  \
+    X(length, "length")                                                                              \
+    X(od_node, "order entry")                                                                        \
+    X(base, "base")                                                                                  \
+    X(dtype, "dtype")                                                                                \
+    X(f_code, "f_code")                                                                              \
+    X(f_locals, "f_locals")                                                                          \
+    X(f_frame, "frame object")                                                                       \
+    X(object, "object")                                                                              \
+    X(class_, "__class__")
+
+typedef enum {
+#define HSIGHT__NAME_ENUM(identifier, text) HSIGHT__NAME_##identifier,
+    HSIGHT__NAME_LIST(HSIGHT__NAME_ENUM)
+#undef HSIGHT__NAME_ENUM
+        HSIGHT__NAME_COUNT
+} hsight__name;
+
+typedef struct hsight__visit hsight__visit;
+typedef struct hsight__type_info hsight__type_info;
+
+/* Emit what `object` owns as an object of `info->type`, which is its type or a base of it. The
+ * reference to the class itself is emitted by hsight__visit_object(). */
+typedef void (*hsight__rule)(hsight__visit *visit, PyObject *object, hsight__type_info *info);
+typedef size_t (*hsight__size_rule)(PyObject *object, const hsight__type_info *info);
+
+/* A reference at a fixed place in the object: a __slots__ member, or a field of a known struct. */
+typedef struct {
+    Py_ssize_t offset;
+    hsight_label label;
+} hsight__member;
+
+/* What the visit knows of one type; made when its first object is met. */
+struct hsight__type_info {
+    PyTypeObject *type;
+    hsight__rule rule;
+    hsight__size_rule size;
+    hsight__type_info *base;     /* class written in Python: its first base written in C */
+    hsight__member *members;     /* references at fixed offsets: __slots__, fields of C structs */
+    uint32_t member_count;
+    hsight_string_id *key_names; /* shared keys, filled as they are met; 0 = not yet */
+    uint32_t key_count;
+    size_t fixed_bytes;          /* preheader + basicsize */
+    hsight_type_id id;           /* 0 until an object is described */
+    uint32_t node_flags;         /* HSIGHT_NODE_TYPE, _MODULE */
+    bool owns_class;             /* instances own a reference to the class */
+    bool is_heapsight;           /* our own: never shown */
+    bool managed_dict;
+    bool gc;                     /* instances have a gc head */
+};
+
+typedef struct {
+    PyObject *target;
+    uint32_t label; /* hsight_label.bits; DICT_VALUE with payload 0: key is the edge before */
+    uint32_t source;
+} hsight__edge;
+
+#define HSIGHT__PENDING 512
+#define HSIGHT__RECENT_NAMES 1024
+
+struct hsight__visit {
+    hsight_builder *builder;
+    void (*flush)(hsight__visit *visit);
+    void *state;          /* of whoever set flush */
+    uint32_t source;      /* node being visited */
+    uint32_t pending_count;
+    hsight_status status; /* first failure; the walk stops at the next chance */
+    hsight_error *err;
+    bool values;
+    struct hsight__type_table *types;
+    hsight_string_id names[HSIGHT__NAME_COUNT];
+    PyObject **scratch;   /* targets tp_traverse handed out for one object */
+    uint32_t *scratch_labels;
+    size_t scratch_count;
+    size_t scratch_capacity;
+    uint64_t dropped_count;
+    struct hsight__cell_names *cells;
+    struct {
+        const void *key; /* a string literal or a str object; both outlive the visit */
+        hsight_string_id id;
+    } recent_names[HSIGHT__RECENT_NAMES];
+    hsight__edge pending[HSIGHT__PENDING];
+};
+
+/* Closure variables by cell, collected from functions while they are visited (cells.c). */
+typedef struct hsight__cell_names {
+    struct {
+        PyObject *cell;
+        hsight_string_id name;
+    } * items;
+    size_t count;
+    size_t capacity;
+} hsight__cell_names;
+
+hsight_status hsight__visit_begin(hsight__visit *visit, hsight_builder *builder, hsight_error *err);
+void hsight__visit_end(hsight__visit *visit);
+void hsight__visit_fail(hsight__visit *visit, hsight_status status, const char *message);
+
+/* Intern text, or the UTF-8 of a str object; 0 when that fails (counted as dropped). */
+hsight_string_id hsight__visit_name(hsight__visit *visit, const char *text);
+hsight_string_id hsight__visit_unicode(hsight__visit *visit, PyObject *unicode);
+
+static inline void hsight__emit(hsight__visit *visit, PyObject *target, hsight_label label)
+{
+    if (visit->pending_count == HSIGHT__PENDING) {
+        visit->flush(visit);
+    }
+    hsight__edge *edge = &visit->pending[visit->pending_count++];
+    edge->target = target;
+    edge->label = label.bits;
+    edge->source = visit->source;
+}
+
+static inline void hsight__emit_named(hsight__visit *visit, PyObject *target, hsight_label_kind kind,
+                                      hsight__name name)
+{
+    if (target != NULL) {
+        hsight__emit(visit, target, hsight_label_make(kind, visit->names[name].index));
+    }
+}
+
+/* Emits with the name interned on the way: for parts that are met rarely. Signature of a
+ * hsight__compat_part_visitor; `state` is the visit. */
+void hsight__emit_part(const char *name, PyObject *target, void *visit);
+void hsight__emit_type_part(const char *name, PyObject *target, void *visit);
+/* Emit everything an object owns. */
+static inline void hsight__visit_object(hsight__visit *visit, PyObject *object,
+                                        hsight__type_info *info)
+{
+    info->rule(visit, object, info);
+    if (info->owns_class) {
+        hsight__emit(visit, (PyObject *)info->type, hsight_label_make(HSIGHT_LABEL_CLASS, 0));
+    }
+}
+
+/* ---- types (type_table.c) ----------------------------------------------------------------------- */
+
+/* Never NULL: when memory runs out the visit fails and a spare entry is handed out. */
+hsight__type_info *hsight__type_info_of(hsight__visit *visit, PyTypeObject *type);
+/* The engine's id, made on first use. */
+hsight_type_id hsight__type_id(hsight__visit *visit, hsight__type_info *info);
+/* Module-qualified name, builtins bare. Returns the length, truncated to size - 1. */
+size_t hsight__type_name(PyTypeObject *type, char *out, size_t size);
+/* Is it a class of the package heapsight? */
+bool hsight__type_is_own(PyTypeObject *type);
+/* Number the types that were met only as types of objects; `add` numbers an object. */
+void hsight__type_table_each(hsight__visit *visit, void (*each)(void *state, PyTypeObject *type),
+                             void *state);
+/* Tell the builder which node is which type; `node_of` maps an address to its node or 0. */
+typedef uint32_t (*hsight__node_lookup)(void *state, const void *address);
+void hsight__type_table_set_nodes(hsight__visit *visit, hsight__node_lookup node_of, void *state);
+
+/* ---- rules and sizes ------------------------------------------------------------------------------ */
+
+/* Fill info->rule, base and members for info->type (rules.c). */
+void hsight__rules_assign(hsight__visit *visit, hsight__type_info *info);
+/* Fill info->size; after the rules (sizes.c). */
+void hsight__sizes_assign(hsight__type_info *info);
+/* Shallow size of an object, attribute values block included. */
+static inline size_t hsight__shallow_bytes(PyObject *object, const hsight__type_info *info)
+{
+    return info->size(object, info);
+}
+/* Value of a member, NULL when empty. */
+static inline PyObject *hsight__member_value(PyObject *object, const hsight__member *member)
+{
+    return *(PyObject **)((char *)object + member->offset);
+}
+
+/* Name (interned identifiers) or, with values, a preview of an object; 0 = none (preview.c). */
+hsight_string_id hsight__preview(hsight__visit *visit, PyObject *object);
+
+#endif

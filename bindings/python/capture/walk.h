@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/* walk.h - one walk over the heap, and what its phases share.
+ *
+ *   collect tracked objects -> hide our own -> number them -> roots -> visit all -> balance -> freeze
+ *
+ * The GIL is held from the first phase to the last; nothing is allocated from Python and no refcount
+ * changes, so no object can die meanwhile. */
+#ifndef HEAPSIGHT_CAPTURE_WALK_H
+#define HEAPSIGHT_CAPTURE_WALK_H
+
+#include "pointer_map.h"
+#include "visit.h"
+
+/* In the map: this object is heapsight's own. No node gets this number. */
+#define HSIGHT__HIDDEN UINT32_MAX
+
+/* Pointers, growable; pages are mapped, so that growth does not copy. */
+typedef struct {
+    PyObject **items;
+    size_t count;
+    size_t capacity;
+} hsight__pointers;
+
+bool hsight__pointers_add(hsight__pointers *pointers, PyObject *pointer);
+void hsight__pointers_free(hsight__pointers *pointers);
+
+typedef struct {
+    hsight__visit visit;
+    hsight__pointer_map map;
+    hsight__pointers tracked; /* what the collector tracks; freed once it is numbered */
+    hsight__pointers held;    /* one item per reference owned by frames, threads or our own objects */
+    hsight__pointers kept;    /* objects our own objects refer to, for roots of last resort */
+    hsight__pointers unknown; /* words of operand stacks whose use is unknown */
+    hsight_node_id previous;  /* target of the edge resolved last: the key of a dict value */
+    uint64_t overcounted_count;
+} hsight__walk;
+
+/* The node of an object, numbered now if it is new; 0 when hidden or out of memory. */
+uint32_t hsight__walk_node(hsight__walk *walk, PyObject *object);
+/* The node of an address if it is one, else 0. */
+uint32_t hsight__walk_find(hsight__walk *walk, const void *address);
+
+/* hide.c: mark heapsight's own objects, and those only they own, as hidden. */
+void hsight__hide_own(hsight__walk *walk);
+bool hsight__is_hidden(hsight__walk *walk, const void *address);
+
+/* roots.c: modules, thread frames, parts of the interpreter. */
+void hsight__roots_add(hsight__walk *walk);
+
+/* balance.c: refcounts against references found; adds C_HELD and INTERPRETER roots. Frees the map. */
+void hsight__balance(hsight__walk *walk);
+
+#endif

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: MIT */
+/* core.c - the extension module heapsight._core: functions, types, import check. */
+#include "../capture/capture.h"
+#include "module.h"
+
+static struct PyModuleDef core_module;
+
+core_state *core_get_state(PyObject *module)
+{
+    return PyModule_GetState(module);
+}
+
+core_state *core_state_of(PyTypeObject *type)
+{
+    return PyType_GetModuleState(type);
+}
+
+static PyObject *interned_probe(void)
+{
+    return PyUnicode_InternFromString("heapsight\x01interned");
+}
+
+/* gc.collect() of the gc module: PyGC_Collect() does nothing while gc.disable() is in force. */
+static int collect_garbage(void)
+{
+    PyObject *gc = PyImport_ImportModule("gc");
+    PyObject *answer = gc != NULL ? PyObject_CallMethod(gc, "collect", NULL) : NULL;
+    Py_XDECREF(gc);
+    Py_XDECREF(answer);
+    return answer != NULL ? 0 : -1;
+}
+
+static PyObject *capture(PyObject *module, PyObject *args, PyObject *keywords)
+{
+    static char *names[] = {"label", "collect", "values", NULL};
+    const char *label;
+    Py_ssize_t length;
+    int collect = 1, values = 0;
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "s#|pp", names, &label, &length, &collect,
+                                     &values) ||
+        (collect && collect_garbage() < 0)) {
+        return NULL;
+    }
+    PyObject *probe = interned_probe();
+    if (probe == NULL) {
+        return NULL;
+    }
+    hsight_error err;
+    hsight_snapshot *snapshot = NULL;
+    hsight_status status = hsight_capture_snapshot((hsight_string){label, (size_t)length},
+                                                   values != 0, probe, &snapshot, &err);
+    Py_DECREF(probe);
+    core_state *state = core_get_state(module);
+    return status == HSIGHT_OK ? core_snapshot_wrap(state, snapshot) : core_raise(state, &err);
+}
+
+static PyObject *load(PyObject *module, PyObject *path)
+{
+    PyObject *bytes;
+    if (!PyUnicode_FSConverter(path, &bytes)) {
+        return NULL;
+    }
+    hsight_error err;
+    hsight_snapshot *snapshot = NULL;
+    hsight_status status;
+    Py_BEGIN_ALLOW_THREADS
+    status = hsight_store_load(PyBytes_AS_STRING(bytes), &snapshot, &err);
+    Py_END_ALLOW_THREADS
+    Py_DECREF(bytes);
+    core_state *state = core_get_state(module);
+    return status == HSIGHT_OK ? core_snapshot_wrap(state, snapshot) : core_raise(state, &err);
+}
+
+static PyObject *diff(PyObject *module, PyObject *args, PyObject *keywords)
+{
+    static char *names[] = {"before", "after", "sort", NULL};
+    core_state *state = core_get_state(module);
+    PyObject *before, *after;
+    const char *sort_name = "size";
+    hsight_sort sort;
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "O!O!|s", names, state->snapshot_type, &before,
+                                     state->snapshot_type, &after, &sort_name)) {
+        return NULL;
+    }
+    if (core_sort(sort_name, &sort) < 0) {
+        return PyErr_Format(PyExc_ValueError, "sort must be \"size\", \"count\" or \"type\", not \"%s\"",
+                            sort_name);
+    }
+    hsight_error err;
+    hsight_diff *made = NULL;
+    hsight_status status;
+    const hsight_graph *graphs[] = {core_graph(before), core_graph(after)};
+    Py_BEGIN_ALLOW_THREADS
+    status = hsight_diff_new(graphs[0], graphs[1], sort, &made, &err);
+    Py_END_ALLOW_THREADS
+    if (status != HSIGHT_OK) {
+        return core_raise(state, &err);
+    }
+    core_diff *self = PyObject_GC_New(core_diff, state->diff_type);
+    if (self == NULL) {
+        hsight_diff_free(made);
+        return NULL;
+    }
+    self->diff = made;
+    self->before = Py_NewRef(before);
+    self->after = Py_NewRef(after);
+    PyObject_GC_Track(self);
+    return (PyObject *)self;
+}
+
+static PyObject *sizes_to_list(const uint64_t *sizes, Py_ssize_t count)
+{
+    PyObject *list = PyList_New(count);
+    for (Py_ssize_t i = 0; list != NULL && i < count; i++) {
+        PyObject *size = PyLong_FromUnsignedLongLong(sizes[i]);
+        if (size == NULL) {
+            Py_CLEAR(list);
+        } else {
+            PyList_SET_ITEM(list, i, size);
+        }
+    }
+    return list;
+}
+
+static PyObject *deep_sizes(PyObject *module, PyObject *objects)
+{
+    if (!PyList_Check(objects)) {
+        return PyErr_Format(PyExc_TypeError, "objects must be a list, not %.100s",
+                            Py_TYPE(objects)->tp_name);
+    }
+    Py_ssize_t count = PyList_GET_SIZE(objects);
+    uint64_t *sizes = PyMem_Calloc((size_t)count + 1, sizeof(*sizes));
+    if (sizes == NULL) {
+        return PyErr_NoMemory();
+    }
+    hsight_error err;
+    hsight_status status = hsight_capture_deep_sizes(((PyListObject *)objects)->ob_item, count, sizes,
+                                                     &err);
+    PyObject *answer = status == HSIGHT_OK ? sizes_to_list(sizes, count)
+                                           : core_raise(core_get_state(module), &err);
+    PyMem_Free(sizes);
+    return answer;
+}
+
+static PyObject *resident_bytes(PyObject *module, PyObject *unused)
+{
+    (void)module;
+    (void)unused;
+    return PyLong_FromUnsignedLongLong(hsight_capture_resident_bytes());
+}
+
+static PyMethodDef core_functions[] = {
+    {"capture", (PyCFunction)(void (*)(void))capture, METH_VARARGS | METH_KEYWORDS,
+     "capture(label, collect=True, values=False)\n--\n\nWalk the heap; returns a Snapshot."},
+    {"load", load, METH_O, "load(path)\n--\n\nOpen a snapshot file."},
+    {"diff", (PyCFunction)(void (*)(void))diff, METH_VARARGS | METH_KEYWORDS,
+     "diff(before, after, sort='size')\n--\n\nCompare two snapshots by type."},
+    {"deep_sizes", deep_sizes, METH_O,
+     "deep_sizes(objects)\n--\n\nBytes each object keeps, shared data charged to the earlier one."},
+    {"resident_bytes", resident_bytes, METH_NOARGS,
+     "resident_bytes()\n--\n\nResident set of this process in bytes."},
+    {NULL, NULL, 0, NULL},
+};
+
+static int add_type(PyObject *module, PyType_Spec *spec, PyTypeObject **out)
+{
+    *out = (PyTypeObject *)PyType_FromModuleAndSpec(module, spec, NULL);
+    return *out != NULL ? PyModule_AddType(module, *out) : -1;
+}
+
+static int core_exec(PyObject *module)
+{
+    const char *problem = hsight_capture_check();
+    if (problem != NULL) {
+        PyErr_SetString(PyExc_ImportError, problem);
+        return -1;
+    }
+    core_state *state = core_get_state(module);
+    if (core_add_errors(module) < 0 ||
+        add_type(module, &core_snapshot_spec, &state->snapshot_type) < 0 ||
+        add_type(module, &core_diff_spec, &state->diff_type) < 0 ||
+        add_type(module, &core_paths_spec, &state->paths_type) < 0 ||
+        add_type(module, &core_subgraph_spec, &state->subgraph_type) < 0) {
+        return -1;
+    }
+    return PyModule_AddStringConstant(module, "__version__", hsight_version());
+}
+
+static int core_traverse(PyObject *module, visitproc visit, void *arg)
+{
+    core_state *state = core_get_state(module);
+    Py_VISIT(state->snapshot_type);
+    Py_VISIT(state->diff_type);
+    Py_VISIT(state->paths_type);
+    Py_VISIT(state->subgraph_type);
+    Py_VISIT(state->base_error);
+    for (size_t i = 0; i < sizeof(state->errors) / sizeof(state->errors[0]); i++) {
+        Py_VISIT(state->errors[i]);
+    }
+    return 0;
+}
+
+static int core_clear(PyObject *module)
+{
+    core_state *state = core_get_state(module);
+    Py_CLEAR(state->snapshot_type);
+    Py_CLEAR(state->diff_type);
+    Py_CLEAR(state->paths_type);
+    Py_CLEAR(state->subgraph_type);
+    Py_CLEAR(state->base_error);
+    for (size_t i = 0; i < sizeof(state->errors) / sizeof(state->errors[0]); i++) {
+        Py_CLEAR(state->errors[i]);
+    }
+    return 0;
+}
+
+static void core_free(void *module)
+{
+    core_clear(module);
+}
+
+static PyModuleDef_Slot core_slots[] = {
+    {Py_mod_exec, core_exec},
+#ifdef Py_mod_multiple_interpreters
+    {Py_mod_multiple_interpreters, Py_MOD_MULTIPLE_INTERPRETERS_NOT_SUPPORTED},
+#endif
+    {0, NULL},
+};
+
+static struct PyModuleDef core_module = {
+    PyModuleDef_HEAD_INIT,
+    .m_name = "heapsight._core",
+    .m_doc = "Private: the C half of heapsight.",
+    .m_size = sizeof(core_state),
+    .m_methods = core_functions,
+    .m_slots = core_slots,
+    .m_traverse = core_traverse,
+    .m_clear = core_clear,
+    .m_free = core_free,
+};
+
+PyMODINIT_FUNC PyInit__core(void)
+{
+    return PyModuleDef_Init(&core_module);
+}
