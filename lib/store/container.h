@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/* container.h - header, table of contents and checksums of a file that is in memory. */
+#ifndef HEAPSIGHT_LIB_STORE_CONTAINER_H
+#define HEAPSIGHT_LIB_STORE_CONTAINER_H
+
+#include "store/format.h"
+
+/* One chunk, where it lies. `data` is aligned to HSIGHT__FORMAT_ALIGNMENT when the file is. */
+typedef struct {
+    const void *data;
+    uint64_t bytes;
+    uint64_t offset; /* in the file, for messages */
+} hsight__chunk;
+
+typedef struct {
+    uint16_t minor;
+    hsight__chunk chunks[HSIGHT__CHUNK_COUNT];
+} hsight__container;
+
+/* Verify the container: steps 1 to 7 of the specification's "Reading a file", and that every known
+ * chunk is there. What is in the chunks is not looked at. O(bytes).
+ * `bytes` is aligned to HSIGHT__FORMAT_ALIGNMENT and borrowed as long as the chunks are used.
+ * HSIGHT_OK, HSIGHT_EFORMAT or HSIGHT_EVERSION. */
+hsight_status hsight__container_open(const void *bytes, uint64_t size, hsight__container *out,
+                                     hsight_error *err);
+
+#endif

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+/* writer.c - write a snapshot into a .hsnap file.
+ *
+ * Columns go from memory to the file in slices, each checksummed just before it is written, while it
+ * is in the cache. Header and table of contents come last, over the zeros that kept their place: a
+ * file that was cut short has no magic.
+ *
+ * I1  at the start of a chunk, `end` is what was written so far
+ * I2  the target is untouched unless everything was written and synced (replace.c)
+ *
+ * Cost: one pass over the columns; memory for the META chunk, freed before return. */
+#include <heapsight/store.h>
+
+#include <string.h>
+
+#include "base/crc32.h"
+#include "base/vec.h"
+#include "graph/columns.h"
+#include "graph/graph_allocator.h"
+#include "store/column_chunks.h"
+#include "store/format.h"
+#include "store/meta.h"
+#include "store/replace.h"
+
+static const size_t SLICE_BYTES = (size_t)1 << 20;
+static const char ZEROS[sizeof(hsight__file_header) +
+                        HSIGHT__CHUNK_COUNT * sizeof(hsight__file_entry)];
+
+typedef struct {
+    hsight__replacement file;
+    hsight__crc32_tables crc;
+    hsight__file_entry entries[HSIGHT__CHUNK_COUNT];
+} writer;
+
+static hsight_status pad(writer *to, hsight_error *err)
+{
+    uint64_t end = to->file.written_bytes;
+    uint64_t missing = hsight__align_up(end, HSIGHT__FORMAT_ALIGNMENT) - end;
+    return hsight__replace_write(&to->file, ZEROS, (size_t)missing, err);
+}
+
+static hsight_status write_chunk(writer *to, int index, const hsight__chunk *chunk,
+                                 hsight_error *err)
+{
+    hsight_status status = pad(to, err);
+    hsight__file_entry *entry = &to->entries[index];
+    *entry = (hsight__file_entry){.offset = to->file.written_bytes, .length = chunk->bytes};
+    memcpy(entry->id, hsight__chunk_kinds[index].id, sizeof entry->id);
+    const char *at = chunk->data;
+    for (uint64_t left = chunk->bytes; left > 0 && status == HSIGHT_OK;) {
+        size_t bytes = left < SLICE_BYTES ? (size_t)left : SLICE_BYTES;
+        entry->checksum = hsight__crc32(&to->crc, entry->checksum, at, bytes);
+        status = hsight__replace_write(&to->file, at, bytes, err);
+        at += bytes;
+        left -= bytes;
+    }
+    return status;
+}
+
+static hsight_status write_front(writer *to, hsight_error *err)
+{
+    hsight__file_header header = {
+        .magic = HSIGHT__FORMAT_MAGIC,
+        .major = HSIGHT__FORMAT_MAJOR,
+        .minor = HSIGHT__FORMAT_MINOR,
+        .chunk_count = HSIGHT__CHUNK_COUNT,
+        .file_bytes = to->file.written_bytes,
+        .contents_checksum = hsight__crc32(&to->crc, 0, to->entries, sizeof to->entries),
+    };
+    header.header_checksum =
+        hsight__crc32(&to->crc, 0, &header, offsetof(hsight__file_header, header_checksum));
+    hsight_status status = hsight__replace_write_at(&to->file, 0, &header, sizeof header, err);
+    if (status == HSIGHT_OK) {
+        status = hsight__replace_write_at(&to->file, sizeof header, to->entries,
+                                          sizeof to->entries, err);
+    }
+    return status;
+}
+
+static hsight_status write_file(writer *to, const hsight__chunk chunks[HSIGHT__CHUNK_COUNT],
+                                hsight_error *err)
+{
+    hsight__crc32_prepare(&to->crc);
+    hsight_status status = hsight__replace_write(&to->file, ZEROS, sizeof ZEROS, err);
+    for (int i = 0; i < HSIGHT__CHUNK_COUNT && status == HSIGHT_OK; i++) {
+        status = write_chunk(to, i, &chunks[i], err);
+    }
+    return status == HSIGHT_OK ? write_front(to, err) : status;
+}
+
+hsight_status hsight_store_save(const hsight_snapshot *snapshot, const char *path,
+                                hsight_error *err)
+{
+    const hsight_graph *graph = hsight_snapshot_graph(snapshot);
+    hsight__chunk chunks[HSIGHT__CHUNK_COUNT];
+    writer to;
+    hsight__vec meta;
+    hsight_status status = hsight__format_check_host(err);
+    if (status != HSIGHT_OK) {
+        return status;
+    }
+    status = hsight__replace_begin(&to.file, path, err);
+    if (status != HSIGHT_OK) {
+        return status;
+    }
+    hsight__vec_init(&meta, hsight__graph_allocator(graph), 1);
+    status = hsight__meta_encode(hsight_snapshot_get_info(snapshot), &meta, err);
+    if (status != HSIGHT_OK) {
+        goto out;
+    }
+    hsight__chunks_of_columns(hsight__graph_columns(graph), chunks);
+    chunks[HSIGHT__CHUNK_META] = (hsight__chunk){.data = meta.data, .bytes = meta.count};
+    status = write_file(&to, chunks, err);
+    if (status == HSIGHT_OK) {
+        status = hsight__replace_commit(&to.file, err);
+    }
+out:
+    hsight__vec_free(&meta);
+    hsight__replace_abort(&to.file);
+    return status;
+}
