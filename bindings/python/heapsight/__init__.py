@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: MIT
+"""Memory profiler and leak finder for CPython.
+
+Three questions, three calls:
+
+    >>> import heapsight
+    >>> before = heapsight.snapshot("before")
+    >>> leak = [bytearray(100) for _ in range(1000)]
+    >>> after = heapsight.snapshot("after")
+    >>> [row for row in heapsight.diff(before, after).types() if row.type == "bytearray"]
+    [DiffRow(type='bytearray', count_delta=1000, bytes_delta=...)]
+    >>> heapsight.why(leak).paths()[0].expression          # who keeps it alive
+    '...leak...'
+    >>> picture = heapsight.graph(leak)                     # picture.render("leak.png") draws it
+
+Sizes are bytes as the allocator holds them, headers and native buffers included. Every error that
+heapsight raises is a HeapsightError and also the builtin that fits (ValueError, OSError, ...).
+"""
+
+from heapsight._core import (
+    HeapsightError,
+    HeapsightLookupError,
+    HeapsightMemoryError,
+    HeapsightOSError,
+    HeapsightRuntimeError,
+    HeapsightValueError,
+    __version__,
+)
+from heapsight._diff import Diff, diff
+from heapsight._errors import HeapsightKeyError, HeapsightTypeError
+from heapsight._graph import Graph
+from heapsight._live import graph, snapshot, why
+from heapsight._rows import DiffRow, PathRow, PathStep, TypeRow
+from heapsight._snapshot import Snapshot, load
+from heapsight._why import Why
+from heapsight.classtracker import ClassTracker
+
+__all__ = [
+    "ClassTracker",
+    "Diff",
+    "DiffRow",
+    "Graph",
+    "HeapsightError",
+    "HeapsightKeyError",
+    "HeapsightLookupError",
+    "HeapsightMemoryError",
+    "HeapsightOSError",
+    "HeapsightRuntimeError",
+    "HeapsightTypeError",
+    "HeapsightValueError",
+    "PathRow",
+    "PathStep",
+    "Snapshot",
+    "TypeRow",
+    "Why",
+    "__version__",
+    "diff",
+    "graph",
+    "load",
+    "snapshot",
+    "why",
+]

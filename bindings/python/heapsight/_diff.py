@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: MIT
+"""What grew between two snapshots."""
+
+from heapsight import _core
+from heapsight._handle import Handle
+from heapsight._rows import DiffRow, check_limit, check_sort, first, type_filter
+from heapsight._snapshot import SHOWN_ROWS, Snapshot
+from heapsight._text import html_table, remainder, size_text, text_table
+
+__all__ = ["Diff", "diff"]
+
+
+class Diff(Handle[_core.Diff]):
+    """The difference of two snapshots, by type. print() shows the types that grew most."""
+
+    __slots__ = ()
+
+    _kind = "diff"
+
+    def types(
+        self, limit: int | None = None, sort: str = "size", *, only: str | None = None
+    ) -> list[DiffRow]:
+        """The types that changed, most grown first; unchanged ones are left out.
+
+        limit: rows at most, None for all. sort: "size" (bytes), "count" or "type".
+        only: a package, module or type name; other types are left out.
+        Raises HeapsightValueError for another sort or a limit below 1. Cost: one pass over the
+        types.
+        """
+        check_sort(sort)
+        wanted = type_filter(only)
+        rows = [DiffRow(*row[:3]) for row in self._open.rows() if wanted(row[0])]
+        if sort == "size":
+            rows.sort(key=lambda row: (-row.bytes_delta, row.type))
+        elif sort == "count":
+            rows.sort(key=lambda row: (-row.count_delta, row.type))
+        else:
+            rows.sort(key=lambda row: row.type)
+        return first(rows, limit)
+
+    def text(self, limit: int | None = None, sort: str = "size", *, only: str | None = None) -> str:
+        """The rows of types() as a table."""
+        shown = check_limit(limit)
+        if only is None and check_sort(sort) == "size":
+            return self._open.text(shown)
+        return diff_table(self.types(None, sort, only=only), shown)
+
+    def __str__(self) -> str:
+        return self._open.text(SHOWN_ROWS)
+
+    def _repr_html_(self) -> str:
+        rows = self.types()
+        shown = rows[:SHOWN_ROWS]
+        table = html_table("What grew", ("type", "count", "bytes"), shown)
+        return table + remainder(len(rows), len(shown), "types")
+
+    def _summary(self) -> str:
+        return f"{len(self._open.rows()):,} changed types"
+
+
+def diff_table(rows: list[DiffRow], limit: int) -> str:
+    """Some changed types as text, 0 for all."""
+    shown = rows[: limit or None]
+    cells = [(f"{row.count_delta:+,}", _signed(row.bytes_delta), row.type) for row in shown]
+    table = text_table(("count", "size", "type"), cells)
+    return table + remainder(len(rows), len(shown), "types")
+
+
+def _signed(size: int) -> str:
+    return f"+{size_text(size)}" if size > 0 else size_text(size)
+
+
+def diff(before: Snapshot, after: Snapshot) -> Diff:
+    """Compare two snapshots type by type.
+
+    Both may come from files and from different processes. Cost: one pass over the objects of each.
+    """
+    return Diff(_core.diff(before._open, after._open))

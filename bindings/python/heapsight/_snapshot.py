@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: MIT
+"""The heap of one process at one moment."""
+
+from os import PathLike
+from typing import Any
+
+from heapsight import _core
+from heapsight._errors import HeapsightTypeError
+from heapsight._graph import Graph, check_graph_options
+from heapsight._handle import Handle
+from heapsight._rows import TypeRow, check_limit, check_sort, first, type_filter
+from heapsight._text import html_table, remainder, size_text, text_table
+from heapsight._why import Why
+
+__all__ = ["SHOWN_ROWS", "Snapshot", "load"]
+
+SHOWN_ROWS = 20  # of a table that is printed or shown in a notebook
+EXAMPLES = 3  # objects of a type that a picture shows one by one
+
+
+class Snapshot(Handle[_core.Snapshot]):
+    """All objects of a heap and the references between them; it never changes.
+
+    Made by heapsight.snapshot() and heapsight.load(). It holds no reference to the objects: they
+    live and die as without it. print() shows the types that use most memory.
+    """
+
+    __slots__ = ()
+
+    _kind = "snapshot"
+
+    @property
+    def label(self) -> str:
+        """The name given when it was taken."""
+        return str(self.info["label"])
+
+    @property
+    def info(self) -> dict[str, Any]:
+        """Where, when and how it was taken; times in nanoseconds, sizes in bytes."""
+        return self._open.info
+
+    def info_text(self) -> str:
+        """The info as text for people."""
+        return self._open.info_text()
+
+    @property
+    def object_count(self) -> int:
+        """Number of objects."""
+        return self._open.object_count
+
+    @property
+    def reference_count(self) -> int:
+        """Number of references between the objects."""
+        return self._open.reference_count
+
+    @property
+    def total_bytes(self) -> int:
+        """Sum of the shallow sizes of all objects."""
+        return self._open.total_bytes
+
+    def types(
+        self, limit: int | None = 10, sort: str = "size", *, only: str | None = None
+    ) -> list[TypeRow]:
+        """The types in the heap, largest first.
+
+        limit: rows at most, None for all. sort: "size" (bytes), "count" or "type".
+        only: a package, module or type name; other types are left out.
+        Raises HeapsightValueError for another sort or a limit below 1. Cost: one pass over the
+        objects.
+        """
+        wanted = type_filter(only)
+        rows = (TypeRow(*row) for row in self._open.types(check_sort(sort)))
+        return first((row for row in rows if wanted(row.type)), limit)
+
+    def text(self, limit: int | None = 10, sort: str = "size", *, only: str | None = None) -> str:
+        """The rows of types() as a table."""
+        shown = check_limit(limit)
+        if only is None:
+            return self._open.types_text(check_sort(sort), shown)
+        return types_table(self.types(None, sort, only=only), shown)
+
+    def addresses(self, type_name: str, limit: int | None = None) -> list[int]:
+        """Where the objects of a type lie, in the order they were found.
+
+        Raises HeapsightLookupError when no object has a type of this name.
+        """
+        return self._open.addresses(type_name, check_limit(limit))
+
+    def why(self, target: str | int, limit: int | None = 10) -> Why:
+        """The shortest paths that keep alive all objects of a type, or the object at an address.
+
+        target: a type name ("app.Session") or an address. limit: kinds of paths, None for all.
+        Raises HeapsightLookupError for a type or address that is not in the snapshot.
+        Cost: a search over all references.
+        """
+        wanted = _target(target)
+        return Why(self._open.paths(wanted, check_limit(limit)))
+
+    def graph(
+        self,
+        target: str | int,
+        direction: str = "referrers",
+        depth: int = 4,
+        too_many: int | None = 10,
+    ) -> Graph:
+        """A picture of what refers to an object ("referrers") or what it refers to ("referents").
+
+        target: an address or a type name. For a type with more than three objects the picture shows
+        the paths of why() instead of every object, or three of the objects if direction is
+        "referents". depth: references away from the target. too_many: neighbours drawn for one
+        object, None for all.
+        Raises HeapsightLookupError for a type or address that is not in the snapshot.
+        """
+        drawn = check_graph_options(direction, depth, too_many)
+        wanted = _target(target)
+        if isinstance(wanted, str):
+            found = self._open.addresses(wanted, EXAMPLES + 1)
+            if len(found) > EXAMPLES and direction == "referrers":
+                return self.why(wanted).graph()
+            wanted = found[:EXAMPLES]
+        return Graph(self._open.around(wanted, direction, depth, drawn))
+
+    def save(self, path: str | bytes | PathLike[str]) -> None:
+        """Write the snapshot to a file, readable by its owner only.
+
+        The file appears when it is complete, never half written.
+        Raises HeapsightOSError when it cannot be written.
+        """
+        self._open.save(path)
+
+    def __str__(self) -> str:
+        return self._open.types_text("size", SHOWN_ROWS)
+
+    def _repr_html_(self) -> str:
+        rows = self.types(limit=None)
+        shown = rows[:SHOWN_ROWS]
+        table = html_table(self._summary(), TypeRow._fields, shown)
+        return table + remainder(len(rows), len(shown), "types")
+
+    def _summary(self) -> str:
+        held = self._open
+        return f"{self.label!r}: {held.object_count:,} objects, {size_text(held.total_bytes)}"
+
+
+def load(path: str | bytes | PathLike[str]) -> Snapshot:
+    """Open a snapshot file. The file is mapped, not read: this is quick for any size.
+
+    Raises HeapsightOSError when it cannot be opened and HeapsightValueError, with the place in the
+    file, when it is damaged or not a snapshot.
+    """
+    return Snapshot(_core.load(path))
+
+
+def types_table(rows: list[TypeRow], limit: int) -> str:
+    """Some types as text, 0 for all."""
+    shown = rows[: limit or None]
+    cells = [(f"{row.count:,}", size_text(row.bytes), row.type) for row in shown]
+    table = text_table(("count", "size", "type"), cells)
+    return table + remainder(len(rows), len(shown), "types")
+
+
+def _target(target: str | int) -> str | list[int]:
+    """A target as the extension takes it: a type name or a list of addresses."""
+    if isinstance(target, str):
+        return target
+    if isinstance(target, int) and not isinstance(target, bool):
+        return [target]
+    raise HeapsightTypeError(
+        "a snapshot is asked by type name or address, not by "
+        f"{type(target).__name__}; heapsight.why() and heapsight.graph() take a live object"
+    )

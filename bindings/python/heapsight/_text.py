@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: MIT
+"""Numbers and tables as people read them: plain text and HTML."""
+
+from collections.abc import Iterable, Sequence
+from html import escape
+
+__all__ = ["html_table", "remainder", "size_text", "text_table"]
+
+UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
+
+
+def size_text(size: int) -> str:
+    """Bytes with a binary unit.
+
+    >>> size_text(12), size_text(-1536), size_text(8_000_000)
+    ('12 B', '-1.5 KiB', '7.6 MiB')
+    """
+    power = max(0, (abs(size).bit_length() - 1) // 10)
+    power = min(power, len(UNITS) - 1)
+    if power == 0:
+        return f"{size} B"
+    return f"{size / 1024**power:.1f} {UNITS[power]}"
+
+
+def text_table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Columns aligned for a fixed-width font, the last one left, the others right.
+
+    >>> print(text_table(("count", "type"), [("3", "list"), ("12", "app.Session")]), end="")
+    count  type
+        3  list
+       12  app.Session
+    """
+    lines = [tuple(headers), *map(tuple, rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(headers))]
+    widths[-1] = 0
+    text = []
+    for line in lines:
+        cells = [cell.rjust(width) for cell, width in zip(line[:-1], widths, strict=False)]
+        text.append("  ".join([*cells, line[-1]]) + "\n")
+    return "".join(text)
+
+
+def html_table(caption: str, headers: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A table for a notebook. Everything in it is escaped; numbers stand right."""
+    head = "".join(f"<th>{escape(name)}</th>" for name in headers)
+    body = "".join(f"<tr>{''.join(map(_html_cell, row))}</tr>" for row in rows)
+    return (
+        f"<table><caption>{escape(caption)}</caption>"
+        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    )
+
+
+def _html_cell(value: object) -> str:
+    if isinstance(value, int):
+        return f'<td style="text-align:right">{value:,}</td>'
+    return f'<td style="text-align:left">{escape(str(value))}</td>'
+
+
+def remainder(total: int, shown: int, what: str) -> str:
+    """The line under a table that was cut, or "".
+
+    >>> remainder(12, 10, "types")
+    '... 2 more types\\n'
+    """
+    return f"... {total - shown:,} more {what}\n" if total > shown else ""

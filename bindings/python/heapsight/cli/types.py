@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: MIT
+"""heapsight types: what uses the memory."""
+
+import argparse
+
+from heapsight.cli._options import add_json, add_limit, add_only, add_sort, print_json, show
+
+__all__ = ["HELP", "NAME", "add_arguments", "run"]
+
+NAME = "types"
+HELP = "show which types use the memory of a snapshot"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """FILE [--sort ORDER] [--limit N] [--only NAME] [--json]"""
+    parser.add_argument("file", metavar="FILE", help="snapshot")
+    add_sort(parser)
+    add_limit(parser, 20, "types")
+    add_only(parser)
+    add_json(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the histogram of a snapshot."""
+    from heapsight import load
+    from heapsight.cli._progress import Progress
+
+    with Progress(f"counting the objects of {args.file}"), load(args.file) as snapshot:
+        rows = snapshot.types(None, args.sort, only=args.only)
+        text = snapshot.text(args.limit or None, args.sort, only=args.only)
+    shown = rows[: args.limit or None]
+    if args.json:
+        left_out = len(rows) - len(shown)
+        listed = [row._asdict() for row in shown]
+        print_json({"file": args.file, "types": listed, "omitted_count": left_out})
+    else:
+        show(text)
+    return 0
