@@ -255,11 +255,14 @@ static hsight_status check_info(const hsight_builder *builder, const hsight_node
     return HSIGHT_OK;
 }
 
-/* Any node in any order, any size, again if need be. `node` is known. */
-static hsight_status describe_slow(hsight_builder *builder, uint32_t node,
-                                   const hsight_node_info *info, hsight_error *err)
+/* Any node in any order, any size, again if need be. */
+HSIGHT__RARE static hsight_status describe_rare(hsight_builder *builder, uint32_t node,
+                                                const hsight_node_info *info, hsight_error *err)
 {
-    hsight_status status = check_info(builder, info, err);
+    hsight_status status = require_node(builder, (hsight_node_id){node}, err);
+    if (status == HSIGHT_OK) {
+        status = check_info(builder, info, err);
+    }
     if (status == HSIGHT_OK) {
         status = reserve_described(builder, node, err);
     }
@@ -284,11 +287,10 @@ hsight_status hsight_builder_describe(hsight_builder *builder, hsight_node_id no
         builder->described = index;
         return HSIGHT_OK;
     }
-    hsight_status status = require_node(builder, node, err);
-    return status == HSIGHT_OK ? describe_slow(builder, index, info, err) : status;
+    return describe_rare(builder, index, info, err);
 }
 
-static hsight_status grow_addresses(hsight_builder *builder, hsight_error *err)
+HSIGHT__RARE static hsight_status grow_addresses(hsight_builder *builder, hsight_error *err)
 {
     if (builder->addresses.count > HSIGHT__NODE_COUNT_MAX) {
         return hsight__fail(err, HSIGHT_ELIMIT, "more than %u objects", HSIGHT__NODE_COUNT_MAX);

@@ -47,8 +47,8 @@ hsight_status hsight_builder_add_edge(hsight_builder *builder, hsight_node_id so
 }
 
 /* Everything that can go wrong with add_edges, before anything changes. */
-static hsight_status prepare_edges(hsight_builder *builder, uint32_t source, uint32_t count,
-                                   hsight_error *err)
+HSIGHT__RARE static hsight_status prepare_edges(hsight_builder *builder, uint32_t source,
+                                                uint32_t count, hsight_error *err)
 {
     if (source > hsight__builder_last_node(builder)) {
         return hsight__fail(err, HSIGHT_EINVAL, "object %u is unknown: %u objects were added", source,
