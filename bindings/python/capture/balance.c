@@ -21,16 +21,15 @@ typedef struct {
 static void count_edges(balance *b)
 {
     hsight_builder *builder = b->walk->visit.builder;
-    uint32_t edges = hsight_builder_edge_count(builder);
-    if (edges == 0) {
-        return;
+    hsight_references all = {0};
+    for (uint32_t node = 1; node <= b->count && all.count == 0; node++) {
+        all = hsight_builder_references(builder, (hsight_node_id){node});
     }
-    hsight_references all = hsight_builder_references(builder, (hsight_node_id){1});
-    const hsight_node_id *targets = all.targets - all.first;
-    const hsight_label *labels = all.labels - all.first;
+    /* The edges of all objects lie in one column; those of the first object that has any begin it. */
+    uint32_t edges = all.count != 0 ? hsight_builder_edge_count(builder) : 0;
     for (uint32_t i = 0; i < edges; i++) {
-        if (hsight_label_kind_of(labels[i]) != HSIGHT_LABEL_WEAK) {
-            b->found[targets[i].index]++;
+        if (hsight_label_kind_of(all.labels[i]) != HSIGHT_LABEL_WEAK) {
+            b->found[all.targets[i].index]++;
         }
     }
 }

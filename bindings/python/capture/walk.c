@@ -94,21 +94,26 @@ uint32_t hsight__walk_find(hsight__walk *walk, const void *address)
 
 /* ---- resolving ----------------------------------------------------------------------------------------- */
 
-static void mark_namespace(hsight__walk *walk, hsight_node_id node)
+/* Flags exist once an object is described; those still in the queue are marked at the end. */
+static void mark_namespace(hsight__walk *walk, PyObject *dict, uint32_t node, uint32_t source)
 {
     hsight_builder *builder = walk->visit.builder;
-    uint32_t flags = hsight_builder_flags(builder, node);
-    hsight_builder_set_flags(builder, node, flags | HSIGHT_NODE_NAMESPACE);
+    hsight_node_id id = {node};
+    if (node <= source) {
+        hsight_builder_set_flags(builder, id,
+                                 hsight_builder_flags(builder, id) | HSIGHT_NODE_NAMESPACE);
+    } else if (!hsight__pointers_add(&walk->namespaces, dict)) {
+        walk->visit.dropped_count++;
+    }
 }
 
-static inline uint32_t resolve_label(hsight__walk *walk, uint32_t label, uint32_t node)
+static inline hsight_label resolve_label(hsight__walk *walk, const hsight__edge *edge, uint32_t node)
 {
-    if (label == hsight_label_make(HSIGHT_LABEL_DICT_VALUE, 0).bits) {
-        label = hsight_label_make(HSIGHT_LABEL_DICT_VALUE, walk->previous.index).bits;
-    } else if (label == hsight_label_make(HSIGHT_LABEL_ATTRIBUTE,
-                                          walk->visit.names[HSIGHT__NAME_dict].index)
-                            .bits) {
-        mark_namespace(walk, (hsight_node_id){node});
+    hsight_label label = {edge->label};
+    if (label.bits == hsight_label_make(HSIGHT_LABEL_DICT_VALUE, 0).bits) {
+        label = hsight_label_make(HSIGHT_LABEL_DICT_VALUE, walk->previous.index);
+    } else if (label.bits == walk->dict_label.bits) {
+        mark_namespace(walk, edge->target, node, edge->source);
     }
     walk->previous.index = node;
     return label;
@@ -117,6 +122,9 @@ static inline uint32_t resolve_label(hsight__walk *walk, uint32_t label, uint32_
 static void add_run(hsight__walk *walk, uint32_t source, const hsight_node_id *targets,
                     const hsight_label *labels, uint32_t count)
 {
+    if (count == 0) {
+        return;
+    }
     hsight_status status = hsight_builder_add_edges(
         walk->visit.builder, (hsight_node_id){source}, targets, labels, count, walk->visit.err);
     if (status != HSIGHT_OK) {
@@ -144,7 +152,7 @@ static void resolve(hsight__walk *walk, uint32_t *const *slots)
             count = 0;
         }
         targets[count].index = node;
-        labels[count++].bits = resolve_label(walk, edge->label, node);
+        labels[count++] = resolve_label(walk, edge, node);
     }
     add_run(walk, source, targets, labels, count);
 }
@@ -178,7 +186,7 @@ static void describe(hsight__walk *walk, uint32_t node, PyObject *object, hsight
         .type = hsight__type_id(visit, info),
         .shallow_bytes = hsight__shallow_bytes(object, info),
         .refcount = refcount > (Py_ssize_t)UINT32_MAX ? UINT32_MAX : (uint32_t)refcount,
-        .flags = info->node_flags | hsight_builder_flags(visit->builder, id),
+        .flags = info->node_flags,
     };
     if (tracked) {
         columns.flags |= HSIGHT_NODE_GC_TRACKED;
@@ -292,6 +300,14 @@ static uint32_t node_of(void *state, const void *address)
     return hsight__walk_find(state, address);
 }
 
+static void mark_namespaces(hsight__walk *walk)
+{
+    for (size_t i = 0; i < walk->namespaces.count; i++) {
+        uint32_t node = hsight__walk_find(walk, walk->namespaces.items[i]);
+        mark_namespace(walk, walk->namespaces.items[i], node, node);
+    }
+}
+
 /* Closure variables get their names now that every function has been seen. */
 static void name_cells(hsight__walk *walk)
 {
@@ -327,6 +343,7 @@ static void visit_all(hsight__walk *walk)
 static void finish_tables(hsight__walk *walk)
 {
     name_cells(walk);
+    mark_namespaces(walk);
     hsight__type_table_each(&walk->visit, add_static_type_root, walk);
     hsight__type_table_set_nodes(&walk->visit, node_of, walk);
     hsight__balance(walk);
@@ -341,6 +358,8 @@ hsight_status hsight_capture_walk(hsight_builder *builder, bool values, PyObject
         return HSIGHT_ENOMEM;
     }
     walk->visit.values = values;
+    walk->dict_label = hsight_label_make(HSIGHT_LABEL_ATTRIBUTE,
+                                         walk->visit.names[HSIGHT__NAME_dict].index);
     hsight__pointer_map_init(&walk->map, true);
     collect_tracked(walk, interned_probe);
     hsight__hide_own(walk);
@@ -356,6 +375,7 @@ hsight_status hsight_capture_walk(hsight_builder *builder, bool values, PyObject
     hsight__pointers_free(&walk->held);
     hsight__pointers_free(&walk->kept);
     hsight__pointers_free(&walk->unknown);
+    hsight__pointers_free(&walk->namespaces);
     hsight__visit_end(&walk->visit);
     free(walk);
     return status;
