@@ -4,7 +4,10 @@
  * Search is breadth first over strong references, root kinds in the order of HSIGHT_ROOT_LIST: an
  * object that any module reaches is explained by a module, however short the way from "held by C".
  * Weak references are never followed. Paths of the same shape (same root, same labels but for index
- * and key, same types) are one path with a count. */
+ * and key, same types, chains like a.next.next shortened) are one path with a count.
+ *
+ * A path ends at the first of the objects asked for: an object that only hangs below another one is
+ * counted with that one. So a list or tree of a million nodes that hold each other is one path. */
 #ifndef HEAPSIGHT_PATH_H
 #define HEAPSIGHT_PATH_H
 
@@ -21,6 +24,9 @@ typedef struct hsight_paths hsight_paths; /* opaque, immutable */
 typedef struct {
     hsight_node_id node;
     hsight_label label;
+    uint32_t object_count; /* objects in this place on the ways counted: 1 = all go through this
+                            * very one, more = `node` and `label` are an example. In the last step:
+                            * objects asked for that are held there directly. */
 } hsight_path_step;
 
 /** A path shape with one example. `steps` borrows until the paths are freed; the last step is one of
@@ -29,18 +35,21 @@ typedef struct {
     const hsight_root *root;
     const hsight_path_step *steps;
     uint32_t step_count;
-    uint64_t object_count; /* objects asked for that are held this way */
+    uint64_t object_count; /* objects asked for that are held this way, directly or through others
+                            * of them */
     uint64_t bytes;        /* their shallow sizes */
 } hsight_path;
 
 /** Find how `targets` are held. For every target each distinct way in is considered: its shortest
- * path, and through every other referrer the shortest path that does not pass the target itself.
+ * path, each root of its own, and through every other referrer that one's shortest path.
  * Rows are sorted by object_count descending, then by root kind, then by length.
- * O(nodes + edges) time; 12 bytes per node of working memory, freed before return.
+ * O(nodes + edges) time; 16 bytes per node and 8 per reference to a target of working memory, freed
+ * before return.
  * @param graph    borrowed until the paths are freed
  * @param targets  borrowed for the call; duplicates are ignored
  * @param limit    rows kept, 0 = all (shapes beyond are counted, see _omitted_count)
- * @return HSIGHT_OK (also when nothing reaches the targets: zero paths), HSIGHT_ENOMEM, HSIGHT_EINVAL */
+ * @return HSIGHT_OK (also when nothing reaches the targets: zero paths), HSIGHT_ENOMEM,
+ *         HSIGHT_EINVAL (an object the graph does not have), HSIGHT_ELIMIT (2^32 ways and more) */
 HSIGHT_API hsight_status hsight_paths_find(const hsight_graph *graph, const hsight_node_id *targets,
                                            uint32_t target_count, uint32_t limit,
                                            hsight_paths **out, hsight_error *err);

@@ -18,8 +18,8 @@ typedef struct {
     hsight_node_id node;
     uint32_t depth;          /* references between it and the nearest start object */
     uint32_t is_start;       /* 1: an object that was asked for */
-    uint32_t omitted_count;  /* neighbours beyond too_many that are not shown */
-    uint64_t standing_for;   /* objects of the same shape that this one stands for, usually 1 */
+    uint32_t omitted_count;  /* references (and roots) of this object beyond too_many, not shown */
+    uint64_t standing_for;   /* objects in the same place that this one stands for, usually 1 */
 } hsight_subgraph_node;
 
 /** A reference in the picture; from and to are positions in the node list. */
@@ -38,12 +38,15 @@ typedef struct {
 typedef struct {
     hsight_direction direction;
     uint32_t depth;           /* levels; 0 = the start objects alone */
-    uint32_t too_many;        /* neighbours shown per object; 0 = all */
+    uint32_t too_many;        /* new neighbours shown per object, as many references to objects that
+                               * are shown already, and as many roots; 0 = all */
 } hsight_subgraph_options;
 
-/** Breadth-first neighbourhood of `starts`. Modules are shown but not expanded towards referrers;
- * roots of shown objects are included; weak references are shown (drawn dashed), not expanded.
- * Parallel references between the same two objects are separate edges.
+/** Breadth-first neighbourhood of `starts`. Modules are shown but not expanded, unless they are start
+ * objects; roots of shown objects are included; weak references are shown (drawn dashed), not
+ * expanded. Towards referents, references to the class of an object and to dict keys that hold
+ * nothing are left out: the picture names both. Parallel references between the same two objects are
+ * separate edges.
  * O(nodes + edges) for referrers (one reverse index unless given), O(what is shown) for referents.
  * @param graph    borrowed until the subgraph is freed
  * @param reverse  borrowed for the call; NULL = built and freed inside
@@ -59,6 +62,8 @@ HSIGHT_API hsight_status hsight_subgraph_of_paths(const hsight_graph *graph,
                                                   hsight_error *err);
 HSIGHT_API void hsight_subgraph_free(hsight_subgraph *subgraph);
 
+/** What omitted_count counts: referrers or references. Subgraphs of paths have none left out. */
+HSIGHT_API hsight_direction hsight_subgraph_direction(const hsight_subgraph *subgraph);
 HSIGHT_API uint32_t hsight_subgraph_node_count(const hsight_subgraph *subgraph);
 HSIGHT_API uint32_t hsight_subgraph_edge_count(const hsight_subgraph *subgraph);
 HSIGHT_API uint32_t hsight_subgraph_root_count(const hsight_subgraph *subgraph);

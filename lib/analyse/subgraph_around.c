@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: MIT */
+/* subgraph_around.c - what is near some objects: their referrers or referents, level by level.
+ *
+ * Breadth first from the start objects. What is not expanded: objects at the last level, modules
+ * (everything hangs together through them), and what only weak references lead to. Start objects
+ * always are.
+ *
+ * Towards referents two kinds of references are left out, because the picture says it already: the
+ * class of an object (the box names it), and a dict key that holds nothing itself (the value's label
+ * names it).
+ *
+ * I1  the queue holds each position once, in the order in which strong references reached it
+ * I2  an object shows at most too_many new neighbours, as many references to objects that are in the
+ *     picture already, and as many roots; the others are in its omitted_count
+ *
+ * O(references of what is shown), for referrers plus the reverse index. */
+#include "analyse/subgraph_parts.h"
+
+#include "graph/graph_allocator.h"
+
+#include <stdbool.h>
+
+typedef struct {
+    hsight_subgraph *subgraph;
+    const hsight_graph *graph;
+    const hsight_reverse *reverse; /* towards referrers only */
+    hsight_subgraph_options options;
+    hsight__vec queue;     /* uint32_t: positions to expand */
+    hsight__vec is_queued; /* uint8_t by position */
+} explorer;
+
+/* A reference from or to the object that is being expanded. */
+typedef struct {
+    hsight_node_id other;
+    hsight_label label;
+} neighbour;
+
+static bool is_weak(hsight_label label)
+{
+    return hsight_label_kind_of(label) == HSIGHT_LABEL_WEAK;
+}
+
+static hsight_status enqueue(explorer *explore, uint32_t position, hsight_error *err)
+{
+    hsight__vec *is_queued = &explore->is_queued;
+    if (is_queued->count <= position) {
+        size_t missing = position + 1 - is_queued->count;
+        hsight_status status = hsight__vec_append_zeros(is_queued, missing, err);
+        if (status != HSIGHT_OK) {
+            return status;
+        }
+    }
+    uint8_t *flag = (uint8_t *)is_queued->data + position;
+    if (*flag) {
+        return HSIGHT_OK;
+    }
+    hsight_status status = hsight__vec_push(&explore->queue, &position, err);
+    *flag = status == HSIGHT_OK;
+    return status;
+}
+
+static hsight_status add_starts(explorer *explore, const hsight_node_id *starts, uint32_t count,
+                                hsight_error *err)
+{
+    uint32_t node_count = hsight_graph_node_count(explore->graph);
+    hsight_status status = HSIGHT_OK;
+    for (uint32_t i = 0; status == HSIGHT_OK && i < count; i++) {
+        if (starts[i].index == 0 || starts[i].index > node_count) {
+            return hsight__fail(err, HSIGHT_EINVAL,
+                                "subgraph: start %u of %u is object %u, but the graph has %u "
+                                "objects",
+                                i + 1, count, starts[i].index, node_count);
+        }
+        hsight_subgraph_node node = {.node = starts[i], .is_start = 1, .standing_for = 1};
+        uint32_t position = 0;
+        status = hsight__subgraph_add_node(explore->subgraph, &node, &position, err);
+        if (status == HSIGHT_OK) {
+            status = enqueue(explore, position, err);
+        }
+    }
+    return status;
+}
+
+static uint32_t neighbour_count(const explorer *explore, hsight_node_id node)
+{
+    return explore->options.direction == HSIGHT_REFERRERS
+               ? hsight_reverse_referrers(explore->reverse, node).count
+               : hsight_graph_references(explore->graph, node).count;
+}
+
+static neighbour neighbour_at(const explorer *explore, hsight_node_id node, uint32_t index)
+{
+    if (explore->options.direction == HSIGHT_REFERENTS) {
+        hsight_references references = hsight_graph_references(explore->graph, node);
+        return (neighbour){references.targets[index], references.labels[index]};
+    }
+    hsight_referrers referrers = hsight_reverse_referrers(explore->reverse, node);
+    hsight_node_id source = referrers.sources[index];
+    hsight_references references = hsight_graph_references(explore->graph, source);
+    return (neighbour){source, references.labels[referrers.edges[index] - references.first]};
+}
+
+/* Would it only repeat what the picture says? */
+static bool is_redundant(const explorer *explore, neighbour next)
+{
+    if (explore->options.direction == HSIGHT_REFERRERS) {
+        return false;
+    }
+    hsight_label_kind kind = hsight_label_kind_of(next.label);
+    return kind == HSIGHT_LABEL_CLASS ||
+           (kind == HSIGHT_LABEL_DICT_KEY &&
+            hsight_graph_references(explore->graph, next.other).count == 0);
+}
+
+static hsight_status connect(explorer *explore, uint32_t position, uint32_t other,
+                             hsight_label label, hsight_error *err)
+{
+    bool is_outgoing = explore->options.direction == HSIGHT_REFERENTS;
+    hsight_status status =
+        hsight__subgraph_add_edge(explore->subgraph, is_outgoing ? position : other,
+                                  is_outgoing ? other : position, label, err);
+    return status == HSIGHT_OK && !is_weak(label) ? enqueue(explore, other, err) : status;
+}
+
+/* What is left of too_many while one object is expanded. */
+typedef struct {
+    uint32_t new_left;
+    uint32_t known_left;
+} budget;
+
+static hsight_status visit(explorer *explore, uint32_t position, neighbour next, budget *left,
+                           hsight_error *err)
+{
+    hsight_subgraph *subgraph = explore->subgraph;
+    uint32_t known = hsight__subgraph_find(subgraph, next.other);
+    uint32_t *allowance = known != 0 ? &left->known_left : &left->new_left;
+    if (*allowance == 0) {
+        hsight__subgraph_node_at(subgraph, position)->omitted_count++;
+        return HSIGHT_OK;
+    }
+    --*allowance;
+    if (known != 0) {
+        return connect(explore, position, known - 1, next.label, err);
+    }
+    uint32_t depth = hsight__subgraph_node_at(subgraph, position)->depth + 1;
+    hsight_subgraph_node node = {.node = next.other, .depth = depth, .standing_for = 1};
+    uint32_t added = 0;
+    hsight_status status = hsight__subgraph_add_node(subgraph, &node, &added, err);
+    return status == HSIGHT_OK ? connect(explore, position, added, next.label, err) : status;
+}
+
+static hsight_status expand(explorer *explore, uint32_t position, hsight_error *err)
+{
+    hsight_node_id node = hsight__subgraph_node_at(explore->subgraph, position)->node;
+    uint32_t limit = explore->options.too_many == 0 ? UINT32_MAX : explore->options.too_many;
+    budget left = {limit, limit};
+    uint32_t count = neighbour_count(explore, node);
+    hsight_status status = HSIGHT_OK;
+    for (uint32_t i = 0; status == HSIGHT_OK && i < count; i++) {
+        neighbour next = neighbour_at(explore, node, i);
+        if (!is_redundant(explore, next)) {
+            status = visit(explore, position, next, &left, err);
+        }
+    }
+    return status;
+}
+
+static bool is_expanded(const explorer *explore, uint32_t position)
+{
+    const hsight_subgraph_node *node = hsight__subgraph_node_at(explore->subgraph, position);
+    bool is_module = (hsight_graph_flags(explore->graph, node->node) & HSIGHT_NODE_MODULE) != 0;
+    return node->depth < explore->options.depth && (node->is_start || !is_module);
+}
+
+static hsight_status expand_all(explorer *explore, hsight_error *err)
+{
+    hsight_status status = HSIGHT_OK;
+    for (size_t i = 0; status == HSIGHT_OK && i < explore->queue.count; i++) {
+        uint32_t position = ((const uint32_t *)explore->queue.data)[i];
+        if (is_expanded(explore, position)) {
+            status = expand(explore, position, err);
+        }
+    }
+    return status;
+}
+
+/* Roots of what is shown; */
+static hsight_status add_roots(explorer *explore, hsight_error *err)
+{
+    hsight_subgraph *subgraph = explore->subgraph;
+    hsight__vec counts;
+    hsight__vec_init(&counts, subgraph->allocator, sizeof(uint32_t));
+    hsight_status status = hsight__vec_append_zeros(&counts, subgraph->nodes.count, err);
+    uint32_t *count = counts.data;
+    uint32_t root_count = hsight_graph_root_count(explore->graph);
+    for (uint32_t i = 0; status == HSIGHT_OK && i < root_count; i++) {
+        const hsight_root *root = hsight_graph_root(explore->graph, i);
+        uint32_t found = hsight__subgraph_find(subgraph, root->node);
+        if (found == 0) {
+            continue;
+        }
+        if (explore->options.too_many != 0 && count[found - 1] == explore->options.too_many) {
+            hsight__subgraph_node_at(subgraph, found - 1)->omitted_count++;
+            continue;
+        }
+        count[found - 1]++;
+        status = hsight__subgraph_add_root(subgraph, root, found - 1, err);
+    }
+    hsight__vec_free(&counts);
+    return status;
+}
+
+static hsight_status explore_all(explorer *explore, const hsight_node_id *starts,
+                                 uint32_t start_count, hsight_error *err)
+{
+    hsight_reverse *own = NULL;
+    hsight_status status = HSIGHT_OK;
+    if (explore->options.direction == HSIGHT_REFERRERS && explore->reverse == NULL) {
+        status = hsight_reverse_new(explore->graph, &own, err);
+        explore->reverse = own;
+    }
+    if (status == HSIGHT_OK) {
+        status = add_starts(explore, starts, start_count, err);
+    }
+    if (status == HSIGHT_OK) {
+        status = expand_all(explore, err);
+    }
+    hsight_reverse_free(own);
+    return status == HSIGHT_OK ? add_roots(explore, err) : status;
+}
+
+hsight_status hsight_subgraph_around(const hsight_graph *graph, const hsight_reverse *reverse,
+                                     const hsight_node_id *starts, uint32_t start_count,
+                                     const hsight_subgraph_options *options, hsight_subgraph **out,
+                                     hsight_error *err)
+{
+    if (options->direction != HSIGHT_REFERRERS && options->direction != HSIGHT_REFERENTS) {
+        return hsight__fail(err, HSIGHT_EINVAL, "subgraph: direction %d is neither referrers (0) "
+                            "nor referents (1)", (int)options->direction);
+    }
+    explorer explore = {.graph = graph, .reverse = reverse, .options = *options};
+    hsight_status status =
+        hsight__subgraph_begin(graph, options->direction, &explore.subgraph, err);
+    if (status != HSIGHT_OK) {
+        return status;
+    }
+    hsight__vec_init(&explore.queue, explore.subgraph->allocator, sizeof(uint32_t));
+    hsight__vec_init(&explore.is_queued, explore.subgraph->allocator, sizeof(uint8_t));
+    status = explore_all(&explore, starts, start_count, err);
+    hsight__vec_free(&explore.queue);
+    hsight__vec_free(&explore.is_queued);
+    if (status != HSIGHT_OK) {
+        hsight_subgraph_free(explore.subgraph);
+        return status;
+    }
+    hsight__subgraph_finish(explore.subgraph);
+    *out = explore.subgraph;
+    return HSIGHT_OK;
+}

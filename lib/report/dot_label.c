@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: MIT */
+/* dot_label.c - texts and looks of a picture.
+ *
+ *     +----------------------+
+ *     |    app.Session       |   bold: the type, or "module service", "class Session"
+ *     |    'user-1'          |   name or preview, where there is one
+ *     |  64 B, one of 1,204  |   small: own size, items, how many it stands for
+ *     +----------------------+
+ *
+ * Fills are light tints of a palette that people with any colour vision can tell apart (Okabe and
+ * Ito), with dark text; shape and line width say the same again, for print without colour.
+ *
+ * Everything from the profiled program is cut to a number of characters, shown without control
+ * characters and escaped as markup. O(1) but for the items of an object. */
+#include "report/dot_label.h"
+
+#include "report/fold.h"
+
+#define STYLE_NAMES(X)                                                                             \
+    X(OBJECT, "box", "#F7F7F7", "#6B6B6B", "1")                                                    \
+    X(START, "box", "#FFE1CC", "#C24E00", "2.5")                                                   \
+    X(CLASS, "box", "#F5E6F0", "#A8577E", "1")                                                     \
+    X(MODULE, "tab", "#D7E8F7", "#005B96", "1.5")                                                  \
+    X(FRAME, "cds", "#D3F0E4", "#00795A", "1.5")                                                   \
+    X(OUTSIDE, "note", "#FFF3C4", "#8A6D00", "1.5")
+
+enum {
+#define STYLE_ENUM(name, shape, fill, line, width) STYLE_##name,
+    STYLE_NAMES(STYLE_ENUM)
+#undef STYLE_ENUM
+};
+
+static const hsight__dot_style styles[] = {
+#define STYLE_ITEM(name, shape, fill, line, width) {shape, fill, line, width},
+    STYLE_NAMES(STYLE_ITEM)
+#undef STYLE_ITEM
+};
+
+/* ---- looks ---------------------------------------------------------------------------------------- */
+
+static bool has_flag(const hsight_subgraph *subgraph, uint32_t position, uint32_t flag)
+{
+    hsight_node_id node = hsight_subgraph_nodes(subgraph)[position].node;
+    return (hsight_graph_flags(hsight_subgraph_graph(subgraph), node) & flag) != 0;
+}
+
+const hsight__dot_style *hsight__dot_style_of_node(const hsight_subgraph *subgraph,
+                                                   uint32_t position, const hsight_root *module)
+{
+    if (hsight_subgraph_nodes(subgraph)[position].is_start) {
+        return &styles[STYLE_START];
+    }
+    if (module != NULL || has_flag(subgraph, position, HSIGHT_NODE_MODULE)) {
+        return &styles[STYLE_MODULE];
+    }
+    return &styles[has_flag(subgraph, position, HSIGHT_NODE_TYPE) ? STYLE_CLASS : STYLE_OBJECT];
+}
+
+const hsight__dot_style *hsight__dot_style_of_root(const hsight_root *root)
+{
+    switch ((hsight_root_kind)root->kind) {
+    case HSIGHT_ROOT_MODULE:
+        return &styles[STYLE_MODULE];
+    case HSIGHT_ROOT_FRAME:
+        return &styles[STYLE_FRAME];
+    default:
+        return &styles[STYLE_OUTSIDE];
+    }
+}
+
+/* ---- texts ---------------------------------------------------------------------------------------- */
+
+static void begin(hsight__text *text, char out[HSIGHT__DOT_LABEL_BYTES])
+{
+    hsight__text_init(text, out, HSIGHT__DOT_LABEL_BYTES);
+    text->escape = HSIGHT__ESCAPE_MARKUP;
+    hsight__text_add_markup(text, "<table border=\"0\" cellborder=\"0\" cellspacing=\"0\" "
+                                  "cellpadding=\"1\">");
+}
+
+static void end(hsight__text *text)
+{
+    hsight__text_add_markup(text, "</table>");
+    hsight__text_finish(text);
+}
+
+static void begin_title(hsight__text *text)
+{
+    hsight__text_add_markup(text, "<tr><td><b>");
+}
+
+static void end_title(hsight__text *text)
+{
+    hsight__text_add_markup(text, "</b></td></tr>");
+}
+
+static void begin_line(hsight__text *text)
+{
+    hsight__text_add_markup(text, "<tr><td><font point-size=\"10\">");
+}
+
+static void end_line(hsight__text *text)
+{
+    hsight__text_add_markup(text, "</font></td></tr>");
+}
+
+/* A class is called by its name. @return whether the title took the preview */
+static bool add_title(hsight__text *text, const hsight_subgraph *subgraph, uint32_t position,
+                      const hsight_root *module)
+{
+    const hsight_graph *graph = hsight_subgraph_graph(subgraph);
+    hsight_node_id node = hsight_subgraph_nodes(subgraph)[position].node;
+    if (module != NULL) {
+        hsight__root_add(text, graph, module);
+        return true;
+    }
+    hsight_string name = hsight_graph_preview(graph, node);
+    if (has_flag(subgraph, position, HSIGHT_NODE_TYPE) && name.length > 0) {
+        hsight__text_add_c(text, "class ");
+        hsight__text_add_cut(text, name, HSIGHT__SHOWN_PREVIEW, HSIGHT__CUT_FRONT);
+        return true;
+    }
+    hsight__type_add(text, graph, node);
+    return name.length == 0;
+}
+
+static void add_facts(hsight__text *text, const hsight_subgraph *subgraph, uint32_t position)
+{
+    const hsight_graph *graph = hsight_subgraph_graph(subgraph);
+    const hsight_subgraph_node *node = &hsight_subgraph_nodes(subgraph)[position];
+    char items[64];
+    hsight__text counted;
+    hsight__text_init(&counted, items, sizeof items);
+    hsight__text_add_bytes(text, hsight_graph_shallow_bytes(graph, node->node));
+    if (hsight__items_add(&counted, graph, node->node)) {
+        hsight__text_finish(&counted);
+        hsight__text_add_c(text, ", ");
+        hsight__text_add_c(text, items);
+    }
+    if (node->standing_for > 1) {
+        hsight__text_add_c(text, ", one of ");
+        hsight__text_add_count(text, node->standing_for);
+    }
+}
+
+void hsight__dot_label_node(const hsight_subgraph *subgraph, uint32_t position,
+                            const hsight_root *module, char out[HSIGHT__DOT_LABEL_BYTES])
+{
+    hsight__text text;
+    begin(&text, out);
+    begin_title(&text);
+    bool has_preview = !add_title(&text, subgraph, position, module);
+    end_title(&text);
+    if (has_preview) {
+        begin_line(&text);
+        hsight__preview_add(&text, hsight_subgraph_graph(subgraph),
+                            hsight_subgraph_nodes(subgraph)[position].node);
+        end_line(&text);
+    }
+    if (module == NULL) {
+        begin_line(&text);
+        add_facts(&text, subgraph, position);
+        end_line(&text);
+    }
+    end(&text);
+}
+
+/* A frame takes three lines: the sentence of root_text.c would make the box too wide. */
+static void add_frame(hsight__text *text, const hsight_graph *graph, const hsight_root *root)
+{
+    begin_title(text);
+    hsight__text_add_c(text, "thread ");
+    hsight__text_add_quoted(text, hsight_graph_string(graph, root->thread), HSIGHT__SHOWN_KEY);
+    end_title(text);
+    begin_line(text);
+    hsight__text_add_c(text, "in ");
+    hsight__text_add_cut(text, hsight_graph_string(graph, root->function), HSIGHT__SHOWN_TYPE,
+                         HSIGHT__CUT_FRONT);
+    end_line(text);
+    if (root->file.index != 0) {
+        begin_line(text);
+        hsight__root_add_place(text, graph, root);
+        end_line(text);
+    }
+}
+
+void hsight__dot_label_root(const hsight_graph *graph, const hsight_root *root,
+                            char out[HSIGHT__DOT_LABEL_BYTES])
+{
+    hsight__text text;
+    begin(&text, out);
+    if (root->kind == HSIGHT_ROOT_FRAME) {
+        add_frame(&text, graph, root);
+    } else {
+        begin_title(&text);
+        hsight__root_add(&text, graph, root);
+        end_title(&text);
+    }
+    end(&text);
+}
+
+void hsight__dot_label_stub(const hsight_subgraph *subgraph, uint32_t position,
+                            char out[HSIGHT__DOT_LABEL_BYTES])
+{
+    hsight__text text;
+    bool is_referrers = hsight_subgraph_direction(subgraph) == HSIGHT_REFERRERS;
+    hsight__text_init(&text, out, HSIGHT__DOT_LABEL_BYTES);
+    hsight__text_add_counted(&text, hsight_subgraph_nodes(subgraph)[position].omitted_count,
+                             is_referrers ? "more referrer" : "more reference");
+    hsight__text_finish(&text);
+}
+
+static void add_edge(hsight__text *text, const hsight__dot_fold *fold, uint32_t number)
+{
+    const hsight_graph *graph = hsight_subgraph_graph(fold->subgraph);
+    const hsight_subgraph_edge *edges = hsight_subgraph_edges(fold->subgraph);
+    const hsight_subgraph_edge *edge = &edges[number];
+    const hsight_subgraph_node *nodes = hsight_subgraph_nodes(fold->subgraph);
+    if (hsight__dot_fold_hides(fold, edge->from)) {
+        const hsight_subgraph_edge *into = &edges[hsight__dot_fold_edge_into(fold, edge->from)];
+        hsight__fold_add_behind(text, graph, into->label, nodes[edge->from].node, edge->label);
+    } else {
+        hsight__label_add(text, graph, edge->label, nodes[edge->to].standing_for > 1);
+    }
+}
+
+static void begin_arrow(hsight__text *text, char out[HSIGHT__DOT_LABEL_BYTES])
+{
+    hsight__text_init(text, out, HSIGHT__DOT_LABEL_BYTES);
+    text->escape = HSIGHT__ESCAPE_MARKUP;
+    hsight__text_add_markup(text, "<font point-size=\"10\">");
+}
+
+static void end_arrow(hsight__text *text)
+{
+    hsight__text_add_markup(text, "</font>");
+    hsight__text_finish(text);
+}
+
+void hsight__dot_label_edge(const hsight__dot_fold *fold, uint32_t edge,
+                            char out[HSIGHT__DOT_LABEL_BYTES])
+{
+    hsight__text text;
+    begin_arrow(&text, out);
+    add_edge(&text, fold, edge);
+    end_arrow(&text);
+}
+
+/* A frame's arrow is called like the variable; the others need no name. */
+void hsight__dot_label_root_edge(const hsight_subgraph *subgraph, uint32_t root,
+                                 char out[HSIGHT__DOT_LABEL_BYTES])
+{
+    const hsight_root *record = hsight_subgraph_roots(subgraph)[root].root;
+    hsight__text text;
+    begin_arrow(&text, out);
+    if (record->kind == HSIGHT_ROOT_FRAME) {
+        hsight__text_add_cut(&text, hsight_graph_string(hsight_subgraph_graph(subgraph), record->name),
+                             HSIGHT__SHOWN_KEY, HSIGHT__CUT_MIDDLE);
+    }
+    end_arrow(&text);
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/* label_text.h - names of references, roots and objects, for all reports. */
+#ifndef HEAPSIGHT_LIB_REPORT_LABEL_TEXT_H
+#define HEAPSIGHT_LIB_REPORT_LABEL_TEXT_H
+
+#include "report/text.h"
+
+#include <heapsight/path.h>
+
+enum { HSIGHT__SHOWN_KEY = 40, HSIGHT__SHOWN_TYPE = 60, HSIGHT__SHOWN_PREVIEW = 40 };
+
+/* What one reference adds to an expression. `is_example`: other references of other objects are meant
+ * too, so indexes and keys are written [...]. */
+void hsight__label_add(hsight__text *text, const hsight_graph *graph, hsight_label label,
+                       bool is_example);
+/* ".name" for a dict value whose dict is a namespace: the key is an attribute name. */
+void hsight__label_add_attribute(hsight__text *text, const hsight_graph *graph, hsight_label label);
+
+/* "module service", "thread 'w' in pin (service.py:41), local variable 'job'", ... */
+void hsight__root_add(hsight__text *text, const hsight_graph *graph, const hsight_root *root);
+/* How an expression begins at this root. */
+void hsight__root_add_expression(hsight__text *text, const hsight_graph *graph,
+                                 const hsight_root *root);
+
+/* "service.py:41", of a frame. */
+void hsight__root_add_place(hsight__text *text, const hsight_graph *graph, const hsight_root *root);
+
+/* The type name, its front left out when it is long: the class is at the end. */
+void hsight__type_add(hsight__text *text, const hsight_graph *graph, hsight_node_id node);
+/* Name or preview; text of a str in quotes. @return false when there is none: nothing was added */
+bool hsight__preview_add(hsight__text *text, const hsight_graph *graph, hsight_node_id node);
+/* "1,204 items" for what holds indexed, keyed or member references. @return false when it has none */
+bool hsight__items_add(hsight__text *text, const hsight_graph *graph, hsight_node_id node);
+
+/* The name a label carries, "" where it carries none. */
+hsight_string hsight__label_name(const hsight_graph *graph, hsight_label label);
+bool hsight__string_is(hsight_string string, const char *literal);
+
+static inline hsight_string hsight__node_type_name(const hsight_graph *graph, hsight_node_id node)
+{
+    return hsight_graph_type_name(graph, hsight_graph_type(graph, node));
+}
+
+#endif

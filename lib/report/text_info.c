@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+/* text_info.c - where and when a snapshot was taken, and how large it is: one fact a line.
+ *
+ * Unknown facts (empty text, number 0) have no line. O(1) but for the lengths of the texts. */
+#include "report/label_text.h"
+#include "report/out.h"
+
+#include <heapsight/report.h>
+
+#include <time.h>
+
+enum { LINE_MAX_BYTES = 1024, SHOWN_FACT = 200 };
+
+/* A line in the making: the name of the fact is written, the rest is collected. */
+typedef struct {
+    hsight__text text;
+    char buffer[LINE_MAX_BYTES];
+} fact;
+
+static hsight__text *begin_fact(fact *line, const char *name)
+{
+    hsight__text_init(&line->text, line->buffer, sizeof line->buffer);
+    hsight__text_addf(&line->text, "  %-12s", name);
+    return &line->text;
+}
+
+static void end_fact(hsight__out *out, fact *line)
+{
+    hsight__text_add_c(&line->text, "\n");
+    hsight__out_bytes(out, line->buffer, line->text.used);
+}
+
+static void write_text(hsight__out *out, const char *name, hsight_string value)
+{
+    if (value.length > 0) {
+        fact line;
+        hsight__text_add_cut(begin_fact(&line, name), value, SHOWN_FACT, HSIGHT__CUT_END);
+        end_fact(out, &line);
+    }
+}
+
+static void write_title(hsight__out *out, const hsight_snapshot_info *info)
+{
+    fact line;
+    hsight__text_init(&line.text, line.buffer, sizeof line.buffer);
+    hsight__text_add_c(&line.text, "Snapshot");
+    if (info->label.length > 0) {
+        hsight__text_add_c(&line.text, " ");
+        hsight__text_add_quoted(&line.text, info->label, SHOWN_FACT);
+    }
+    end_fact(out, &line);
+}
+
+/* "2026-11-22 17:41:05 UTC, in 152 ms" */
+static void write_time(hsight__out *out, const hsight_snapshot_info *info)
+{
+    time_t seconds = (time_t)(info->taken_at_ns / 1000000000);
+    struct tm utc;
+    char when[32];
+    if (info->taken_at_ns == 0 || gmtime_r(&seconds, &utc) == NULL ||
+        strftime(when, sizeof when, "%Y-%m-%d %H:%M:%S UTC", &utc) == 0) {
+        return;
+    }
+    fact line;
+    hsight__text *text = begin_fact(&line, "taken");
+    hsight__text_add_c(text, when);
+    if (info->duration_ns > 0) {
+        hsight__text_add_c(text, ", in ");
+        hsight__text_add_count(text, (info->duration_ns + 999999) / 1000000);
+        hsight__text_add_c(text, " ms");
+    }
+    end_fact(out, &line);
+}
+
+static void write_process(hsight__out *out, const hsight_snapshot_info *info)
+{
+    if (info->process_id == 0 && info->rss_bytes == 0) {
+        return;
+    }
+    fact line;
+    hsight__text *text = begin_fact(&line, "process");
+    if (info->process_id != 0) {
+        hsight__text_addf(text, "%llu", (unsigned long long)info->process_id);
+    }
+    if (info->rss_bytes != 0) {
+        hsight__text_add_c(text, info->process_id != 0 ? ", " : "");
+        hsight__text_add_bytes(text, info->rss_bytes);
+        hsight__text_add_c(text, " resident");
+    }
+    end_fact(out, &line);
+}
+
+static void write_counts(hsight__out *out, const hsight_snapshot *snapshot)
+{
+    const hsight_graph *graph = hsight_snapshot_graph(snapshot);
+    fact line;
+    hsight__text *text = begin_fact(&line, "objects");
+    hsight__text_add_count(text, hsight_graph_node_count(graph));
+    hsight__text_add_c(text, " of ");
+    hsight__text_add_counted(text, hsight_graph_type_count(graph), "type");
+    hsight__text_add_c(text, ", ");
+    hsight__text_add_bytes(text, hsight_snapshot_total_bytes(snapshot));
+    end_fact(out, &line);
+    text = begin_fact(&line, "references");
+    hsight__text_add_count(text, hsight_graph_edge_count(graph));
+    hsight__text_add_c(text, ", and ");
+    hsight__text_add_counted(text, hsight_graph_root_count(graph), "root");
+    end_fact(out, &line);
+}
+
+static void write_remarks(hsight__out *out, const hsight_snapshot_info *info)
+{
+    fact line;
+    if (info->has_values != 0) {
+        hsight__text_add_c(begin_fact(&line, "contains"), "previews of strings and numbers");
+        end_fact(out, &line);
+    }
+    if (info->dropped_count > 0) {
+        hsight__text *text = begin_fact(&line, "incomplete");
+        hsight__text_add_counted(text, info->dropped_count, "record");
+        hsight__text_add_c(text, " could not be kept");
+        end_fact(out, &line);
+    }
+    if (info->overcounted_count > 0) {
+        hsight__text *text = begin_fact(&line, "incomplete");
+        hsight__text_add_c(text, "accounting: more references than the refcount says in ");
+        hsight__text_add_counted(text, info->overcounted_count, "object");
+        end_fact(out, &line);
+    }
+}
+
+hsight_status hsight_report_info(const hsight_snapshot *snapshot, const hsight_sink *sink,
+                                 hsight_error *err)
+{
+    const hsight_snapshot_info *info = hsight_snapshot_get_info(snapshot);
+    hsight__out out = hsight__out_begin(sink, err);
+    write_title(&out, info);
+    write_time(&out, info);
+    write_text(&out, "program", info->arguments);
+    write_process(&out, info);
+    write_text(&out, "interpreter", info->interpreter);
+    write_text(&out, "platform", info->platform);
+    write_text(&out, "walk", info->capture);
+    write_counts(&out, snapshot);
+    write_remarks(&out, info);
+    return out.status;
+}
