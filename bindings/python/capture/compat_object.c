@@ -26,8 +26,10 @@
 #error "heapsight supports CPython 3.11 to 3.15"
 #endif
 
+#if PY_VERSION_HEX < 0x030C0000
 /* Deep-frozen objects of 3.11 carry refcounts near 1e9; nothing real gets there. */
 #define DEEP_FROZEN_REFCOUNT 400000000
+#endif
 
 bool hsight__compat_is_immortal(PyObject *object)
 {
@@ -36,7 +38,9 @@ bool hsight__compat_is_immortal(PyObject *object)
         return true;
     }
 #else
-    if (Py_REFCNT(object) > DEEP_FROZEN_REFCOUNT) {
+    /* Deep-frozen code holds the singletons without counting. */
+    if (Py_REFCNT(object) > DEEP_FROZEN_REFCOUNT || object == Py_None || PyBool_Check(object) ||
+        object == Py_Ellipsis || object == Py_NotImplemented) {
         return true;
     }
 #endif
@@ -246,13 +250,16 @@ void hsight__compat_type_parts(PyTypeObject *type, hsight__compat_part_visitor v
     PART("__dict__", hsight__compat_type_dict(type));
     PART("__mro__", type->tp_mro);
     PART("__bases__", type->tp_bases);
-    if (!PyType_HasFeature(type, Py_TPFLAGS_HEAPTYPE)) {
+    bool is_heap = PyType_HasFeature(type, Py_TPFLAGS_HEAPTYPE);
+    if (is_heap || PY_VERSION_HEX < 0x030C0000) { /* then static classes have a number there */
+        PART("__subclasses__", type->tp_subclasses);
+    }
+    if (!is_heap) {
         return;
     }
     PyHeapTypeObject *heap = (PyHeapTypeObject *)type;
     PART("__base__", type->tp_base);
     PART("tp_cache", type->tp_cache);
-    PART("__subclasses__", type->tp_subclasses);
     PART("__name__", heap->ht_name);
     PART("__qualname__", heap->ht_qualname);
     PART("__slots__", heap->ht_slots);

@@ -6,7 +6,7 @@
  * they hold) is own too, as long as its type is a builtin one: an object of the program that a
  * heapsight object keeps is never hidden, it gets a root "held by heapsight".
  * Every reference from an own object to a visible one is recorded in walk->held, so that refcounts
- * balance. Cost: O(tracked objects) looks at the type, O(own references) for the rest. */
+ * balance. Cost: a look at the type of every tracked object, O(own references) for the rest. */
 #include "walk.h"
 
 #include <string.h>
@@ -33,6 +33,16 @@ static void hide(hiding *h, PyObject *object)
     *slot = HSIGHT__HIDDEN;
 }
 
+/* Found while objects were collected; modules and their dicts are marked already. */
+static void hide_found(hiding *h, PyObject *object)
+{
+    uint32_t *slot = hsight__pointer_map_slot(&h->walk->map, object, true);
+    if (slot != NULL) {
+        *slot = 0;
+    }
+    hide(h, object);
+}
+
 static bool is_own_name(PyObject *name)
 {
     static const char package[] = "heapsight";
@@ -49,20 +59,31 @@ static bool is_own_name(PyObject *name)
     return length == prefix || PyUnicode_READ_CHAR(name, prefix) == '.';
 }
 
-static void hide_modules(hiding *h)
+static void mark_own(hsight__walk *walk, PyObject *object)
+{
+    uint32_t *slot = hsight__pointer_map_slot(&walk->map, object, true);
+    if (slot == NULL || !hsight__pointers_add(&walk->own, object)) {
+        hsight__visit_fail(&walk->visit, HSIGHT_ENOMEM, "out of memory before the walk began");
+        return;
+    }
+    *slot = HSIGHT__HIDDEN;
+}
+
+void hsight__hide_modules(hsight__walk *walk)
 {
     Py_ssize_t at = 0;
     PyObject *name, *module;
     while (PyDict_Next(PyImport_GetModuleDict(), &at, &name, &module)) {
         if (is_own_name(name) && PyModule_Check(module)) {
-            hide(h, module);
-            hide(h, PyModule_GetDict(module));
+            mark_own(walk, module);
+            mark_own(walk, PyModule_GetDict(module));
         }
     }
 }
 
-static bool is_own(hiding *h, PyObject *object, const hsight__type_info *info)
+bool hsight__is_own(hsight__walk *walk, PyObject *object)
 {
+    const hsight__type_info *info = hsight__type_info_of(&walk->visit, Py_TYPE(object));
     if (info->is_heapsight) {
         return true;
     }
@@ -70,7 +91,7 @@ static bool is_own(hiding *h, PyObject *object, const hsight__type_info *info)
         return hsight__type_is_own((PyTypeObject *)object);
     }
     return info->type == &PyFunction_Type &&
-           hsight__is_hidden(h->walk, PyFunction_GET_GLOBALS(object));
+           hsight__is_hidden(walk, PyFunction_GET_GLOBALS(object));
 }
 
 /* May an object that only own objects refer to be hidden? */
@@ -130,18 +151,6 @@ static void spread(hiding *h)
     }
 }
 
-static void hide_tracked(hiding *h)
-{
-    hsight__visit *visit = &h->walk->visit;
-    for (size_t i = 0; i < h->walk->tracked.count && visit->status == HSIGHT_OK; i++) {
-        PyObject *object = h->walk->tracked.items[i];
-        const hsight__type_info *info = hsight__type_info_of(visit, Py_TYPE(object));
-        if (is_own(h, object, info)) {
-            hide(h, object);
-        }
-    }
-}
-
 /* References to visible objects, for the balance; those to hidden ones are of no interest. */
 static void keep_outgoing(hiding *h)
 {
@@ -161,8 +170,9 @@ void hsight__hide_own(hsight__walk *walk)
     hsight__pointer_map_init(&h.counts, false);
     walk->visit.flush = flush;
     walk->visit.state = &h;
-    hide_modules(&h);
-    hide_tracked(&h);
+    for (size_t i = 0; i < walk->own.count; i++) {
+        hide_found(&h, walk->own.items[i]);
+    }
     spread(&h);
     keep_outgoing(&h);
     hsight__pointer_map_clear(&h.counts);

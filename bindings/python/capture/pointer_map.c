@@ -29,7 +29,7 @@ void hsight__pointer_map_clear(hsight__pointer_map *map)
         }
     }
     free(map->table);
-    hsight__pointer_map_init(map, map->huge_pages);
+    hsight__pointer_map_init(map, map->huge_pages); /* also forgets the recent regions */
 }
 
 static hsight__region *find(hsight__region *table, size_t capacity, uint64_t key)

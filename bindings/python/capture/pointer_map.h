@@ -2,7 +2,7 @@
 /* pointer_map.h - from the address of an object to a 32-bit number, 0 meaning "not there".
  *
  * See pointer_map.c for the layout. Not thread-safe. The hot half is inline: a lookup is one compare
- * with the last region and one load. */
+ * with a region met before and one load. */
 #ifndef HEAPSIGHT_CAPTURE_POINTER_MAP_H
 #define HEAPSIGHT_CAPTURE_POINTER_MAP_H
 
@@ -13,6 +13,7 @@
 /* One region covers 8 MiB of address space with one number per 16 bytes: 2 MiB of numbers. */
 #define HSIGHT__REGION_SHIFT 23
 #define HSIGHT__SLOT_SHIFT 4
+#define HSIGHT__RECENT_REGIONS 256
 
 typedef struct {
     uint64_t key; /* address >> HSIGHT__REGION_SHIFT */
@@ -20,7 +21,7 @@ typedef struct {
 } hsight__region;
 
 typedef struct {
-    hsight__region last; /* the region of the latest lookup */
+    hsight__region recent[HSIGHT__RECENT_REGIONS]; /* by the low bits of the key */
     hsight__region *table;
     size_t capacity; /* power of two, 0 before the first insertion */
     size_t count;
@@ -38,16 +39,17 @@ static inline uint32_t *hsight__pointer_map_slot(hsight__pointer_map *map, const
 {
     uint64_t word = (uint64_t)(uintptr_t)address;
     uint64_t key = word >> HSIGHT__REGION_SHIFT;
-    if (map->last.slots == NULL || map->last.key != key) {
+    hsight__region *recent = &map->recent[key % HSIGHT__RECENT_REGIONS];
+    if (recent->slots == NULL || recent->key != key) {
         uint32_t *slots = hsight__pointer_map_region(map, key, create);
         if (slots == NULL) {
             return NULL;
         }
-        map->last.key = key;
-        map->last.slots = slots;
+        recent->key = key;
+        recent->slots = slots;
     }
     uint64_t within = word & (((uint64_t)1 << HSIGHT__REGION_SHIFT) - 1);
-    return map->last.slots + (within >> HSIGHT__SLOT_SHIFT);
+    return recent->slots + (within >> HSIGHT__SLOT_SHIFT);
 }
 
 static inline uint32_t hsight__pointer_map_get(hsight__pointer_map *map, const void *address)

@@ -48,6 +48,7 @@ static const rule_row rule_rows[] = {
     {NULL, "collections.OrderedDict", hsight__rule_ordered_dict},
     {NULL, "collections.defaultdict", hsight__rule_default_dict},
     {NULL, "collections.deque", hsight__rule_deque},
+    {NULL, "functools._lru_cache_wrapper", hsight__rule_lru_cache},
     {NULL, "numpy.ndarray", hsight__rule_ndarray},
 };
 

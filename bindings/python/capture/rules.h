@@ -14,6 +14,7 @@ void hsight__rule_dict(hsight__visit *visit, PyObject *object, hsight__type_info
 void hsight__rule_ordered_dict(hsight__visit *visit, PyObject *object, hsight__type_info *info);
 void hsight__rule_default_dict(hsight__visit *visit, PyObject *object, hsight__type_info *info);
 void hsight__rule_deque(hsight__visit *visit, PyObject *object, hsight__type_info *info);
+void hsight__rule_lru_cache(hsight__visit *visit, PyObject *object, hsight__type_info *info);
 void hsight__rule_ndarray(hsight__visit *visit, PyObject *object, hsight__type_info *info);
 
 /* rules_callables.c */

@@ -112,6 +112,28 @@ void hsight__rule_deque(hsight__visit *visit, PyObject *object, hsight__type_inf
     hsight__traverse_emit(visit);
 }
 
+/* The cache's dict owns each entry, and so does the ring of recent use, which tp_traverse leaves out. */
+static void emit_lru_ring(hsight__visit *visit, PyObject *dict)
+{
+    Py_ssize_t at = 0;
+    PyObject *key, *value;
+    while (PyDict_Next(dict, &at, &key, &value)) {
+        if (strcmp(Py_TYPE(value)->tp_name, "functools._lru_list_elem") == 0) {
+            hsight__emit_named(visit, value, HSIGHT_LABEL_INTERNAL, HSIGHT__NAME_lru_entry);
+        }
+    }
+}
+
+void hsight__rule_lru_cache(hsight__visit *visit, PyObject *object, hsight__type_info *info)
+{
+    hsight__rule_traverse(visit, object, info);
+    for (size_t i = 0; i < visit->scratch_count; i++) {
+        if (visit->scratch[i] != NULL && PyDict_CheckExact(visit->scratch[i])) {
+            emit_lru_ring(visit, visit->scratch[i]);
+        }
+    }
+}
+
 /* ---- numpy ------------------------------------------------------------------------------------------
  * ndarray has no tp_traverse. Field order of PyArrayObject_fields, stable from numpy 1.7 to 2.x: */
 typedef struct {

@@ -37,6 +37,7 @@
     X(step, "step")                                                                                  \
     X(length, "length")                                                                              \
     X(od_node, "order entry")                                                                        \
+    X(lru_entry, "lru entry")                                                                        \
     X(base, "base")                                                                                  \
     X(dtype, "dtype")                                                                                \
     X(f_code, "f_code")                                                                              \

@@ -254,7 +254,8 @@ static int add_tracked(PyObject *object, void *state)
         }
         return 0;
     }
-    return !hsight__pointers_add(&c->walk->tracked, object);
+    bool own = hsight__is_own(c->walk, object);
+    return !hsight__pointers_add(own ? &c->walk->own : &c->walk->tracked, object);
 }
 
 static void collect_tracked(hsight__walk *walk, PyObject *probe)
@@ -361,6 +362,7 @@ hsight_status hsight_capture_walk(hsight_builder *builder, bool values, PyObject
     walk->dict_label = hsight_label_make(HSIGHT_LABEL_ATTRIBUTE,
                                          walk->visit.names[HSIGHT__NAME_dict].index);
     hsight__pointer_map_init(&walk->map, true);
+    hsight__hide_modules(walk);
     collect_tracked(walk, interned_probe);
     hsight__hide_own(walk);
     visit_all(walk);
@@ -372,6 +374,7 @@ hsight_status hsight_capture_walk(hsight_builder *builder, bool values, PyObject
     hsight_status status = walk->visit.status;
     hsight__pointer_map_clear(&walk->map);
     hsight__pointers_free(&walk->tracked);
+    hsight__pointers_free(&walk->own);
     hsight__pointers_free(&walk->held);
     hsight__pointers_free(&walk->kept);
     hsight__pointers_free(&walk->unknown);

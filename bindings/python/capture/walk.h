@@ -28,6 +28,7 @@ typedef struct {
     hsight__visit visit;
     hsight__pointer_map map;
     hsight__pointers tracked; /* what the collector tracks; freed once it is numbered */
+    hsight__pointers own;     /* heapsight's own objects, as found */
     hsight__pointers held;    /* one item per reference owned by frames, threads or our own objects */
     hsight__pointers kept;    /* objects our own objects refer to, for roots of last resort */
     hsight__pointers unknown; /* words of operand stacks whose use is unknown */
@@ -42,7 +43,10 @@ uint32_t hsight__walk_node(hsight__walk *walk, PyObject *object);
 /* The node of an address if it is one, else 0. */
 uint32_t hsight__walk_find(hsight__walk *walk, const void *address);
 
-/* hide.c: mark heapsight's own objects, and those only they own, as hidden. */
+/* hide.c: heapsight's own objects. First the modules, then each tracked object is asked, then what was
+ * found (walk->own) is hidden together with what only it owns. */
+void hsight__hide_modules(hsight__walk *walk);
+bool hsight__is_own(hsight__walk *walk, PyObject *object);
 void hsight__hide_own(hsight__walk *walk);
 bool hsight__is_hidden(hsight__walk *walk, const void *address);
 
