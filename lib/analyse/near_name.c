@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /* near_name.c - type names that somebody may have meant.
  *
- * Distance of a type name to the name asked for, smaller is nearer:
- *   0        the same last component, whatever its case: "session" and app.Session
- *   1..      single-character edits (insert, drop, replace) between the names, or between their last
- *            components, ignoring case; at most a third of what was asked for
+ * Distance of a type name to the name asked for, ignoring case, smaller is nearer:
+ *   0        the same name
+ *   1        the same last component: "session" and app.Session
+ *   2..      1 + single-character edits (insert, drop, replace) between the names, or between their
+ *            last components; about a third of what was asked for may differ
+ * Where there is a 0 or a 1, nothing farther is offered.
  *
  * O(types * LONGEST^2), nothing allocated. Names and components longer than LONGEST are near nothing. */
 #include "analyse/near_name.h"
 
 #include "analyse/order.h"
 
-enum { LONGEST = 64, OFFERED = 3 };
+enum { LONGEST = 64, OFFERED = 3, SAME_CLASS = 1 };
 
 typedef struct {
     hsight_string name;
@@ -62,13 +64,13 @@ static uint32_t distance(hsight_string asked, hsight_string name)
 {
     hsight_string asked_last = last_component(asked);
     uint32_t by_last = edits(asked_last, last_component(name));
-    if (by_last == 0) {
-        return 0;
-    }
     uint32_t by_name = edits(asked, name);
+    if (by_last == 0) {
+        return by_name == 0 ? 0 : SAME_CLASS;
+    }
     uint32_t nearest = by_last < by_name ? by_last : by_name;
     uint32_t allowed = asked_last.length < 3 ? 0 : (uint32_t)(asked_last.length + 2) / 3;
-    return nearest <= allowed ? nearest : UINT32_MAX;
+    return nearest <= allowed ? SAME_CLASS + nearest : UINT32_MAX;
 }
 
 static bool comes_before(candidate a, candidate b)
@@ -112,6 +114,9 @@ static uint32_t find_best(const hsight_graph *graph, hsight_string asked, candid
         if (fresh.distance != UINT32_MAX && !is_offered(best, count, name)) {
             count = insert(best, count, fresh);
         }
+    }
+    while (count > 1 && best[0].distance <= SAME_CLASS && best[count - 1].distance > SAME_CLASS) {
+        count--;
     }
     return count;
 }

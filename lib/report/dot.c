@@ -103,6 +103,7 @@ static void set_defaults(drawing *draw)
     set_default(graph, AGRAPH, "rankdir", is_wide ? "LR" : "TB");
     set_default(graph, AGRAPH, "ranksep", is_wide ? "0.6" : "0.35");
     set_default(graph, AGRAPH, "nodesep", "0.2");
+    set_default(graph, AGRAPH, "pad", "0.15");
     set_default(graph, AGRAPH, "size", "60,60"); /* inches: larger pictures are scaled down */
     set_default(graph, AGRAPH, "charset", "UTF-8");
     set_default(graph, AGRAPH, "fontname", font);
@@ -218,8 +219,9 @@ static void draw_roots(drawing *draw)
         set_markup(draw->graph, node, draw->label);
         set_style(node, hsight__dot_style_of_root(roots[i].root));
         Agedge_t *edge = connect(draw, node, box_of(draw, roots[i].to));
-        hsight__dot_label_root_edge(draw->subgraph, i, draw->label);
-        set_markup(draw->graph, edge, draw->label);
+        if (hsight__dot_label_root_edge(draw->subgraph, i, draw->label)) {
+            set_markup(draw->graph, edge, draw->label);
+        }
     }
 }
 

@@ -21,7 +21,7 @@
     X(START, "box", "#FFE1CC", "#C24E00", "2.5")                                                   \
     X(CLASS, "box", "#F5E6F0", "#A8577E", "1")                                                     \
     X(MODULE, "tab", "#D7E8F7", "#005B96", "1.5")                                                  \
-    X(FRAME, "cds", "#D3F0E4", "#00795A", "1.5")                                                   \
+    X(FRAME, "component", "#D3F0E4", "#00795A", "1.5")                                                   \
     X(OUTSIDE, "note", "#FFF3C4", "#8A6D00", "1.5")
 
 enum {
@@ -228,12 +228,14 @@ static void begin_arrow(hsight__text *text, char out[HSIGHT__DOT_LABEL_BYTES])
 {
     hsight__text_init(text, out, HSIGHT__DOT_LABEL_BYTES);
     text->escape = HSIGHT__ESCAPE_MARKUP;
-    hsight__text_add_markup(text, "<font point-size=\"10\">");
+    /* The table keeps the text clear of the arrow. */
+    hsight__text_add_markup(text, "<table border=\"0\" cellborder=\"0\" cellspacing=\"0\" "
+                                  "cellpadding=\"3\"><tr><td><font point-size=\"10\">");
 }
 
 static void end_arrow(hsight__text *text)
 {
-    hsight__text_add_markup(text, "</font>");
+    hsight__text_add_markup(text, "</font></td></tr></table>");
     hsight__text_finish(text);
 }
 
@@ -246,16 +248,18 @@ void hsight__dot_label_edge(const hsight__dot_fold *fold, uint32_t edge,
     end_arrow(&text);
 }
 
-/* A frame's arrow is called like the variable; the others need no name. */
-void hsight__dot_label_root_edge(const hsight_subgraph *subgraph, uint32_t root,
+/* A frame's arrow is called like the variable; other roots have nothing to add. */
+bool hsight__dot_label_root_edge(const hsight_subgraph *subgraph, uint32_t root,
                                  char out[HSIGHT__DOT_LABEL_BYTES])
 {
     const hsight_root *record = hsight_subgraph_roots(subgraph)[root].root;
+    hsight_string name = hsight_graph_string(hsight_subgraph_graph(subgraph), record->name);
+    if (record->kind != HSIGHT_ROOT_FRAME || name.length == 0) {
+        return false;
+    }
     hsight__text text;
     begin_arrow(&text, out);
-    if (record->kind == HSIGHT_ROOT_FRAME) {
-        hsight__text_add_cut(&text, hsight_graph_string(hsight_subgraph_graph(subgraph), record->name),
-                             HSIGHT__SHOWN_KEY, HSIGHT__CUT_MIDDLE);
-    }
+    hsight__text_add_cut(&text, name, HSIGHT__SHOWN_KEY, HSIGHT__CUT_MIDDLE);
     end_arrow(&text);
+    return true;
 }

@@ -24,7 +24,8 @@ void hsight__dot_label_stub(const hsight_subgraph *subgraph, uint32_t position,
                             char out[HSIGHT__DOT_LABEL_BYTES]);
 void hsight__dot_label_edge(const hsight__dot_fold *fold, uint32_t edge,
                             char out[HSIGHT__DOT_LABEL_BYTES]);
-void hsight__dot_label_root_edge(const hsight_subgraph *subgraph, uint32_t root,
+/* @return false when the arrow has no label */
+bool hsight__dot_label_root_edge(const hsight_subgraph *subgraph, uint32_t root,
                                  char out[HSIGHT__DOT_LABEL_BYTES]);
 
 const hsight__dot_style *hsight__dot_style_of_node(const hsight_subgraph *subgraph,

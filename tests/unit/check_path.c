@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: MIT */
+/* check_path.c - why something is alive, on graphs small enough to see the answer.
+ *
+ * check_path_random.c compares with a slow search; here is what the rows are for. */
+#include <heapsight/path.h>
+
+#include "failing_allocator.h"
+#include "graph_text.h"
+#include "random_graph.h"
+#include "suite.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+static hsight_error err;
+
+enum { TARGETS_MAX = 32, STEPS_TEXT_BYTES = 512 };
+
+/* Paths to the objects named in `names`, separated by spaces. */
+static hsight_paths *find_limited(const hsight_graph *graph, const char *names, uint32_t limit)
+{
+    hsight_node_id targets[TARGETS_MAX];
+    uint32_t count = 0;
+    char name[16];
+    for (int used; sscanf(names, " %15s%n", name, &used) == 1; names += used) {
+        ck_assert_uint_lt(count, TARGETS_MAX);
+        targets[count++] = graph_text_node(graph, name);
+    }
+    hsight_paths *paths;
+    ck_assert_msg(hsight_paths_find(graph, targets, count, limit, &paths, &err) == HSIGHT_OK, "%s",
+                  err.message);
+    return paths;
+}
+
+static hsight_paths *find(const hsight_graph *graph, const char *names)
+{
+    return find_limited(graph, names, 0);
+}
+
+/* "service d CACHE s1*2": the objects by name, with the count of the step where it is not 1. */
+static const char *steps_of(const hsight_graph *graph, const hsight_path *path)
+{
+    static char text[STEPS_TEXT_BYTES];
+    size_t used = 0;
+    for (uint32_t i = 0; i < path->step_count; i++) {
+        hsight_string name = hsight_graph_preview(graph, path->steps[i].node);
+        used += (size_t)snprintf(text + used, sizeof text - used, "%s%.*s", i > 0 ? " " : "",
+                                 (int)name.length, name.data);
+        if (path->steps[i].object_count != 1) {
+            used += (size_t)snprintf(text + used, sizeof text - used, "*%u",
+                                     path->steps[i].object_count);
+        }
+        ck_assert_uint_lt(used, sizeof text);
+    }
+    return text;
+}
+
+static void check_row(const hsight_graph *graph, const hsight_paths *paths, uint32_t row,
+                      hsight_root_kind kind, uint64_t object_count, const char *steps)
+{
+    ck_assert_uint_lt(row, hsight_paths_count(paths));
+    const hsight_path *path = &hsight_paths_rows(paths)[row];
+    ck_assert_str_eq(steps_of(graph, path), steps);
+    ck_assert_uint_eq(path->object_count, object_count);
+    ck_assert_uint_eq(path->root->kind, kind);
+    ck_assert_uint_eq(path->root->node.index, path->steps[0].node.index);
+}
+
+START_TEST(objects_in_one_container_are_one_row)
+{
+    hsight_graph *graph = graph_text_build("module:service>>service service.__dict__>d d:dict!n "
+                                           "d{CACHE}>c c:dict a:S=10 b:S=20 z:S=30 "
+                                           "c{k1}>a c{k2}>b c{k3}>z");
+    hsight_paths *paths = find(graph, "a b z");
+    ck_assert_uint_eq(hsight_paths_count(paths), 1);
+    check_row(graph, paths, 0, HSIGHT_ROOT_MODULE, 3, "service d c a*3");
+    ck_assert_uint_eq(hsight_paths_rows(paths)[0].bytes, 60);
+    hsight_paths_free(paths);
+    hsight_graph_free(graph);
+}
+END_TEST
+
+/* Keys of a namespace are attribute names, and those keep apart what keys of a cache do not. */
+START_TEST(attributes_are_different_places)
+{
+    hsight_graph *graph = graph_text_build("module:service>>m m.__dict__>d d:dict!n a:S b:S z:S "
+                                           "d{ONE}>a d{TWO}>b m.direct>z");
+    hsight_paths *paths = find(graph, "a b z");
+    ck_assert_uint_eq(hsight_paths_count(paths), 3);
+    check_row(graph, paths, 0, HSIGHT_ROOT_MODULE, 1, "m z");
+    check_row(graph, paths, 1, HSIGHT_ROOT_MODULE, 1, "m d a");
+    check_row(graph, paths, 2, HSIGHT_ROOT_MODULE, 1, "m d b");
+    hsight_paths_free(paths);
+    hsight_graph_free(graph);
+}
+END_TEST
+
+START_TEST(an_object_in_a_tree_of_its_kind_is_counted_with_the_tree)
+{
+    hsight_graph *graph = graph_text_build("module:m>>m m.tree>a a:N b:N z:N y:N a.left>b a.right>z "
+                                           "b.left>y y.parent>b b.parent>a");
+    hsight_paths *paths = find(graph, "y z b a");
+    ck_assert_uint_eq(hsight_paths_count(paths), 1);
+    check_row(graph, paths, 0, HSIGHT_ROOT_MODULE, 4, "m a");
+    hsight_paths_free(paths);
+    hsight_graph_free(graph);
+}
+END_TEST
+
+START_TEST(every_way_in_is_a_row)
+{
+    hsight_graph *graph = graph_text_build("module:m>>m m.list>l l:list l[0]>s s:S m.other>o o:O o.s>s "
+                                           "frame:job:worker:pin:service.py:41>>s c:2>>s");
+    hsight_paths *paths = find(graph, "s");
+    ck_assert_uint_eq(hsight_paths_count(paths), 4);
+    check_row(graph, paths, 0, HSIGHT_ROOT_MODULE, 1, "m l s");
+    check_row(graph, paths, 1, HSIGHT_ROOT_MODULE, 1, "m o s");
+    check_row(graph, paths, 2, HSIGHT_ROOT_FRAME, 1, "s");
+    check_row(graph, paths, 3, HSIGHT_ROOT_C_HELD, 1, "s");
+    ck_assert_uint_eq(hsight_paths_rows(paths)[3].root->surplus, 2);
+    hsight_paths_free(paths);
+    hsight_graph_free(graph);
+}
+END_TEST
+
+START_TEST(a_long_way_from_a_module_beats_a_short_one_from_c_code)
+{
+    hsight_graph *graph = graph_text_build("c:1>>l m.a>x x.b>y y.c>l l.s>s s:S module:m>>m");
+    hsight_paths *paths = find(graph, "s");
+    ck_assert_uint_eq(hsight_paths_count(paths), 1);
+    check_row(graph, paths, 0, HSIGHT_ROOT_MODULE, 1, "m x y l s");
+    hsight_paths_free(paths);
+    hsight_graph_free(graph);
+}
+END_TEST
+
+START_TEST(weak_references_hold_nothing)
+{
+    hsight_graph *graph = graph_text_build("module:m>>m m~>s m.w>w w~>s w~>t t.x>s s:S t:S");
+    hsight_paths *paths = find(graph, "s t");
+    ck_assert_uint_eq(hsight_paths_count(paths), 0);
+    ck_assert_uint_eq(hsight_paths_unreached_count(paths), 2);
+    hsight_paths_free(paths);
+    hsight_graph_free(graph);
+}
+END_TEST
+
+START_TEST(a_class_is_held_by_its_objects)
+{
+    hsight_graph *graph = graph_text_build("module:m>>m m.one>a a:S a%>C C:type!t");
+    hsight_paths *paths = find(graph, "C");
+    ck_assert_uint_eq(hsight_paths_count(paths), 1);
+    check_row(graph, paths, 0, HSIGHT_ROOT_MODULE, 1, "m a C");
+    hsight_paths_free(paths);
+    hsight_graph_free(graph);
+}
+END_TEST
+
+START_TEST(references_of_garbage_are_no_way_in)
+{
+    hsight_graph *graph = graph_text_build("module:m>>m m.s>s s:S g.s>s g.h>h h.g>g");
+    hsight_paths *paths = find(graph, "s h");
+    ck_assert_uint_eq(hsight_paths_count(paths), 1);
+    check_row(graph, paths, 0, HSIGHT_ROOT_MODULE, 1, "m s");
+    ck_assert_uint_eq(hsight_paths_unreached_count(paths), 1);
+    hsight_paths_free(paths);
+    hsight_graph_free(graph);
+}
+END_TEST
+
+/* The example is the shortest of its shape, also where a chain was shortened; "deep" has the smaller
+ * number, so it is looked at first. */
+START_TEST(a_chain_is_one_shape_with_its_shortest_example)
+{
+    hsight_graph *graph = graph_text_build("deep:S near:S module:m>>m m.head>a a:N b:N z:N y:N a.next>b "
+                                           "b.next>z z.next>y y.payload>deep b.payload>near");
+    hsight_paths *paths = find(graph, "deep near");
+    ck_assert_uint_eq(hsight_paths_count(paths), 1);
+    check_row(graph, paths, 0, HSIGHT_ROOT_MODULE, 2, "m a b*3 near*2");
+    hsight_paths_free(paths);
+    hsight_graph_free(graph);
+}
+END_TEST
+
+/* One of many holds it: the count of the step says whether the key matters. */
+START_TEST(steps_count_only_what_leads_to_a_target)
+{
+    hsight_graph *graph = graph_text_build("module:m>>m m.all>l l:list l[0]>x l[1]>y x:dict y:dict "
+                                           "x{k1}>p x{k2}>q y{k3}>r p:S q:S r:S");
+    hsight_paths *paths = find(graph, "p q");
+    check_row(graph, paths, 0, HSIGHT_ROOT_MODULE, 2, "m l x p*2");
+    hsight_paths_free(paths);
+    paths = find(graph, "p q r");
+    check_row(graph, paths, 0, HSIGHT_ROOT_MODULE, 3, "m l x*2 p*3");
+    hsight_paths_free(paths);
+    hsight_graph_free(graph);
+}
+END_TEST
+
+START_TEST(rows_come_by_count_kind_length_and_the_limit_cuts)
+{
+    hsight_graph *graph =
+        graph_text_build("frame:v:w:f:a.py:1>>f1 module:m>>m m.l>l l[0]>a l[1]>b a:S b:S f1.x>a m.z>z "
+                         "z:S m.p>p p.q>q q:S c:1>>f2 f2.x>a");
+    hsight_paths *all = find(graph, "a b z q");
+    ck_assert_uint_eq(hsight_paths_count(all), 5);
+    check_row(graph, all, 0, HSIGHT_ROOT_MODULE, 2, "m l a*2");
+    check_row(graph, all, 1, HSIGHT_ROOT_MODULE, 1, "m z");
+    check_row(graph, all, 2, HSIGHT_ROOT_MODULE, 1, "m p q");
+    check_row(graph, all, 3, HSIGHT_ROOT_FRAME, 1, "f1 a");
+    check_row(graph, all, 4, HSIGHT_ROOT_C_HELD, 1, "f2 a");
+    hsight_paths_free(all);
+    hsight_paths *some = find_limited(graph, "a b z q", 2);
+    ck_assert_uint_eq(hsight_paths_count(some), 2);
+    ck_assert_uint_eq(hsight_paths_omitted_count(some), 3);
+    check_row(graph, some, 1, HSIGHT_ROOT_MODULE, 1, "m z");
+    hsight_paths_free(some);
+    hsight_graph_free(graph);
+}
+END_TEST
+
+/* The object is in the list twice, under one shape: it is one object. */
+START_TEST(a_target_counts_once_in_a_row)
+{
+    hsight_graph *graph =
+        graph_text_build("module:m>>m m.l>l l[0]>a l[1]>a l[2]>b a:S b:S frame:v:w:f:a.py:1>>a "
+                         "frame:v:w:f:a.py:9>>a");
+    hsight_paths *paths = find(graph, "a b a a");
+    ck_assert_uint_eq(hsight_paths_count(paths), 2);
+    check_row(graph, paths, 0, HSIGHT_ROOT_MODULE, 2, "m l a*2");
+    check_row(graph, paths, 1, HSIGHT_ROOT_FRAME, 1, "a");
+    hsight_paths_free(paths);
+    hsight_graph_free(graph);
+}
+END_TEST
+
+START_TEST(a_target_that_is_not_there_is_refused)
+{
+    hsight_graph *graph = graph_text_build("module:m>>m m.a>a");
+    hsight_node_id targets[] = {{1}, {3}};
+    hsight_paths *paths = NULL;
+    ck_assert_int_eq(hsight_paths_find(graph, targets, 2, 0, &paths, &err), HSIGHT_EINVAL);
+    ck_assert_ptr_null(paths);
+    ck_assert_str_eq(err.message,
+                     "paths: target 2 of 2 is object 3, but the graph has 2 objects");
+    targets[0].index = 0;
+    ck_assert_int_eq(hsight_paths_find(graph, targets, 1, 0, &paths, NULL), HSIGHT_EINVAL);
+    hsight_graph_free(graph);
+}
+END_TEST
+
+START_TEST(no_target_gives_no_path)
+{
+    hsight_graph *graph = graph_text_build("module:m>>m m.a>a");
+    hsight_paths *paths;
+    ck_assert_int_eq(hsight_paths_find(graph, NULL, 0, 0, &paths, &err), HSIGHT_OK);
+    ck_assert_uint_eq(hsight_paths_count(paths), 0);
+    ck_assert_uint_eq(hsight_paths_unreached_count(paths), 0);
+    hsight_paths_free(paths);
+    hsight_paths_free(NULL);
+    hsight_graph_free(graph);
+}
+END_TEST
+
+/* @return whether the request was refused */
+static bool find_with_refusal(const char *text, size_t refuse_at)
+{
+    failing_allocator memory;
+    failing_allocator_init(&memory, 0);
+    hsight_graph *graph = graph_text_build_on(&memory.allocator, text);
+    size_t before = memory.live_blocks;
+    memory.refuse_at = memory.requests + refuse_at;
+    hsight_node_id targets[TARGETS_MAX];
+    uint32_t count = 0;
+    for (; count < TARGETS_MAX && count < hsight_graph_node_count(graph); count++) {
+        targets[count].index = count + 1;
+    }
+    hsight_paths *paths = NULL;
+    hsight_status status = hsight_paths_find(graph, targets, count / 2, 0, &paths, &err);
+    ck_assert_int_eq(status, memory.refused ? HSIGHT_ENOMEM : HSIGHT_OK);
+    ck_assert(memory.refused == (paths == NULL));
+    hsight_paths_free(paths);
+    ck_assert_uint_eq(memory.live_blocks, before);
+    hsight_graph_free(graph);
+    ck_assert_uint_eq(memory.live_blocks, 0);
+    return memory.refused;
+}
+
+/* Every request of a search is refused once; what a refusal leaves is nothing. */
+START_TEST(refused_memory_leaves_nothing_behind)
+{
+    size_t most = 0;
+    for (uint64_t seed = 1; seed <= 60; seed++) {
+        random_graph random = random_graph_make(seed);
+        size_t n = 1;
+        while (find_with_refusal(random.text, n)) {
+            n++;
+        }
+        most = n > most ? n : most;
+        random_graph_free(&random);
+    }
+    ck_assert_uint_gt(most, 20); /* shapes, rows and lists have grown on the way */
+}
+END_TEST
+
+int main(void)
+{
+    TCase *tests = tcase_create("path");
+    tcase_add_test(tests, objects_in_one_container_are_one_row);
+    tcase_add_test(tests, attributes_are_different_places);
+    tcase_add_test(tests, an_object_in_a_tree_of_its_kind_is_counted_with_the_tree);
+    tcase_add_test(tests, every_way_in_is_a_row);
+    tcase_add_test(tests, a_long_way_from_a_module_beats_a_short_one_from_c_code);
+    tcase_add_test(tests, weak_references_hold_nothing);
+    tcase_add_test(tests, a_class_is_held_by_its_objects);
+    tcase_add_test(tests, references_of_garbage_are_no_way_in);
+    tcase_add_test(tests, a_chain_is_one_shape_with_its_shortest_example);
+    tcase_add_test(tests, steps_count_only_what_leads_to_a_target);
+    tcase_add_test(tests, rows_come_by_count_kind_length_and_the_limit_cuts);
+    tcase_add_test(tests, a_target_counts_once_in_a_row);
+    tcase_add_test(tests, a_target_that_is_not_there_is_refused);
+    tcase_add_test(tests, no_target_gives_no_path);
+    tcase_add_test(tests, refused_memory_leaves_nothing_behind);
+    return run_tests("path", tests);
+}
