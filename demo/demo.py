@@ -6,6 +6,7 @@ demo.py FOLDER writes the snapshots and the pictures there and prints the story.
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 from pathlib import Path
@@ -49,6 +50,12 @@ def show(*arguments: str | Path) -> None:
     print(heapsight(*arguments).rstrip())
 
 
+def holder(snapshot: Path, type_name: str) -> str:
+    """The most common path to the objects of a type, on one line."""
+    paths = json.loads(heapsight("why", "--json", snapshot, "--type", type_name))["paths"]
+    return str(paths[0]["expression"])
+
+
 def record(folder: Path) -> tuple[Path, Path]:
     """Run the shop, serve the visitors; the snapshots before and after, under plain names."""
     with Running(HERE / "serve.py", folder=folder / "run") as shop:
@@ -69,9 +76,10 @@ def tell(before: Path, after: Path) -> None:
         show("why", after, "--type", type_name)
     heading("3. The same three paths as pictures")
     print()
+    width = max(len(str(folder / picture)) for _, picture in LEAKS)
     for type_name, picture in LEAKS:
         heapsight("graph", after, "--type", type_name, "-o", folder / picture)
-        print(f"  {folder / picture}")
+        print(f"  {folder / picture!s:<{width}}   {holder(after, type_name)}")
     print()
 
 
