@@ -22,6 +22,6 @@ hsight_status hsight__format_check_host(hsight_error *err)
         return HSIGHT_OK;
     }
     return hsight__fail(err, HSIGHT_ENOTSUP,
-                        "snapshot files are used in place and are little-endian; this machine is "
-                        "big-endian: open them on an x86-64 or aarch64 machine");
+                        "snapshot files are little-endian and used in place, and this machine is "
+                        "big-endian; use heapsight on x86-64 or aarch64");
 }
