@@ -11,7 +11,7 @@
  * I2  a failing resize leaves the old block as it was
  *
  * The alignment serves huge pages: they halve the cost of first touching a column, and a mapping
- * that moves between two aligned places keeps them. Systems without mremap use malloc throughout. */
+ * that moves between two aligned places keeps them. Systems without mremap only use malloc. */
 #include <heapsight/base.h>
 
 #include "base/checked.h"
@@ -60,7 +60,7 @@ static void *map_aligned(size_t bytes)
     return block;
 }
 
-/* Only where a huge page is 2 MiB: with 64 KiB pages it would be 512 MiB. Refusal does not matter. */
+/* Only where a huge page is 2 MiB: with 64 KiB pages it is 512 MiB. Refusal does not matter. */
 static void advise_huge(void *block, size_t bytes)
 {
 #if defined(MADV_HUGEPAGE)

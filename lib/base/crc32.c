@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* crc32.c - CRC-32/ISO-HDLC, sixteen bytes a step.
  *
- * table[0][b] is the register after byte b; table[k][b] is that followed by k zero bytes. The crc is
- * linear over GF(2), so sixteen bytes are sixteen independent look-ups, xored ("slicing"; Kounavis
- * and Berry, A Systematic Approach to Building High Performance Software-Based CRC Generators, 2005).
- * Owns nothing. */
+ * table[0][b] is the register after byte b; table[k][b] is that followed by k zero bytes. The crc
+ * is linear over GF(2), so sixteen bytes are sixteen independent look-ups, xored ("slicing";
+ * Kounavis and Berry, A Systematic Approach to Building High Performance Software-Based CRC
+ * Generators, 2005). Owns nothing. */
 #include "base/crc32.h"
 
 #include "base/le.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* error.h - how code inside lib/ reports a failure: fill the caller's hsight_error, return the code.
+/* error.h - how lib/ reports a failure: fill the caller's hsight_error, return the code.
  *
  *     return hsight__fail(err, HSIGHT_EINVAL, "node %u: only %u nodes are known", node, count);
  *

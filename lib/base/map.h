@@ -20,7 +20,7 @@ void hsight__map_free(hsight__map *map);
 /* 0 when absent. O(1). */
 uint32_t hsight__map_get(const hsight__map *map, uint64_t key);
 /* Where the value of `key` is, added as 0 when absent: the caller must then write a value that is
- * not 0. Borrowed until the next call. NULL, err filled, when memory is refused: nothing changed. */
+ * not 0. Borrowed until the next call. NULL, err filled, when memory is refused. */
 uint32_t *hsight__map_put(hsight__map *map, uint64_t key, hsight_error *err);
 
 #endif

@@ -38,10 +38,9 @@ static hsight_status set_capacity(hsight__vec *vec, size_t capacity, hsight_erro
     if (!hsight__multiply_size(capacity, vec->item_bytes, &bytes)) {
         return hsight__fail_memory(err, SIZE_MAX);
     }
-    void *data = vec->data == NULL
-                     ? allocator->allocate(allocator->state, bytes)
-                     : allocator->resize(allocator->state, vec->data,
-                                         vec->capacity * vec->item_bytes, bytes);
+    void *data = vec->data == NULL ? allocator->allocate(allocator->state, bytes)
+                                   : allocator->resize(allocator->state, vec->data,
+                                                       vec->capacity * vec->item_bytes, bytes);
     if (data == NULL) {
         return hsight__fail_memory(err, bytes);
     }

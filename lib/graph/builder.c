@@ -2,9 +2,9 @@
 /* builder.c - objects, types, strings and roots of a graph that is being written.
  *
  * builder_parts.h draws the columns and lists the invariants B1..B4. The builder owns all of them;
- * hsight_builder_finish() hands the builder itself to the graph as the owner of its columns, so that
- * nothing is copied. Every call is amortised O(1) besides interning, and reserves all it needs before
- * it changes anything. */
+ * hsight_builder_finish() hands the builder itself to the graph as the owner of its columns, so
+ * that nothing is copied. Every call is amortised O(1) besides interning, and reserves all it needs
+ * before it changes anything. */
 #include "graph/builder_parts.h"
 
 #include <assert.h>
@@ -69,11 +69,11 @@ void hsight_builder_free(hsight_builder *builder)
     if (builder == NULL) {
         return;
     }
-    hsight__vec *columns[] = {
-        &builder->addresses,    &builder->types,       &builder->shallow,    &builder->refcounts,
-        &builder->flags,        &builder->first_edge,  &builder->targets,    &builder->labels,
-        &builder->late_sources, &builder->late_targets, &builder->late_labels, &builder->type_names,
-        &builder->type_nodes,   &builder->roots,       NULL};
+    hsight__vec *columns[] = {&builder->addresses,    &builder->types,       &builder->shallow,
+                              &builder->refcounts,    &builder->flags,       &builder->first_edge,
+                              &builder->targets,      &builder->labels,      &builder->late_sources,
+                              &builder->late_targets, &builder->late_labels, &builder->type_names,
+                              &builder->type_nodes,   &builder->roots,       NULL};
     for (int i = 0; columns[i] != NULL; i++) {
         hsight__vec_free(columns[i]);
     }
@@ -115,8 +115,8 @@ static hsight_status require_node(const hsight_builder *builder, hsight_node_id 
     if (node.index >= 1 && node.index <= count) {
         return HSIGHT_OK;
     }
-    return hsight__fail(err, HSIGHT_EINVAL, "object %u is unknown: %u objects were added", node.index,
-                        count);
+    return hsight__fail(err, HSIGHT_EINVAL, "object %u is unknown: %u objects were added",
+                        node.index, count);
 }
 
 hsight_status hsight_builder_add_type(hsight_builder *builder, hsight_string_id name,

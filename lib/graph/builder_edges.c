@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* builder_edges.c - references of a graph that is being written.
  *
- * builder_parts.h draws the columns and lists the invariants B1..B4. The walker's edges come in order
- * of their source and go straight to their final place; edges of hsight_builder_add_edge() wait in
- * columns of their own. Amortised O(1) for each edge. */
+ * builder_parts.h draws the columns and lists the invariants B1..B4. The walker's edges come in
+ * order of their source and go straight to their final place; edges of hsight_builder_add_edge()
+ * wait in columns of their own. Amortised O(1) for each edge. */
 #include "graph/builder_parts.h"
 
 #include <assert.h>
@@ -25,8 +25,9 @@ hsight_status hsight_builder_add_edge(hsight_builder *builder, hsight_node_id so
                                       hsight_node_id target, hsight_label label, hsight_error *err)
 {
     if (source.index == 0 || target.index == 0) {
-        return hsight__fail(err, HSIGHT_EINVAL, "a reference from object %u to object %u: 0 is none",
-                            source.index, target.index);
+        return hsight__fail(err, HSIGHT_EINVAL,
+                            "a reference from object %u to object %u: 0 is none", source.index,
+                            target.index);
     }
     hsight_status status = require_room(builder, 1, err);
     if (status == HSIGHT_OK) {
@@ -51,14 +52,15 @@ HSIGHT__RARE static hsight_status prepare_edges(hsight_builder *builder, uint32_
                                                 uint32_t count, hsight_error *err)
 {
     if (source > hsight__builder_last_node(builder)) {
-        return hsight__fail(err, HSIGHT_EINVAL, "object %u is unknown: %u objects were added", source,
-                            hsight__builder_last_node(builder));
+        return hsight__fail(err, HSIGHT_EINVAL, "object %u is unknown: %u objects were added",
+                            source, hsight__builder_last_node(builder));
     }
     size_t last_source = builder->first_edge.count - 1;
     if (source < last_source || source == 0) {
-        return hsight__fail(err, HSIGHT_EINVAL,
-                            "references of object %u after those of object %zu: sources must ascend",
-                            source, last_source);
+        return hsight__fail(
+            err, HSIGHT_EINVAL,
+            "references of object %u after those of object %zu: sources must ascend", source,
+            last_source);
     }
     hsight_status status = require_room(builder, count, err);
     if (status == HSIGHT_OK) {

@@ -5,8 +5,9 @@
  * spare capacity back and allocates one small object. Edges of hsight_builder_add_edge() are merged
  * by a stable counting sort into new columns, within a source behind the walker's.
  *
- * All that can fail happens into `frozen`, beside the builder; commit() cannot fail. What changes in
- * the builder before that (zeros for nodes never described, less spare capacity) means the same. */
+ * All that can fail happens into `frozen`, beside the builder; commit() cannot fail. The builder is
+ * changed before that only in ways that mean the same: zeros for nodes that were never described,
+ * less spare capacity. */
 #include "graph/builder_parts.h"
 
 #include <assert.h>
@@ -122,7 +123,7 @@ static void count_sources(const hsight_builder *builder, uint32_t *next)
     }
 }
 
-/* Place the edges of every source; next[n + 1] moves on to the end of n, which is first_edge[n + 1]. */
+/* Place the edges of every source; next[n + 1] moves from the begin of n to its end. */
 static void place_edges(const hsight_builder *builder, frozen_columns *frozen)
 {
     uint32_t *next = frozen->first_edge.data;
@@ -167,7 +168,7 @@ static hsight_status merge_edges(const hsight_builder *builder, frozen_columns *
 
 /* ---- freezing ------------------------------------------------------------------------------- */
 
-/* Whether a pair of `big` may be stale (B4): then there are more pairs than nodes that have one. */
+/* Whether a pair of `big` is stale (B4). */
 static bool has_stale_pairs(const hsight_builder *builder)
 {
     const uint32_t *nodes = builder->big.nodes.data;
@@ -180,12 +181,14 @@ static bool has_stale_pairs(const hsight_builder *builder)
     return false;
 }
 
-static hsight_status settle(const hsight_builder *builder, frozen_columns *frozen, hsight_error *err)
+static hsight_status settle(const hsight_builder *builder, frozen_columns *frozen,
+                            hsight_error *err)
 {
     uint32_t count = hsight__builder_last_node(builder);
     hsight_status status = HSIGHT_OK;
     if (!builder->big.ordered || has_stale_pairs(builder)) {
-        status = hsight__sparse_settle(&builder->big, count, builder->shallow.data, &frozen->big, err);
+        status =
+            hsight__sparse_settle(&builder->big, count, builder->shallow.data, &frozen->big, err);
         frozen->has_big = true;
     }
     if (status == HSIGHT_OK && !builder->previews.ordered) {
@@ -205,10 +208,17 @@ static void shrink_sparse(hsight__sparse *sparse)
 static void shrink(hsight_builder *builder, frozen_columns *frozen)
 {
     hsight__builder_sync(builder);
-    hsight__vec *columns[] = {&builder->addresses,  &builder->types,      &builder->shallow,
-                              &builder->refcounts,  &builder->flags,      &builder->targets,
-                              &builder->labels,     &builder->type_names, &builder->type_nodes,
-                              &builder->roots,      NULL};
+    hsight__vec *columns[] = {&builder->addresses,
+                              &builder->types,
+                              &builder->shallow,
+                              &builder->refcounts,
+                              &builder->flags,
+                              &builder->targets,
+                              &builder->labels,
+                              &builder->type_names,
+                              &builder->type_nodes,
+                              &builder->roots,
+                              NULL};
     for (int i = 0; columns[i] != NULL; i++) {
         hsight__vec_shrink(columns[i]);
     }
@@ -340,7 +350,8 @@ hsight_status hsight_builder_finish(hsight_builder *builder, hsight_graph **out,
     if (status == HSIGHT_OK) {
         shrink(builder, &frozen);
         hsight__columns columns = collect(builder, &frozen);
-        status = hsight__graph_wrap(builder->allocator, &columns, release_builder, builder, out, err);
+        status =
+            hsight__graph_wrap(builder->allocator, &columns, release_builder, builder, out, err);
     }
     if (status == HSIGHT_OK) {
         commit(builder, &frozen);

@@ -2,17 +2,17 @@
 /* builder_parts.h - what the three files of the builder share: builder.c (objects, types, strings,
  * roots), builder_edges.c (references) and builder_finish.c (freezing).
  *
- *     addresses     [ 0 | 1 2 3 4 5 6 7 ]           one item per node that was seen
- *     types ...     [ 0 | 1 2 3 4 ]                 `described` is the last one filled; behind it is
- *                                                   nothing yet, which reads as zero
- *     first_edge    [ 0 | 0 2 5 ]                   first_edge.count - 1 is the last source that has
- *                                                   edges; its edges end at targets.count
- *     targets, labels                               the walker's edges, in order of their source
- *     late_*                                        edges of hsight_builder_add_edge(), in the order
- *                                                   they came; merged when frozen
+ *     addresses     [ 0 | 1 2 3 4 5 6 7 ]     one item for each node that was seen
+ *     types ...     [ 0 | 1 2 3 4 ]           `described` is the last one filled; what is behind it
+ *                                             reads as zero
+ *     first_edge    [ 0 | 0 2 5 ]             first_edge.count - 1 is the last source with edges;
+ *                                             they end at targets.count
+ *     targets, labels                         the walker's edges, in order of their source
+ *     late_*                                  edges of hsight_builder_add_edge(), in the order they
+ *                                             came; merged when frozen
  *
- * B1  1 <= described + 1 <= addresses.count, and described + 1 <= room <= capacity of types, shallow,
- *     refcounts and flags (whose own `count` is brought up to date only before growing and freezing)
+ * B1  1 <= described + 1 <= addresses.count, and described + 1 <= room <= capacity of types,
+ *     shallow, refcounts and flags (whose own `count` is only up to date while they grow or freeze)
  * B2  first_edge.count <= addresses.count; first_edge ascends; first_edge[0] == 0
  * B3  target_span is the highest of target - 1, modulo 2^32, over `targets`; 0 when there are none
  * B4  a node of 4 GiB and more has shallow == UINT32_MAX and a pair in `big`; a pair whose node has
@@ -29,7 +29,7 @@
 #include "graph/sparse.h"
 
 /* Keeps the rare case out of the function that runs for every object; measured, that is a fifth of
- * hsight_builder_describe(). */
+ * hsight_builder_describe()'s time. */
 #define HSIGHT__RARE __attribute__((__noinline__, __cold__))
 
 struct hsight_builder {

@@ -5,8 +5,8 @@
  * I2   item 0 of every node column and of both type columns is zero
  * I3   first_edge[0] == first_edge[1] == 0, it never descends, and its last item is edge_count
  * I4   every target is a node
- * I5   every label has a known kind, and a payload that fits its kind: none, a known string, a known
- *      node or 0, or "not recorded"
+ * I5   every label has a known kind, and a payload that fits its kind: none, a known string, a
+ *      known node or 0, or "not recorded"
  * I6   every node has a known type or none
  * I7   big_nodes ascend strictly, name exactly the nodes whose shallow is UINT32_MAX, and their
  *      big_bytes are at least that
@@ -30,7 +30,13 @@
 
 #include <stdbool.h>
 
-typedef enum { PAYLOAD_UNKNOWN_KIND, PAYLOAD_NONE, PAYLOAD_STRING, PAYLOAD_NODE, PAYLOAD_NUMBER } payload_rule;
+typedef enum {
+    PAYLOAD_UNKNOWN_KIND,
+    PAYLOAD_NONE,
+    PAYLOAD_STRING,
+    PAYLOAD_NODE,
+    PAYLOAD_NUMBER
+} payload_rule;
 
 static const payload_rule payload_rules[16] = {
 #define PAYLOAD_RULE(name, number, text, payload) [number] = PAYLOAD_##payload,
@@ -84,8 +90,9 @@ static hsight_status check_first_edge(const hsight__columns *c, hsight_error *er
     }
     for (uint32_t node = 1; node <= c->node_count; node++) {
         if (first[node + 1] < first[node]) {
-            return hsight__fail(err, HSIGHT_EINVAL, "I3: references of object %u end at %u, before %u",
-                                node, first[node + 1], first[node]);
+            return hsight__fail(err, HSIGHT_EINVAL,
+                                "I3: references of object %u end at %u, before %u", node,
+                                first[node + 1], first[node]);
         }
     }
     if (first[c->node_count + 1] != c->edge_count) {
@@ -118,13 +125,13 @@ static hsight_status check_edges(const hsight__columns *c, hsight_error *err)
     for (uint32_t edge = 0; edge < c->edge_count; edge++) {
         uint32_t target = c->targets[edge].index;
         if (target == 0 || target > c->node_count) {
-            return hsight__fail(err, HSIGHT_EINVAL, "I4: reference %u leads to object %u of %u", edge,
-                                target, c->node_count);
+            return hsight__fail(err, HSIGHT_EINVAL, "I4: reference %u leads to object %u of %u",
+                                edge, target, c->node_count);
         }
         if (!label_is_valid(c, c->labels[edge])) {
-            return hsight__fail(err, HSIGHT_EINVAL, "I5: reference %u has label kind %u, payload %u",
-                                edge, c->labels[edge].bits >> 28,
-                                hsight_label_payload(c->labels[edge]));
+            return hsight__fail(err, HSIGHT_EINVAL,
+                                "I5: reference %u has label kind %u, payload %u", edge,
+                                c->labels[edge].bits >> 28, hsight_label_payload(c->labels[edge]));
         }
     }
     return HSIGHT_OK;
@@ -141,8 +148,9 @@ static hsight_status check_nodes(const hsight__columns *c, hsight_error *err)
         big_count += c->shallow[node] == UINT32_MAX;
     }
     if (big_count != c->big_count) {
-        return hsight__fail(err, HSIGHT_EINVAL, "I7: %u objects of 4 GiB and more, %u sizes for them",
-                            big_count, c->big_count);
+        return hsight__fail(err, HSIGHT_EINVAL,
+                            "I7: %u objects of 4 GiB and more, %u sizes for them", big_count,
+                            c->big_count);
     }
     return HSIGHT_OK;
 }
@@ -167,10 +175,10 @@ static hsight_status check_big(const hsight__columns *c, hsight_error *err)
     hsight_status status = check_sorted_nodes(c->big_nodes, c->big_count, c->node_count, "I7", err);
     for (uint32_t i = 0; status == HSIGHT_OK && i < c->big_count; i++) {
         if (c->shallow[c->big_nodes[i]] != UINT32_MAX || c->big_bytes[i] < UINT32_MAX) {
-            status = hsight__fail(err, HSIGHT_EINVAL,
-                                  "I7: object %u has %u bytes, and %llu where 4 GiB and more belong",
-                                  c->big_nodes[i], c->shallow[c->big_nodes[i]],
-                                  (unsigned long long)c->big_bytes[i]);
+            status = hsight__fail(
+                err, HSIGHT_EINVAL,
+                "I7: object %u has %u bytes, and %llu where 4 GiB and more belong", c->big_nodes[i],
+                c->shallow[c->big_nodes[i]], (unsigned long long)c->big_bytes[i]);
         }
     }
     return status;
@@ -193,8 +201,8 @@ static hsight_status check_types(const hsight__columns *c, hsight_error *err)
 {
     for (uint32_t type = 1; type <= c->type_count; type++) {
         if (c->type_names[type] > c->string_count) {
-            return hsight__fail(err, HSIGHT_EINVAL, "I9: the name of type %u is string %u of %u", type,
-                                c->type_names[type], c->string_count);
+            return hsight__fail(err, HSIGHT_EINVAL, "I9: the name of type %u is string %u of %u",
+                                type, c->type_names[type], c->string_count);
         }
         if (c->type_nodes[type] > c->node_count) {
             return hsight__fail(err, HSIGHT_EINVAL, "I9: type %u is object %u of %u", type,
@@ -248,8 +256,9 @@ static hsight_status check_roots(const hsight__columns *c, hsight_error *err)
         }
         if (root->name.index > c->string_count || root->thread.index > c->string_count ||
             root->function.index > c->string_count || root->file.index > c->string_count) {
-            return hsight__fail(err, HSIGHT_EINVAL, "I11: root %u names a string beyond the last, %u",
-                                i, c->string_count);
+            return hsight__fail(err, HSIGHT_EINVAL,
+                                "I11: root %u names a string beyond the last, %u", i,
+                                c->string_count);
         }
     }
     return HSIGHT_OK;
@@ -258,7 +267,7 @@ static hsight_status check_roots(const hsight__columns *c, hsight_error *err)
 hsight_status hsight__columns_check(const hsight__columns *columns, hsight_error *err)
 {
     static hsight_status (*const checks[])(const hsight__columns *, hsight_error *) = {
-        check_counts, check_item_0, check_first_edge, check_edges,   check_nodes,
+        check_counts, check_item_0, check_first_edge, check_edges,    check_nodes,
         check_big,    check_types,  check_strings,    check_previews, check_roots};
     for (size_t i = 0; i < sizeof checks / sizeof *checks; i++) {
         hsight_status status = checks[i](columns, err);
@@ -299,8 +308,8 @@ static hsight_status check_addresses(const hsight__columns *c, const hsight_allo
             known = take_slot(slots.data, slot_count - 1, seed, c->addresses, node);
         }
         if (known != 0) {
-            status = hsight__fail(err, HSIGHT_EINVAL, "I12: objects %u and %u are both at 0x%llx", known,
-                                  node, (unsigned long long)c->addresses[node]);
+            status = hsight__fail(err, HSIGHT_EINVAL, "I12: objects %u and %u are both at 0x%llx",
+                                  known, node, (unsigned long long)c->addresses[node]);
         }
     }
     hsight__vec_free(&slots);

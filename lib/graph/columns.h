@@ -51,8 +51,8 @@ typedef void (*hsight__columns_release)(void *owner, const hsight__columns *colu
 #define HSIGHT__NODE_COUNT_MAX (UINT32_MAX - 2)
 #define HSIGHT__EDGE_COUNT_MAX (UINT32_MAX - 1)
 
-/* Everything that reading the columns relies on: hsight_graph_check() but for the addresses, without
- * allocating. Array sizes are the caller's to know: the counts are believed. O(nodes + edges).
+/* Everything that reading the columns relies on: hsight_graph_check() but for the addresses,
+ * without allocating. Sizes of the arrays are the caller's to know. O(nodes + edges).
  * @return HSIGHT_OK, or HSIGHT_EINVAL with the first violation in err */
 hsight_status hsight__columns_check(const hsight__columns *columns, hsight_error *err);
 

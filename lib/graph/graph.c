@@ -2,8 +2,8 @@
 /* graph.c - the frozen graph: a set of columns, and who gives them back.
  *
  * The columns (columns.h draws them, check.c lists their invariants) belong to `owner`: the builder
- * that made them or the file that maps them. Nothing here changes after hsight__graph_wrap(), so any
- * number of threads may read. Accessors trust ids: a wrong one is the caller's bug and asserts. */
+ * that made them or the file that maps them. Nothing here changes after hsight__graph_wrap(), so
+ * any number of threads may read. Accessors trust ids: a wrong one is our bug and asserts. */
 #include "graph/columns.h"
 #include "graph/graph_allocator.h"
 

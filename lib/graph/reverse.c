@@ -5,9 +5,9 @@
  *     edges                      edge numbers, ascending within a node
  *     sources                    the node that holds the edge
  *
- * Two passes over the edges: count, then place. While placing, first[n + 1] is the next free position
- * of node n, which leaves it at the begin of node n + 1: no second array of cursors. The three columns
- * belong to the index and come from the graph's allocator. */
+ * Two passes over the edges: count, then place. While placing, first[n + 1] is the next free
+ * position of node n, which leaves it at the begin of node n + 1: no second array of cursors. The
+ * three columns belong to the index and come from the graph's allocator. */
 #include <heapsight/graph.h>
 
 #include "base/error.h"

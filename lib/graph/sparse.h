@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* sparse.h - a column that only some nodes have: (node, value) pairs, ascending by node when settled.
+/* sparse.h - a column that only some nodes have: (node, value) pairs, at last in order of nodes.
  *
  * Pairs may come in any order; the last one of a node counts. In ascending order, the usual case,
  * settling is free. */
@@ -25,9 +25,9 @@ void hsight__sparse_free(hsight__sparse *sparse);
 hsight_status hsight__sparse_add(hsight__sparse *sparse, uint32_t node, const void *value,
                                  hsight_error *err);
 
-/* Make `out` (initialised, empty) hold the last pair of every node in ascending order; pairs of nodes
- * for which only_where[node] is not UINT32_MAX are left out (NULL: none are). All nodes are at most
- * node_count. O(pairs + node_count) time, 4 bytes per node of working memory. */
+/* Make `out` (initialised, empty) hold the last pair of every node in ascending order; pairs of
+ * nodes for which only_where[node] is not UINT32_MAX are left out (NULL: none are). All nodes are
+ * at most node_count. O(pairs + node_count) time, 4 bytes per node of working memory. */
 hsight_status hsight__sparse_settle(const hsight__sparse *sparse, uint32_t node_count,
                                     const uint32_t *only_where, hsight__sparse *out,
                                     hsight_error *err);

@@ -3,8 +3,9 @@
  *
  *     [ hsight_snapshot | label interpreter platform arguments capture ]    one block
  *
- * The snapshot owns the graph, and takes its block from the graph's allocator. The strings of its info
- * point behind the struct; each is followed by a NUL that its length does not count. O(nodes) once. */
+ * The snapshot owns the graph, and takes its block from the graph's allocator. The strings of its
+ * info point behind the struct; each is followed by a NUL that its length does not count. O(nodes)
+ * once. */
 #include <heapsight/snapshot.h>
 
 #include "base/checked.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* check_allocator.c - the default allocator: contents over every threshold, and what is resident. */
+/* check_allocator.c - the default allocator: contents over all thresholds, what is resident. */
 #include <heapsight/base.h>
 
 #include "random_graph.h"
@@ -37,9 +37,9 @@ static void check_filled(const uint8_t *block, size_t bytes)
 
 enum { MIB = 1 << 20 };
 
-static const size_t sizes[] = {0,           1,           100,         65536,       MIB - 1, MIB,
-                               MIB + 1,     2 * MIB - 1, 2 * MIB,     2 * MIB + 1, 3 * MIB, 5 * MIB + 12345,
-                               16 * MIB + 1};
+static const size_t sizes[] = {
+    0,           1,       100,         65536,   MIB - 1,         MIB,         MIB + 1,
+    2 * MIB - 1, 2 * MIB, 2 * MIB + 1, 3 * MIB, 5 * MIB + 12345, 16 * MIB + 1};
 enum { SIZES = sizeof sizes / sizeof *sizes };
 
 START_TEST(contents_survive_every_resize)
@@ -160,7 +160,6 @@ END_TEST
 int main(void)
 {
     TCase *tests = tcase_create("allocator");
-    tcase_set_timeout(tests, 60);
     tcase_add_checked_fixture(tests, setup, NULL);
     tcase_add_test(tests, contents_survive_every_resize);
     tcase_add_loop_test(tests, contents_survive_random_resizes, 0, 3);

@@ -34,7 +34,8 @@ static hsight_string_id intern(hsight_builder *builder, const char *text)
 static hsight_type_id add_type(hsight_builder *builder, const char *name)
 {
     hsight_type_id type;
-    ck_assert_int_eq(hsight_builder_add_type(builder, intern(builder, name), &type, &err), HSIGHT_OK);
+    ck_assert_int_eq(hsight_builder_add_type(builder, intern(builder, name), &type, &err),
+                     HSIGHT_OK);
     return type;
 }
 
@@ -154,8 +155,9 @@ START_TEST(sizes_of_4_gib_and_more)
     static const struct {
         uint32_t node;
         uint64_t bytes;
-    } steps[] = {{3, UINT32_MAX},         {5, UINT64_MAX}, {1, UINT64_C(1) << 33}, {2, UINT32_MAX - 1},
-                 {5, UINT64_C(1) << 40}, {1, 12},         {3, UINT64_C(5) << 32}};
+    } steps[] = {{3, UINT32_MAX},       {5, UINT64_MAX},        {1, UINT64_C(1) << 33},
+                 {2, UINT32_MAX - 1},   {5, UINT64_C(1) << 40}, {1, 12},
+                 {3, UINT64_C(5) << 32}};
     uint64_t expected[7] = {0};
     for (uint32_t i = 1; i <= 6; i++) {
         add_address(builder, i);
@@ -270,8 +272,9 @@ START_TEST(unknown_ids_are_refused)
     ck_assert_str_eq(err.message, "string 9 is unknown: 0 strings were interned");
     ck_assert_uint_eq(type.index, 77);
     ck_assert_int_eq(hsight_builder_preview(builder, node, no_string, &err), HSIGHT_EINVAL);
-    ck_assert_int_eq(hsight_builder_preview(builder, (hsight_node_id){2}, (hsight_string_id){0}, &err),
-                     HSIGHT_EINVAL);
+    ck_assert_int_eq(
+        hsight_builder_preview(builder, (hsight_node_id){2}, (hsight_string_id){0}, &err),
+        HSIGHT_EINVAL);
     ck_assert_str_eq(err.message, "object 2 is unknown: 1 objects were added");
     ck_assert_int_eq(hsight_builder_add_root(builder, &root, &err), HSIGHT_EINVAL);
     ck_assert_int_eq(hsight_builder_describe(builder, node, &info, &err), HSIGHT_EINVAL);

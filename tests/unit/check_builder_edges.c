@@ -49,7 +49,8 @@ static hsight_status walk(hsight_builder *builder, uint32_t source, uint32_t tar
         targets[i] = (hsight_node_id){target};
         labels[i] = numbered(number + i);
     }
-    return hsight_builder_add_edges(builder, (hsight_node_id){source}, targets, labels, count, &err);
+    return hsight_builder_add_edges(builder, (hsight_node_id){source}, targets, labels, count,
+                                    &err);
 }
 
 /* The references of `node` are numbered first, first + 1, ... */

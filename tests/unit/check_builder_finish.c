@@ -48,7 +48,8 @@ START_TEST(a_type_must_name_an_object)
 {
     hsight_builder *builder = new_builder(NULL);
     hsight_type_id type;
-    ck_assert_int_eq(hsight_builder_add_type(builder, (hsight_string_id){0}, &type, &err), HSIGHT_OK);
+    ck_assert_int_eq(hsight_builder_add_type(builder, (hsight_string_id){0}, &type, &err),
+                     HSIGHT_OK);
     hsight_builder_set_type_node(builder, type, (hsight_node_id){7});
     check_unknown(builder, "type 1 names object 7: 0 objects were added");
 }
@@ -79,7 +80,8 @@ START_TEST(a_walked_reference_must_name_an_object)
     hsight_node_id targets[] = {{2}, {4}, {1}};
     hsight_label labels[3] = {{0}};
     ck_assert_int_eq(
-        hsight_builder_add_edges(builder, (hsight_node_id){1}, targets, labels, 3, &err), HSIGHT_OK);
+        hsight_builder_add_edges(builder, (hsight_node_id){1}, targets, labels, 3, &err),
+        HSIGHT_OK);
     check_unknown(builder, "the target of reference 1 names object 4: 2 objects were added");
 }
 END_TEST
@@ -91,18 +93,18 @@ START_TEST(a_walked_reference_to_nothing_is_refused)
     hsight_node_id targets[] = {{2}, {0}, {1}};
     hsight_label labels[3] = {{0}};
     ck_assert_int_eq(
-        hsight_builder_add_edges(builder, (hsight_node_id){1}, targets, labels, 3, &err), HSIGHT_OK);
+        hsight_builder_add_edges(builder, (hsight_node_id){1}, targets, labels, 3, &err),
+        HSIGHT_OK);
     hsight_graph *graph;
     ck_assert_int_eq(hsight_builder_finish(builder, &graph, &err), HSIGHT_EINVAL);
-    ck_assert_str_eq(err.message,
-                     "the target of reference 1 names object 0: 2 objects were added");
+    ck_assert_str_eq(err.message, "the target of reference 1 names object 0: 2 objects were added");
     hsight_builder_free(builder);
 }
 END_TEST
 
-/* The walker's way: 25 bytes an object and 8 a reference, kept and at peak; the columns are those that
- * were filled, not copies. The test's allocator copies when it resizes, so its peak is not looked at:
- * requests are. */
+/* The walker's way: 25 bytes an object and 8 a reference, kept and at peak; the columns are those
+ * that were filled, not copies. The test's allocator copies when it resizes, so its peak is not
+ * looked at: requests are. */
 START_TEST(freezing_copies_nothing)
 {
     enum { NODES = 5000, EDGES = 2 * NODES };
@@ -124,8 +126,8 @@ START_TEST(freezing_copies_nothing)
     size_t requests = memory.requests;
     hsight_graph *graph;
     ck_assert_int_eq(hsight_builder_finish(builder, &graph, &err), HSIGHT_OK);
-    ck_assert_uint_eq(memory.live_blocks, live + 1);           /* the graph itself */
-    ck_assert_uint_le(memory.requests, requests + 14);         /* shrinking each column, at most */
+    ck_assert_uint_eq(memory.live_blocks, live + 1);   /* the graph itself */
+    ck_assert_uint_le(memory.requests, requests + 14); /* shrinking each column, at most */
     size_t ideal = 25 * NODES + 8 * EDGES;
     ck_assert_uint_ge(memory.live_bytes, ideal);
     ck_assert_uint_le(memory.live_bytes, ideal + 2048);
@@ -271,7 +273,6 @@ END_TEST
 int main(void)
 {
     TCase *tests = tcase_create("builder_finish");
-    tcase_set_timeout(tests, 60);
     tcase_add_test(tests, a_root_must_name_an_object);
     tcase_add_test(tests, a_type_must_name_an_object);
     tcase_add_test(tests, an_added_reference_must_name_objects);

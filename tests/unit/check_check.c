@@ -65,17 +65,31 @@ static arrays whole(void)
 
 static void point(arrays *a)
 {
-    a->c = (hsight__columns){
-        .node_count = NODES, .edge_count = EDGES, .type_count = TYPES, .string_count = STRINGS,
-        .root_count = ROOTS, .big_count = 2, .preview_count = 2,
-        .addresses = a->addresses, .types = a->types, .shallow = a->shallow,
-        .refcounts = a->refcounts, .flags = a->flags, .first_edge = a->first_edge,
-        .targets = a->targets, .labels = a->labels,
-        .big_nodes = a->big_nodes, .big_bytes = a->big_bytes,
-        .preview_nodes = a->preview_nodes, .preview_strings = a->preview_strings,
-        .type_names = a->type_names, .type_nodes = a->type_nodes,
-        .string_offsets = a->string_offsets, .string_bytes = "onetwo!", .string_bytes_count = 7,
-        .roots = a->roots};
+    a->c = (hsight__columns){.node_count = NODES,
+                             .edge_count = EDGES,
+                             .type_count = TYPES,
+                             .string_count = STRINGS,
+                             .root_count = ROOTS,
+                             .big_count = 2,
+                             .preview_count = 2,
+                             .addresses = a->addresses,
+                             .types = a->types,
+                             .shallow = a->shallow,
+                             .refcounts = a->refcounts,
+                             .flags = a->flags,
+                             .first_edge = a->first_edge,
+                             .targets = a->targets,
+                             .labels = a->labels,
+                             .big_nodes = a->big_nodes,
+                             .big_bytes = a->big_bytes,
+                             .preview_nodes = a->preview_nodes,
+                             .preview_strings = a->preview_strings,
+                             .type_names = a->type_names,
+                             .type_nodes = a->type_nodes,
+                             .string_offsets = a->string_offsets,
+                             .string_bytes = "onetwo!",
+                             .string_bytes_count = 7,
+                             .roots = a->roots};
 }
 
 /* X(invariant, what is changed). One case a line; `a` is the graph in arrays. */
@@ -245,7 +259,8 @@ START_TEST(memory_for_addresses_may_be_refused)
     failing_allocator_init(&memory, 2);
     hsight_graph *graph;
     hsight_error err;
-    ck_assert_int_eq(hsight__graph_wrap(&memory.allocator, &a.c, NULL, NULL, &graph, &err), HSIGHT_OK);
+    ck_assert_int_eq(hsight__graph_wrap(&memory.allocator, &a.c, NULL, NULL, &graph, &err),
+                     HSIGHT_OK);
     ck_assert_int_eq(hsight_graph_check(graph, &err), HSIGHT_ENOMEM);
     ck_assert_int_eq(hsight_graph_check(graph, &err), HSIGHT_OK);
     hsight_graph_free(graph);
@@ -265,9 +280,16 @@ START_TEST(one_double_address_among_many_is_found)
     for (uint32_t node = 1; node <= MANY; node++) {
         addresses[node] = UINT64_C(0x7F0000000000) + 64 * (uint64_t)node;
     }
-    arrays a = {.c = {.node_count = MANY, .addresses = addresses, .types = zeros, .shallow = zeros,
-                      .refcounts = zeros, .flags = flags, .first_edge = zeros, .type_names = zeros,
-                      .type_nodes = zeros, .string_offsets = offsets}};
+    arrays a = {.c = {.node_count = MANY,
+                      .addresses = addresses,
+                      .types = zeros,
+                      .shallow = zeros,
+                      .refcounts = zeros,
+                      .flags = flags,
+                      .first_edge = zeros,
+                      .type_names = zeros,
+                      .type_nodes = zeros,
+                      .string_offsets = offsets}};
     hsight_error err;
     ck_assert_int_eq(check_graph(&a, &err), HSIGHT_OK);
     uint32_t one = 1 + random_below(&state, MANY);

@@ -63,9 +63,10 @@ START_TEST(every_label_of_the_grammar)
     hsight_graph *graph = graph_text_build(
         "a>b a.x>b a[3]>b a{k}>b a{}>b a#>b a|x>b a^x>b a@x>b a(x)>b a%>b a$3>b a~>b");
     static const hsight_label_kind kinds[] = {
-        HSIGHT_LABEL_INTERNAL, HSIGHT_LABEL_ATTRIBUTE, HSIGHT_LABEL_INDEX, HSIGHT_LABEL_DICT_VALUE,
-        HSIGHT_LABEL_DICT_KEY, HSIGHT_LABEL_SET_MEMBER, HSIGHT_LABEL_LOCAL, HSIGHT_LABEL_CELL,
-        HSIGHT_LABEL_TYPE_PART, HSIGHT_LABEL_INTERNAL, HSIGHT_LABEL_CLASS, HSIGHT_LABEL_STACK,
+        HSIGHT_LABEL_INTERNAL,   HSIGHT_LABEL_ATTRIBUTE, HSIGHT_LABEL_INDEX,
+        HSIGHT_LABEL_DICT_VALUE, HSIGHT_LABEL_DICT_KEY,  HSIGHT_LABEL_SET_MEMBER,
+        HSIGHT_LABEL_LOCAL,      HSIGHT_LABEL_CELL,      HSIGHT_LABEL_TYPE_PART,
+        HSIGHT_LABEL_INTERNAL,   HSIGHT_LABEL_CLASS,     HSIGHT_LABEL_STACK,
         HSIGHT_LABEL_WEAK};
     hsight_references refs = hsight_graph_references(graph, graph_text_node(graph, "a"));
     ck_assert_uint_eq(refs.count, sizeof kinds / sizeof *kinds);

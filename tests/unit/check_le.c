@@ -21,8 +21,10 @@ END_TEST
 
 START_TEST(what_is_written_is_read)
 {
-    static const uint64_t values[] = {0, 1, 0x80, 0xFF, 0x8000, 0xFFFF, 0x80000000, 0xFFFFFFFF,
-                                      UINT64_C(0x8000000000000000), UINT64_MAX};
+    static const uint64_t values[] = {0,          1,          0x80,
+                                      0xFF,       0x8000,     0xFFFF,
+                                      0x80000000, 0xFFFFFFFF, UINT64_C(0x8000000000000000),
+                                      UINT64_MAX};
     for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
         uint8_t bytes[16];
         for (size_t shift = 0; shift < 8; shift++) {

@@ -22,11 +22,18 @@ static void check_string(hsight_string copy, const char *expected)
 START_TEST(everything_is_copied)
 {
     char label[] = "before";
-    hsight_snapshot_info info = {
-        .label = text(label), .interpreter = text("CPython 3.13.0"), .platform = text("Linux"),
-        .arguments = {NULL, 0}, .capture = text("direct walk"), .process_id = 1, .taken_at_ns = 2,
-        .duration_ns = 3, .rss_bytes = 4, .dropped_count = 5, .overcounted_count = 6,
-        .has_values = 1};
+    hsight_snapshot_info info = {.label = text(label),
+                                 .interpreter = text("CPython 3.13.0"),
+                                 .platform = text("Linux"),
+                                 .arguments = {NULL, 0},
+                                 .capture = text("direct walk"),
+                                 .process_id = 1,
+                                 .taken_at_ns = 2,
+                                 .duration_ns = 3,
+                                 .rss_bytes = 4,
+                                 .dropped_count = 5,
+                                 .overcounted_count = 6,
+                                 .has_values = 1};
     hsight_graph *graph = graph_text_build("a=100 b=0x100000000 a>b c=1");
     hsight_snapshot *snapshot;
     hsight_error err;

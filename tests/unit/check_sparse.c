@@ -69,7 +69,8 @@ START_TEST(refused_requests_change_nothing)
             if (hsight__sparse_add(&sparse, (uint32_t)node, &node, NULL) != HSIGHT_OK) {
                 ck_assert_uint_eq(sparse.nodes.count, NODES - node);
                 ck_assert_uint_eq(sparse.values.count, NODES - node);
-                ck_assert_int_eq(hsight__sparse_add(&sparse, (uint32_t)node, &node, NULL), HSIGHT_OK);
+                ck_assert_int_eq(hsight__sparse_add(&sparse, (uint32_t)node, &node, NULL),
+                                 HSIGHT_OK);
             }
         }
         if (hsight__sparse_settle(&sparse, NODES, NULL, &out, NULL) != HSIGHT_OK) {

@@ -10,9 +10,9 @@
  *         if (!memory.refused) break;      n was beyond the last request: everything was walked
  *     }
  *
- * Every block moves when it is resized, and old bytes are overwritten, so that a pointer kept across
- * a resize shows. A size given to resize or release that is not the one asked for last ends the test
- * program with a message. */
+ * Every block moves when it is resized, and old bytes are overwritten, so that a pointer kept
+ * across a resize shows. A size given to resize or release that is not the one asked for last ends
+ * the test program with a message. */
 #ifndef HEAPSIGHT_TESTS_FAILING_ALLOCATOR_H
 #define HEAPSIGHT_TESTS_FAILING_ALLOCATOR_H
 

@@ -259,8 +259,8 @@ static void read_edge(parser *p, uint32_t source)
 
 static uint32_t read_root_kind(parser *p)
 {
-    static const char *const kinds[] = {"module", "frame",    "interpreter",
-                                        "static", "c",        "profiler"};
+    static const char *const kinds[] = {"module", "frame", "interpreter",
+                                        "static", "c",     "profiler"};
     char name[NAME_BYTES];
     read_name(p, "", name);
     for (uint32_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {

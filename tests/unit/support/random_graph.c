@@ -54,22 +54,27 @@ static void put_edge(writer *w, uint32_t count)
     uint32_t source = 1 + random_below(&w->state, count);
     uint32_t target = 1 + random_below(&w->state, count);
     uint32_t other = 1 + random_below(&w->state, count);
-    static const char *const plain[] = {"", "{}", "#", "%", "~", ".x", ".y", "|v", "^c", "@__mro__"};
+    static const char *const plain[] = {"",   "{}", "#",  "%",  "~",
+                                        ".x", ".y", "|v", "^c", "@__mro__"};
     uint32_t kind = random_below(&w->state, 13);
     if (kind < 10) {
         put(w, "n%u%s>n%u ", source, plain[kind], target);
     } else if (kind == 10) {
         put(w, "n%u{n%u}>n%u ", source, other, target);
     } else {
-        put(w, "n%u%s%u%s>n%u ", source, kind == 11 ? "[" : "$", other, kind == 11 ? "]" : "", target);
+        put(w, "n%u%s%u%s>n%u ", source, kind == 11 ? "[" : "$", other, kind == 11 ? "]" : "",
+            target);
     }
 }
 
 static void put_root(writer *w, uint32_t count)
 {
-    static const char *const kinds[] = {"module:service",       "frame:job:worker:pin:service.py:41",
-                                        "interpreter:builtins", "static:list",
-                                        "c:2",                  "profiler"};
+    static const char *const kinds[] = {"module:service",
+                                        "frame:job:worker:pin:service.py:41",
+                                        "interpreter:builtins",
+                                        "static:list",
+                                        "c:2",
+                                        "profiler"};
     put(w, "%s>>n%u ", kinds[random_below(&w->state, 6)], 1 + random_below(&w->state, count));
 }
 

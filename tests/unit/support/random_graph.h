@@ -8,8 +8,9 @@
  *     }
  *
  * A failing random_graph_assert prints the graph in the grammar of graph_text.h, so that it can be
- * pasted into a test. Sizes differ from seed to seed, from no object to about forty; there are loops,
- * parallel references, weak references, objects that no root reaches, and roots of every kind. */
+ * pasted into a test. Sizes differ from seed to seed, from no object to about forty; there are
+ * loops, parallel references, weak references, objects that no root reaches, and roots of every
+ * kind. */
 #ifndef HEAPSIGHT_TESTS_RANDOM_GRAPH_H
 #define HEAPSIGHT_TESTS_RANDOM_GRAPH_H
 
@@ -30,7 +31,7 @@ void random_graph_free(random_graph *random);
     ck_assert_msg(condition, "%s, seed %llu: %s", #condition, (unsigned long long)(random)->seed,  \
                   (random)->text)
 
-/* The next number of a sequence (SplitMix64; Steele, Lea and Flood 2014). `state` starts as a seed. */
+/* The next number of a sequence (SplitMix64; Steele, Lea and Flood 2014); `state` starts as seed. */
 uint64_t random_next(uint64_t *state);
 /* 0 .. bound - 1 */
 uint32_t random_below(uint64_t *state, uint32_t bound);
