@@ -16,7 +16,8 @@ typedef enum { HSIGHT_REFERRERS = 0, HSIGHT_REFERENTS = 1 } hsight_direction;
 /** An object in the picture. */
 typedef struct {
     hsight_node_id node;
-    uint32_t depth;          /* references between it and the nearest start object */
+    uint32_t depth;          /* references between it and the nearest start object; weak ones count
+                              * only where no other lead to it */
     uint32_t is_start;       /* 1: an object that was asked for */
     uint32_t omitted_count;  /* references (and roots) of this object beyond too_many, not shown */
     uint64_t standing_for;   /* objects in the same place that this one stands for, usually 1 */

@@ -9,7 +9,8 @@
  * class of an object (the box names it), and a dict key that holds nothing itself (the value's label
  * names it).
  *
- * I1  the queue holds each position once, in the order in which strong references reached it
+ * I1  the queue holds each position once, in the order in which strong references reached it, and
+ *     depth never falls along it
  * I2  an object shows at most too_many new neighbours, as many references to objects that are in the
  *     picture already, and as many roots; the others are in its omitted_count
  *
@@ -40,7 +41,9 @@ static bool is_weak(hsight_label label)
     return hsight_label_kind_of(label) == HSIGHT_LABEL_WEAK;
 }
 
-static hsight_status enqueue(explorer *explore, uint32_t position, hsight_error *err)
+/* Put a position into the queue unless it was in it before. Its depth is that of the strong
+ * references, also where a weak one led to it earlier. */
+static hsight_status enqueue(explorer *explore, uint32_t position, uint32_t depth, hsight_error *err)
 {
     hsight__vec *is_queued = &explore->is_queued;
     if (is_queued->count <= position) {
@@ -54,9 +57,9 @@ static hsight_status enqueue(explorer *explore, uint32_t position, hsight_error 
     if (*flag) {
         return HSIGHT_OK;
     }
-    hsight_status status = hsight__vec_push(&explore->queue, &position, err);
-    *flag = status == HSIGHT_OK;
-    return status;
+    *flag = 1;
+    hsight__subgraph_node_at(explore->subgraph, position)->depth = depth;
+    return hsight__vec_push(&explore->queue, &position, err);
 }
 
 static hsight_status add_starts(explorer *explore, const hsight_node_id *starts, uint32_t count,
@@ -75,7 +78,7 @@ static hsight_status add_starts(explorer *explore, const hsight_node_id *starts,
         uint32_t position = 0;
         status = hsight__subgraph_add_node(explore->subgraph, &node, &position, err);
         if (status == HSIGHT_OK) {
-            status = enqueue(explore, position, err);
+            status = enqueue(explore, position, 0, err);
         }
     }
     return status;
@@ -119,7 +122,11 @@ static hsight_status connect(explorer *explore, uint32_t position, uint32_t othe
     hsight_status status =
         hsight__subgraph_add_edge(explore->subgraph, is_outgoing ? position : other,
                                   is_outgoing ? other : position, label, err);
-    return status == HSIGHT_OK && !is_weak(label) ? enqueue(explore, other, err) : status;
+    if (status != HSIGHT_OK || is_weak(label)) {
+        return status;
+    }
+    uint32_t depth = hsight__subgraph_node_at(explore->subgraph, position)->depth + 1;
+    return enqueue(explore, other, depth, err);
 }
 
 /* What is left of too_many while one object is expanded. */
