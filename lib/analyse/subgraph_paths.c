@@ -50,7 +50,8 @@ static hsight_status join_root(joiner *join, const hsight_root *root, uint32_t t
     return is_new ? hsight__subgraph_add_root(join->subgraph, root, to, err) : status;
 }
 
-/* The object of step `index`; an object that is there keeps the larger of its counts. */
+/* The object of step `index`. An object that is there has the same count, or as an end the larger one:
+ * rows come by count. */
 static hsight_status join_step(joiner *join, const hsight_path *path, uint32_t index,
                                uint32_t *position, hsight_error *err)
 {
@@ -63,11 +64,7 @@ static hsight_status join_step(joiner *join, const hsight_path *path, uint32_t i
     hsight_status status = hsight__subgraph_add_node(join->subgraph, &node, position, err);
     if (status == HSIGHT_OK) {
         hsight_subgraph_node *joined = hsight__subgraph_node_at(join->subgraph, *position);
-        joined->is_start |= node.is_start;
         joined->depth = joined->depth < node.depth ? joined->depth : node.depth;
-        if (joined->standing_for < node.standing_for) {
-            joined->standing_for = node.standing_for;
-        }
     }
     return status;
 }

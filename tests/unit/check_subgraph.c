@@ -226,6 +226,10 @@ START_TEST(paths_share_their_steps)
     ck_assert_uint_eq(hsight_subgraph_nodes(subgraph)[3].standing_for, 2);
     ck_assert_uint_eq(hsight_subgraph_nodes(subgraph)[5].standing_for, 1);
     hsight_subgraph_free(subgraph);
+    subgraph = of_paths(graph, "x s y a"); /* a is on the way of the others: it ends their paths */
+    ck_assert_str_eq(nodes_of(subgraph), "m:1 a*0");
+    ck_assert_uint_eq(hsight_subgraph_nodes(subgraph)[1].standing_for, 4);
+    hsight_subgraph_free(subgraph);
     subgraph = of_paths(graph, "");
     ck_assert_uint_eq(hsight_subgraph_node_count(subgraph), 0);
     hsight_subgraph_free(subgraph);
