@@ -77,9 +77,9 @@ static hsight_status take_counts(const hsight__chunk chunks[], hsight__columns *
         uint32_t extra;
         uint32_t *count;
     } sources[] = {
-        {HSIGHT__CHUNK_ADDR, 1, &out->node_count},   {HSIGHT__CHUNK_EDGE, 0, &out->edge_count},
-        {HSIGHT__CHUNK_TNAM, 1, &out->type_count},   {HSIGHT__CHUNK_STRO, 2, &out->string_count},
-        {HSIGHT__CHUNK_ROOT, 0, &out->root_count},   {HSIGHT__CHUNK_BIGN, 0, &out->big_count},
+        {HSIGHT__CHUNK_ADDR, 1, &out->node_count},    {HSIGHT__CHUNK_EDGE, 0, &out->edge_count},
+        {HSIGHT__CHUNK_TNAM, 1, &out->type_count},    {HSIGHT__CHUNK_STRO, 2, &out->string_count},
+        {HSIGHT__CHUNK_ROOT, 0, &out->root_count},    {HSIGHT__CHUNK_BIGN, 0, &out->big_count},
         {HSIGHT__CHUNK_PRVN, 0, &out->preview_count},
     };
     hsight_status status = HSIGHT_OK;
@@ -95,11 +95,10 @@ static hsight_status check_length(const hsight__chunk chunks[], int chunk, uint6
     if (chunks[chunk].bytes == expected) {
         return HSIGHT_OK;
     }
-    return hsight__fail_damaged(err, "%s chunk at offset %llu: %s bytes, expected %s",
-                                hsight__chunk_kinds[chunk].id,
-                                (unsigned long long)chunks[chunk].offset,
-                                hsight__show_number(chunks[chunk].bytes).text,
-                                hsight__show_number(expected).text);
+    return hsight__fail_damaged(
+        err, "%s chunk at offset %llu: %s bytes, expected %s", hsight__chunk_kinds[chunk].id,
+        (unsigned long long)chunks[chunk].offset, hsight__show_number(chunks[chunk].bytes).text,
+        hsight__show_number(expected).text);
 }
 
 static hsight_status check_lengths(const hsight__chunk chunks[], const hsight__columns *columns,

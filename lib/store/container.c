@@ -34,8 +34,8 @@ static hsight_status fail_not_ours(hsight_error *err, const char *what)
 
 static bool has_magic(const source *file)
 {
-    uint64_t bytes = file->size < HSIGHT__FORMAT_MAGIC_BYTES ? file->size
-                                                            : HSIGHT__FORMAT_MAGIC_BYTES;
+    uint64_t bytes =
+        file->size < HSIGHT__FORMAT_MAGIC_BYTES ? file->size : HSIGHT__FORMAT_MAGIC_BYTES;
     return memcmp(file->bytes, HSIGHT__FORMAT_MAGIC, (size_t)bytes) == 0;
 }
 
@@ -101,8 +101,7 @@ static hsight_status check_contents(const source *file, hsight_error *err)
     uint64_t begin = sizeof file->header;
     if (checksum(file, file->bytes + begin, contents_end(file) - begin) !=
         file->header.contents_checksum) {
-        return hsight__fail_damaged(err,
-                                    "table of contents at offset 64: checksum does not match");
+        return hsight__fail_damaged(err, "table of contents at offset 64: checksum does not match");
     }
     return HSIGHT_OK;
 }
@@ -141,9 +140,8 @@ static hsight_status check_id(const source *file, uint32_t index, hsight_error *
     }
     for (uint32_t before = 0; before < index; before++) {
         if (memcmp(get_entry(file, before).id, entry.id, sizeof entry.id) == 0) {
-            return hsight__fail_damaged(err,
-                                        "table of contents at offset %llu: second %.4s chunk", at,
-                                        entry.id);
+            return hsight__fail_damaged(err, "table of contents at offset %llu: second %.4s chunk",
+                                        at, entry.id);
         }
     }
     return HSIGHT_OK;

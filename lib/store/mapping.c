@@ -21,8 +21,8 @@
 
 static hsight_status fail_open(const char *path, int cause, const char *reason, hsight_error *err)
 {
-    hsight_status status = hsight__fail(err, HSIGHT_EIO, "cannot open %s: %s",
-                                        hsight__show_path(path).text, reason);
+    hsight_status status =
+        hsight__fail(err, HSIGHT_EIO, "cannot open %s: %s", hsight__show_path(path).text, reason);
     if (err != NULL) {
         err->os_errno = cause;
     }
@@ -91,11 +91,11 @@ static hsight_status map_file(const char *path, int file, uint64_t size, hsight_
     }
     void *bytes = mmap(NULL, (size_t)size, PROT_READ, MAP_PRIVATE, file, 0);
     if (bytes == MAP_FAILED) {
-        return errno == ENOMEM ? hsight__fail(err, HSIGHT_ENOMEM,
-                                              "cannot map the %s bytes of %s: out of memory",
-                                              hsight__show_number(size).text,
-                                              hsight__show_path(path).text)
-                               : fail_system(path, err);
+        return errno == ENOMEM
+                   ? hsight__fail(err, HSIGHT_ENOMEM,
+                                  "cannot map the %s bytes of %s: out of memory",
+                                  hsight__show_number(size).text, hsight__show_path(path).text)
+                   : fail_system(path, err);
     }
     *out = (hsight__mapping){bytes, size};
     return HSIGHT_OK;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* meta.c - the META chunk: where a snapshot came from, as keys and values.
  *
- *     | u16 key bytes | u16 kind | u32 value bytes | key | value | 0 up to a multiple of 8 | next ...
+ *     | u16 key bytes | u16 kind | u32 value bytes | key | value | 0 up to a multiple of 8 |
  *
  * A new field of hsight_snapshot_info is one line in FIELDS (and a row in the specification). Owns
  * nothing; the encoder grows the caller's vector. */
@@ -20,16 +20,27 @@ typedef struct {
     size_t place; /* in hsight_snapshot_info: a hsight_string or a uint64_t by kind */
 } field;
 
+/* The formatter takes the braces of an item for a block. */
+/* clang-format off */
 #define TEXT(name)   {#name, HSIGHT__META_TEXT, offsetof(hsight_snapshot_info, name)}
 #define NUMBER(name) {#name, HSIGHT__META_NUMBER, offsetof(hsight_snapshot_info, name)}
 static const field FIELDS[] = {
-    TEXT(label),           TEXT(interpreter),     TEXT(platform),
-    TEXT(arguments),       TEXT(capture),         NUMBER(process_id),
-    NUMBER(taken_at_ns),   NUMBER(duration_ns),   NUMBER(rss_bytes),
-    NUMBER(dropped_count), NUMBER(overcounted_count), NUMBER(has_values),
+    TEXT(label),
+    TEXT(interpreter),
+    TEXT(platform),
+    TEXT(arguments),
+    TEXT(capture),
+    NUMBER(process_id),
+    NUMBER(taken_at_ns),
+    NUMBER(duration_ns),
+    NUMBER(rss_bytes),
+    NUMBER(dropped_count),
+    NUMBER(overcounted_count),
+    NUMBER(has_values),
 };
 #undef TEXT
 #undef NUMBER
+/* clang-format on */
 
 enum { FIELD_COUNT = sizeof FIELDS / sizeof *FIELDS };
 
@@ -173,7 +184,8 @@ static hsight_status take_record(const record *it, bool seen[FIELD_COUNT],
         return fail_record(it, "second one with this key", err);
     }
     if (it->kind != FIELDS[index].kind) {
-        return fail_record(it, "text where a number belongs, or a number where a text belongs", err);
+        return fail_record(it, "text where a number belongs, or a number where a text belongs",
+                           err);
     }
     seen[index] = true;
     char *place = (char *)out + FIELDS[index].place;

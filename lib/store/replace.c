@@ -28,9 +28,9 @@ static hsight_status fail_step(const hsight__replacement *replacement, const cha
                                hsight_error *err)
 {
     int cause = errno;
-    hsight_status status = hsight__fail(
-        err, HSIGHT_EIO, "cannot write %s: %s (%s); nothing was replaced",
-        hsight__show_path(replacement->path).text, strerror(cause), step);
+    hsight_status status =
+        hsight__fail(err, HSIGHT_EIO, "cannot write %s: %s (%s); nothing was replaced",
+                     hsight__show_path(replacement->path).text, strerror(cause), step);
     if (err != NULL) {
         err->os_errno = cause;
     }
@@ -239,7 +239,6 @@ hsight_status hsight__replace_commit(hsight__replacement *replacement, hsight_er
 
 void hsight__replace_abort(hsight__replacement *replacement)
 {
-    int kept = errno;
     if (replacement->file >= 0) {
         close(replacement->file);
     }
@@ -252,5 +251,4 @@ void hsight__replace_abort(hsight__replacement *replacement)
     replacement->file = -1;
     replacement->directory = -1;
     replacement->temporary[0] = '\0';
-    errno = kept;
 }

@@ -33,7 +33,7 @@ hsight_status hsight__replace_write_at(hsight__replacement *replacement, uint64_
                                        const void *data, size_t bytes, hsight_error *err);
 /* Sync, rename over the target, sync the directory. */
 hsight_status hsight__replace_commit(hsight__replacement *replacement, hsight_error *err);
-/* Remove the temporary file, close everything; errno is kept. */
+/* Remove the temporary file if it is still there, close everything. */
 void hsight__replace_abort(hsight__replacement *replacement);
 
 #endif

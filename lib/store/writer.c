@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* writer.c - write a snapshot into a .hsnap file.
  *
- * Columns go from memory to the file in slices, each checksummed just before it is written, while it
- * is in the cache. Header and table of contents come last, over the zeros that kept their place: a
- * file that was cut short has no magic.
+ * Columns go from memory to the file in slices, each checksummed just before it is written, while
+ * it is in the cache. Header and table of contents come last, over the zeros that kept their place:
+ * a file that was cut short has no magic.
  *
  * I1  at the start of a chunk, `end` is what was written so far
  * I2  the target is untouched unless everything was written and synced (replace.c)
@@ -23,8 +23,8 @@
 #include "store/replace.h"
 
 static const size_t SLICE_BYTES = (size_t)1 << 20;
-static const char ZEROS[sizeof(hsight__file_header) +
-                        HSIGHT__CHUNK_COUNT * sizeof(hsight__file_entry)];
+static const char
+    ZEROS[sizeof(hsight__file_header) + HSIGHT__CHUNK_COUNT * sizeof(hsight__file_entry)];
 
 typedef struct {
     hsight__replacement file;
@@ -71,8 +71,8 @@ static hsight_status write_front(writer *to, hsight_error *err)
         hsight__crc32(&to->crc, 0, &header, offsetof(hsight__file_header, header_checksum));
     hsight_status status = hsight__replace_write_at(&to->file, 0, &header, sizeof header, err);
     if (status == HSIGHT_OK) {
-        status = hsight__replace_write_at(&to->file, sizeof header, to->entries,
-                                          sizeof to->entries, err);
+        status = hsight__replace_write_at(&to->file, sizeof header, to->entries, sizeof to->entries,
+                                          err);
     }
     return status;
 }

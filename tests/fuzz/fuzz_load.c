@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* fuzz_load.c - any bytes as a snapshot file: refused with a sentence, or safe to walk.
  *
- * Every input is tried twice: as it is, and with lengths and checksums made right, so that mutations
- * get past them. What loads is walked through every accessor, so that a missing check becomes a
- * read outside the block, which AddressSanitizer sees: the block is exactly as long as the file. */
+ * Every input is tried twice: as it is, and with lengths and checksums made right, so that
+ * mutations get past them. What loads is walked through every accessor, so that a missing check
+ * becomes a read outside the block, which AddressSanitizer sees: the block is exactly as long as
+ * the file. */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>

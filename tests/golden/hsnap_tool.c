@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* hsnap_tool.c - what the golden tests need of the library, on its public headers alone.
  *
- *     hsnap_tool dump FILE          print everything in a file, one item a line (as read_hsnap.py does)
- *     hsnap_tool tiny FILE          write the snapshot of tests/golden/v1/tiny.hsnap
- *     hsnap_tool random SEED FILE   write a random snapshot; equal seeds give equal files
+ *     hsnap_tool dump FILE          print everything in a file, one item a line (as read_hsnap.py
+ * does) hsnap_tool tiny FILE          write the snapshot of tests/golden/v1/tiny.hsnap hsnap_tool
+ * random SEED FILE   write a random snapshot; equal seeds give equal files
  *
- * Exit code 0; 1 with "STATUS message" on standard error when the library refuses; 2 wrong usage. */
+ * Exit code 0; 1 with "STATUS message" on standard error when the library refuses; 2 wrong usage.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -141,7 +142,8 @@ static int dump(const char *path)
     return 0;
 }
 
-/* ---- making snapshots; a failure ends the program ---------------------------------------------- */
+/* ---- making snapshots; a failure ends the program ----------------------------------------------
+ */
 
 static void must(hsight_status status, const hsight_error *err)
 {
@@ -363,7 +365,8 @@ static void add_random_objects(hsight_builder *builder, uint64_t *state, uint32_
     hsight_type_id types[5];
     for (size_t i = 0; i < COUNT_OF(types); i++) {
         hsight_error err;
-        must(hsight_builder_add_type(builder, random_string(builder, state), &types[i], &err), &err);
+        must(hsight_builder_add_type(builder, random_string(builder, state), &types[i], &err),
+             &err);
     }
     for (uint32_t i = 0; i < nodes; i++) {
         hsight_node_info info = {

@@ -41,7 +41,7 @@ class File:
         """A copy of a chunk's bytes."""
         return bytearray(dict(self.chunks)[name])
 
-    def put(self, name: bytes, data: bytes) -> None:
+    def put(self, name: bytes, data: bytes | bytearray) -> None:
         """Replace a chunk's bytes."""
         self.chunks = [(n, bytes(data) if n == name else d) for n, d in self.chunks]
 
@@ -135,7 +135,9 @@ def attributes(**values: object) -> Change:
     return lambda f: f.__dict__.update(values)
 
 
-def record(key: bytes, kind: int, value: bytes, key_bytes: int = -1, value_bytes: int = -1) -> bytes:
+def record(
+    key: bytes, kind: int, value: bytes, key_bytes: int = -1, value_bytes: int = -1
+) -> bytes:
     """A META record, with other lengths in it than the right ones where they are given."""
     head = struct.pack(
         "<HHI",
@@ -233,6 +235,7 @@ def make_all() -> dict[str, bytes]:
         # META
         "meta-head-cut": changed(meta(b"\0" * 4)),
         "meta-beyond-chunk": changed(meta(record(b"label", 1, b"", value_bytes=100))),
+        "meta-padding-cut": changed(meta(record(b"label", 1, b"")[:-3])),
         "meta-length-wraps": changed(meta(record(b"label", 1, b"", value_bytes=0xFFFFFFFF))),
         "meta-no-key": changed(meta(record(b"", 1, b"value"))),
         "meta-long-key": changed(meta(record(b"k" * 256, 1, b"value"))),

@@ -14,6 +14,7 @@ import struct
 import sys
 import zlib
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 __all__ = ["FormatError", "Snapshot", "dump", "read"]
@@ -65,7 +66,9 @@ NUMBERS = (
     "has_values",
 )
 # Section 3.4: kind of label -> what its payload is.
-PAYLOAD = ("string", "string", None, "object", "number", None) + ("string",) * 3 + (None, "number", None)
+PAYLOAD = (
+    ("string", "string", None, "object", "number", None) + ("string",) * 3 + (None, "number", None)
+)
 
 
 class FormatError(Exception):
@@ -134,7 +137,9 @@ def read_meta(data: bytes) -> dict[str, bytes | int]:
         require(aligned(end, 8) <= len(data), f"META record at {at} is longer than the chunk")
         require(1 <= key_bytes <= 255, f"META record at {at}: key of {key_bytes} bytes")
         require(kind in (1, 2), f"META record at {at}: kind {kind}")
-        require(kind == 1 or value_bytes == 8, f"META record at {at}: number of {value_bytes} bytes")
+        require(
+            kind == 1 or value_bytes == 8, f"META record at {at}: number of {value_bytes} bytes"
+        )
         require(not any(data[end : aligned(end, 8)]), f"META record at {at}: padding")
         key = data[at + 8 : at + 8 + key_bytes].decode("latin-1")
         value = data[at + 8 + key_bytes : end]
@@ -170,19 +175,21 @@ def read_columns(chunks: dict[str, bytes]) -> tuple[dict[str, int], dict[str, tu
 def require_offsets(chunk: str, column: tuple[int, ...], total: int) -> None:
     """Sections 3.2 and 3.5: begins with two zeros, never decreases, ends at the total."""
     require(column[0] == 0 and column[1] == 0, f"{chunk} does not begin with two zeros")
-    require(all(a <= b for a, b in zip(column, column[1:])), f"{chunk} decreases")
+    require(all(a <= b for a, b in pairwise(column)), f"{chunk} decreases")
     require(column[-1] == total, f"{chunk} ends at {column[-1]}, not {total}")
 
 
 def require_ids(chunk: str, ids: tuple[int, ...], low: int, high: int) -> None:
     """Every number names something that exists."""
-    require(all(low <= item <= high for item in ids), f"{chunk} names something that does not exist")
+    require(
+        all(low <= item <= high for item in ids), f"{chunk} names something that does not exist"
+    )
 
 
 def require_sorted(chunk: str, ids: tuple[int, ...], high: int) -> None:
     """Strictly ascending object numbers."""
     require_ids(chunk, ids, 1, high)
-    require(all(a < b for a, b in zip(ids, ids[1:])), f"{chunk} is not ascending")
+    require(all(a < b for a, b in pairwise(ids)), f"{chunk} is not ascending")
 
 
 def require_labels(labels: tuple[int, ...], counts: dict[str, int]) -> None:
@@ -237,7 +244,7 @@ def read(path: Path) -> Snapshot:
         meta=read_meta(chunks["META"]),
         counts=counts,
         columns=columns,
-        strings=[chunks["STRB"][a:b] for a, b in zip(offsets, offsets[1:])],
+        strings=[chunks["STRB"][a:b] for a, b in pairwise(offsets)],
         roots=roots,
         sizes=[big.get(node, size) for node, size in enumerate(columns["SIZE"])],
         previews=dict(zip(columns["PRVN"], columns["PRVS"])),
@@ -257,8 +264,9 @@ def dump(snapshot: Snapshot) -> list[str]:
         f"count {counts['objects']} {counts['references']} {counts['types']} "
         f"{counts['strings']} {counts['roots']}"
     ]
-    lines += [f"meta {key} {quoted(snapshot.meta[key])}" for key in TEXTS[1:]]  # type: ignore[arg-type]
-    lines += [f"meta {key} {snapshot.meta[key]}" for key in NUMBERS]
+    for key, value in snapshot.meta.items():
+        if key != "writer":
+            lines.append(f"meta {key} {quoted(value) if isinstance(value, bytes) else value}")
     lines += [f"string {i} {quoted(text)}" for i, text in enumerate(strings)]
     for i in range(1, counts["types"] + 1):
         lines.append(f"type {i} {quoted(strings[columns['TNAM'][i]])} {columns['TNOD'][i]}")

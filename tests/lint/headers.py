@@ -69,7 +69,9 @@ def self_test() -> list[str]:
         folder = Path(scratch) / "heapsight"
         folder.mkdir()
         header = folder / "a.h"
-        header.write_text("#ifndef G\n#define G\nint heapsight_f(void);\n#endif\n", encoding="utf-8")
+        header.write_text(
+            "#ifndef G\n#define G\nint heapsight_f(void);\n#endif\n", encoding="utf-8"
+        )
         if check(Path(scratch)) != (1, []):
             failures.append(f"a good header was refused: {check(Path(scratch))}")
         for case, text in BAD.items():

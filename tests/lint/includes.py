@@ -52,6 +52,7 @@ PUBLIC_LAYER = {
     "report.h": "report",
 }
 UMBRELLA = "heapsight.h"
+REMEDY = "give it one in tests/lint/includes.py"
 
 # Where an #include is looked up after the directory of the including file, as the build does.
 SEARCH = ("include", "lib", "bindings/python")
@@ -114,7 +115,7 @@ def judge(place: Place, target: PurePosixPath) -> str | None:
     """What is wrong with including a file of the project, or None."""
     goal = place_of(target)
     if goal is None:
-        return f"{target} belongs to no layer; give it one in tests/lint/includes.py"
+        return f"{target} belongs to no layer; {REMEDY}"
     if goal.layer == "umbrella":
         users = "is for users and the module; include the header of the concept"
         return None if place.layer == "module" else f"{target} {users}"
@@ -158,8 +159,7 @@ def check_file(root: Path, file: Path) -> list[Violation]:
     path = PurePosixPath(file.relative_to(root).as_posix())
     place = place_of(path)
     if place is None:
-        text = "belongs to no layer; give it one in tests/lint/includes.py"
-        return [Violation(str(path), 1, text)]
+        return [Violation(str(path), 1, f"belongs to no layer; {REMEDY}")]
     source = strip_comments(file.read_text(encoding="utf-8"))
     found = []
     for match in INCLUDE.finditer(source):
@@ -209,7 +209,7 @@ GOOD = {
     "lib/analyse/path.c": "/* #include <Python.h> */\n#include <heapsight/path.h>\n",
     "lib/report/text.c": '#include "store/format.h"\n#include <heapsight/report.h>\n',
     "bindings/python/capture/walk.h": "#include <Python.h>\n#include <heapsight/graph.h>\n",
-    "bindings/python/capture/compat.h": "#include <internal/pycore_frame.h>\n#if PY_VERSION_HEX\n#endif\n",
+    "bindings/python/capture/compat.h": "#include <pycore_frame.h>\n#if PY_VERSION_HEX\n#endif\n",
     "bindings/python/module/core.c": '#include "capture/walk.h"\n#include <heapsight/report.h>\n',
     "bindings/python/module/module.h": "#include <heapsight/heapsight.h>\n",
 }
@@ -217,20 +217,40 @@ GOOD = {
 # Rule -> (file, its text, part of the message that must come).
 BAD = {
     "base knows nothing": ("lib/base/vec.h", "#include <heapsight/graph.h>", "may not know graph"),
-    "graph does not see traces": ("lib/graph/a.c", '#include "trace/table.h"', "may not know trace"),
+    "graph does not see traces": (
+        "lib/graph/a.c",
+        '#include "trace/table.h"',
+        "may not know trace",
+    ),
     "trace does not see the graph": ("lib/trace/a.c", '#include "graph/columns.h"', "may not know"),
-    "snapshot does not see the store": ("lib/snapshot/a.c", '#include "store/format.h"', "know store"),
+    "snapshot does not see the store": (
+        "lib/snapshot/a.c",
+        '#include "store/format.h"',
+        "know store",
+    ),
     "store does not see analyses": ("lib/store/a.c", "#include <heapsight/path.h>", "know analyse"),
-    "analyse does not see the store": ("lib/analyse/a.c", '#include "../store/format.h"', "know store"),
+    "analyse does not see the store": (
+        "lib/analyse/a.c",
+        '#include "../store/format.h"',
+        "know store",
+    ),
     "angle brackets hide nothing": ("lib/analyse/a.c", "#include <store/format.h>", "know store"),
-    "analyse does not see reports": ("lib/analyse/a.c", "#include <heapsight/report.h>", "know report"),
+    "analyse does not see reports": (
+        "lib/analyse/a.c",
+        "#include <heapsight/report.h>",
+        "know report",
+    ),
     "no umbrella inside": ("lib/report/a.c", "#include <heapsight/heapsight.h>", "for users"),
     "no umbrella in the capture layer": (
         "bindings/python/capture/a.c",
         "#include <heapsight/heapsight.h>",
         "for users",
     ),
-    "public headers are one-way": ("include/heapsight/graph.h", '#include "snapshot.h"', "may not know"),
+    "public headers are one-way": (
+        "include/heapsight/graph.h",
+        '#include "snapshot.h"',
+        "may not know",
+    ),
     "public headers stay public": (
         "include/heapsight/graph.h",
         '#include "../../lib/graph/columns.h"',
@@ -259,8 +279,16 @@ BAD = {
         "public headers only",
     ),
     "no Python.h in lib": ("lib/graph/a.c", "  #  include <Python.h>", "knows no Python"),
-    "no Python.h in include": ("include/heapsight/graph.h", '#include "Python.h"', "knows no Python"),
-    "no private header in lib": ("lib/graph/a.c", "#include <internal/pycore_gc.h>", "knows no Python"),
+    "no Python.h in include": (
+        "include/heapsight/graph.h",
+        '#include "Python.h"',
+        "knows no Python",
+    ),
+    "no private header in lib": (
+        "lib/graph/a.c",
+        "#include <internal/pycore_gc.h>",
+        "knows no Python",
+    ),
     "no version test in lib": ("lib/graph/a.c", "#if PY_VERSION_HEX > 1", "outside capture/compat"),
     "version tests in compat": (
         "bindings/python/capture/a.c",

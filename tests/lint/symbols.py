@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: MIT
 """Do the exported symbols, the committed list and the HSIGHT_API declarations agree?
 
-    symbols.py --library libheapsight.so   compare all three, both directions
-    symbols.py --library ... --update      rewrite symbols.txt from the headers, then compare
-    symbols.py --extension _core.so        the extension exports PyInit__core and nothing else
-    symbols.py --self-test                 break every rule once with a real library
+symbols.py --library libheapsight.so   compare all three, both directions
+symbols.py --library ... --update      rewrite symbols.txt from the headers, then compare
+symbols.py --extension _core.so        the extension exports PyInit__core and nothing else
+symbols.py --self-test                 break every rule once with a real library
 """
 
 from __future__ import annotations
@@ -50,7 +50,9 @@ def declared(headers: Path) -> set[str]:
         for match in DECLARATION.finditer(text):
             name = re.search(r"\b(\w+)\s*\(", match[1])
             if name is None:
-                raise SystemExit(f"{header}: HSIGHT_API on something that is not a function: {match[0]}")
+                raise SystemExit(
+                    f"{header}: HSIGHT_API on something that is not a function: {match[0]}"
+                )
             names.add(name[1])
     return names
 
@@ -108,7 +110,11 @@ def _headers(folder: Path, text: str) -> set[str]:
 API = '__attribute__((visibility("default"))) '
 ONE = API + "int hsight_one(void) { return 1; } int hidden(void) { return 2; }"
 TWO = ONE + API + "int hsight_two(void) { return 2; }"
-ONE_H = "#define HSIGHT_API x\n/* HSIGHT_API int hsight_no(void); */\nHSIGHT_API int\nhsight_one(void);\n"
+ONE_H = """#define HSIGHT_API x
+/* HSIGHT_API int hsight_no(void); */
+HSIGHT_API int
+hsight_one(void);
+"""
 TWO_H = ONE_H + "HSIGHT_API const char *hsight_two(int (*f)(int));\n"
 
 
@@ -156,7 +162,9 @@ def main(arguments: list[str] | None = None) -> int:
     if options.library:
         headers = declared(options.headers)
         if options.update:
-            options.list.write_text("".join(f"{name}\n" for name in sorted(headers)), encoding="utf-8")
+            options.list.write_text(
+                "".join(f"{name}\n" for name in sorted(headers)), encoding="utf-8"
+            )
         found += differences(exported(options.library), headers, committed(options.list))
     if options.extension:
         found += extension_differences(exported(options.extension))

@@ -116,7 +116,8 @@ START_TEST(chunks_are_aligned)
 }
 END_TEST
 
-/* ---- what is not a file that can be loaded ----------------------------------------------------- */
+/* ---- what is not a file that can be loaded -----------------------------------------------------
+ */
 
 static void assert_refused(const char *path, hsight_status status, int os_errno, const char *part)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* check_store_damage.c - a small file, cut at every byte and with every byte changed: always refused,
- * with the place named. */
+/* check_store_damage.c - a small file, cut at every byte and with every byte changed: always
+ * refused, with the place named. */
 #include "check_store_kit.h"
 
 #include "store/reader.h"
@@ -65,8 +65,8 @@ START_TEST(every_change_of_a_byte_is_refused)
     kit_bytes file = sample_file(path.path);
     for (size_t at = 0; at < file.size; at++) {
         uint8_t right = file.data[at];
-        const uint8_t others[] = {right ^ 1,  right ^ 2,  right ^ 4,   right ^ 8,
-                                  right ^ 16, right ^ 32, right ^ 64,  right ^ 128,
+        const uint8_t others[] = {right ^ 1,  right ^ 2,  right ^ 4,      right ^ 8,
+                                  right ^ 16, right ^ 32, right ^ 64,     right ^ 128,
                                   right + 1,  right - 1,  (uint8_t)~right};
         for (size_t i = 0; i < sizeof others; i++) {
             file.data[at] = others[i];

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* check_store_kit.c - what the tests of snapshot files share.
  *
- * The scratch directory is a global of the test program: libcheck runs one test at a time, each in a
- * process of its own. */
+ * The scratch directory is a global of the test program: libcheck runs one test at a time, each in
+ * a process of its own. */
 #include "check_store_kit.h"
 
 #include "graph/columns.h"

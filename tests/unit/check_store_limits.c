@@ -73,7 +73,8 @@ START_TEST(most_items)
     make_empty(chunks);
     chunks[HSIGHT__CHUNK_ADDR].bytes = 8 * (uint64_t)UINT32_MAX;
     ck_assert_int_eq(hsight__columns_of_chunks(chunks, &columns, &err), HSIGHT_EFORMAT);
-    kit_assert_message(&err, HSIGHT_EFORMAT, "TYPE chunk at offset 0: 4 bytes, expected 17,179,869,180");
+    kit_assert_message(&err, HSIGHT_EFORMAT,
+                       "TYPE chunk at offset 0: 4 bytes, expected 17,179,869,180");
 }
 END_TEST
 

@@ -21,8 +21,7 @@ START_TEST(load_with_each_request_refused)
         failing_allocator_init(&memory, n);
         hsight_snapshot *loaded = NULL;
         hsight_error err;
-        hsight_status status =
-            hsight__store_load_with(&memory.allocator, path.path, &loaded, &err);
+        hsight_status status = hsight__store_load_with(&memory.allocator, path.path, &loaded, &err);
         refused = memory.refused;
         if (refused) {
             walked++;
@@ -66,7 +65,8 @@ START_TEST(save_with_each_request_refused)
     for (size_t n = 1; refused; n++) {
         failing_allocator memory;
         failing_allocator_init(&memory, 0);
-        hsight_snapshot *young = kit_snapshot(graph_text_build_on(&memory.allocator, "a>b"), "young");
+        hsight_snapshot *young =
+            kit_snapshot(graph_text_build_on(&memory.allocator, "a>b"), "young");
         kit_save(old, path.path);
         size_t held = memory.live_blocks;
         memory.refuse_at = memory.requests + n;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* check_store_replace.c - saving over what is there: completely or not at all, on real file systems. */
+/* check_store_replace.c - saving over what is there: completely or not at all, on real file
+ * systems. */
 #include "check_store_kit.h"
 
 #include "suite.h"
@@ -156,8 +157,9 @@ START_TEST(unwritable_directory)
     if (user == 0) {
         ck_assert_int_eq(seteuid(65534), 0);
     }
-    assert_not_saved(sample, path.path, EACCES,
-                     "x.hsnap: Permission denied (creating a file beside it); nothing was replaced");
+    assert_not_saved(
+        sample, path.path, EACCES,
+        "x.hsnap: Permission denied (creating a file beside it); nothing was replaced");
     ck_assert_int_eq(seteuid(user), 0);
     ck_assert_int_eq(chmod(kit_directory().path, 0700), 0);
     ck_assert_int_eq(kit_entry_count(), 0);
@@ -184,9 +186,11 @@ START_TEST(directory_that_cannot_be_read)
 }
 END_TEST
 
-/* ---- no room ----------------------------------------------------------------------------------- */
+/* ---- no room -----------------------------------------------------------------------------------
+ */
 
-/* An older, small file stays and the large one leaves nothing. `step`: what the message ends with. */
+/* An older, small file stays and the large one leaves nothing. `step`: what the message ends with.
+ */
 static void assert_no_room(const char *path, int os_errno, const char *part)
 {
     hsight_snapshot *small = kit_sample("small");
@@ -264,7 +268,8 @@ START_TEST(full_disk)
 }
 END_TEST
 
-/* ---- several at once --------------------------------------------------------------------------- */
+/* ---- several at once ---------------------------------------------------------------------------
+ */
 
 enum { WRITERS = 3, ROUNDS = 25 };
 

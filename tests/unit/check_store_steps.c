@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* check_store_steps.c - every system call of a save, refused once: nothing is lost, nothing is left.
+/* check_store_steps.c - every system call of a save, refused once: nothing is lost, nothing is
+ * left.
  *
  * The calls below take the place of the C library's in this program. They do the real work, except
- * that call number `fail_at` fails with EIO, or that writes are cut short and interrupted. What real
- * devices do is in check_store_replace.c; a failing sync or rename cannot be had from one. */
+ * that call number `fail_at` fails with EIO, or that writes are cut short and interrupted. What
+ * real devices do is in check_store_replace.c; a failing sync or rename cannot be had from one. */
 #include "check_store_kit.h"
 
 #include "suite.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -21,21 +23,27 @@ static int fail_at; /* 0: none */
 static int calls;
 static int interrupted;
 static bool in_pieces;
-static const char *failed_call;
+static char trace[200]; /* a letter a call */
+static size_t traced;
+static int created_flags;
+static mode_t created_mode;
 
-static bool refuse(const char *name)
+static bool refuse(char letter)
 {
+    if (traced < sizeof trace - 1) {
+        trace[traced++] = letter;
+        trace[traced] = '\0';
+    }
     if (fail_at == 0 || ++calls != fail_at) {
         return false;
     }
-    failed_call = name;
     errno = EIO;
     return true;
 }
 
 ssize_t pwrite(int file, const void *data, size_t bytes, off_t offset)
 {
-    if (refuse("pwrite")) {
+    if (refuse('w')) {
         return -1;
     }
     if (in_pieces && ++interrupted % 3 == 0) {
@@ -51,29 +59,44 @@ int fsync(int file)
         errno = EINTR;
         return -1;
     }
-    return refuse("fsync") ? -1 : (int)syscall(SYS_fsync, file);
+    return refuse('s') ? -1 : (int)syscall(SYS_fsync, file);
 }
 
 int fchmod(int file, mode_t mode)
 {
-    return refuse("fchmod") ? -1 : (int)syscall(SYS_fchmod, file, mode);
+    return refuse('m') ? -1 : (int)syscall(SYS_fchmod, file, mode);
 }
 
 int renameat(int from_directory, const char *from, int to_directory, const char *to)
 {
-    return refuse("renameat")
-               ? -1
-               : (int)syscall(SYS_renameat2, from_directory, from, to_directory, to, 0);
+    return refuse('r') ? -1
+                       : (int)syscall(SYS_renameat2, from_directory, from, to_directory, to, 0);
 }
 
 int openat(int directory, const char *name, int flags, ...)
 {
-    return refuse("openat") ? -1 : (int)syscall(SYS_openat, directory, name, flags, 0600);
+    mode_t mode = 0;
+    if (flags & O_CREAT) {
+        va_list arguments;
+        va_start(arguments, flags);
+        mode = va_arg(arguments, mode_t);
+        va_end(arguments);
+        created_flags = flags;
+        created_mode = mode;
+    }
+    return refuse('o') ? -1 : (int)syscall(SYS_openat, directory, name, flags, mode);
 }
 
-/* ------------------------------------------------------------------------------------------------ */
+int unlinkat(int directory, const char *name, int flags)
+{
+    return refuse('u') ? -1 : (int)syscall(SYS_unlinkat, directory, name, flags);
+}
 
-/* The last step alone comes after the rename: then the new file is there, and the message says so. */
+/* ------------------------------------------------------------------------------------------------
+ */
+
+/* The last step alone comes after the rename: then the new file is there, and the message says so.
+ */
 static void assert_old_or_new(const char *path, const hsight_snapshot *old,
                               const hsight_snapshot *young, const hsight_error *err)
 {
@@ -99,10 +122,9 @@ START_TEST(each_call_refused_once)
         kit_save(old, path.path);
         calls = 0;
         fail_at = n;
-        failed_call = NULL;
         status = hsight_store_save(young, path.path, &err);
         fail_at = 0;
-        ck_assert_int_eq(status == HSIGHT_OK, failed_call == NULL);
+        ck_assert_int_eq(status == HSIGHT_OK, calls < n);
         if (status != HSIGHT_OK) {
             refused++;
             assert_old_or_new(path.path, old, young, &err);
@@ -113,6 +135,25 @@ START_TEST(each_call_refused_once)
     ck_assert_int_ge(refused, 20); /* or the calls above are not the ones that are made */
     hsight_snapshot_free(old);
     hsight_snapshot_free(young);
+}
+END_TEST
+
+/* Create, set the mode, write, sync, and only then rename; then open and sync the directory.
+ * Nothing is unlinked: the name may be somebody else's by now. */
+START_TEST(nothing_is_renamed_before_it_is_synced)
+{
+    kit_path path = kit_file("order.hsnap");
+    hsight_snapshot *sample = kit_sample("order");
+    traced = 0;
+    kit_save(sample, path.path);
+    ck_assert_int_eq(strspn(trace, "o"), 1);
+    ck_assert_int_eq(trace[1], 'm');
+    size_t writes = strspn(trace + 2, "w");
+    ck_assert_uint_ge(writes, 19); /* front, chunks */
+    ck_assert_str_eq(trace + 2 + writes, "sros");
+    ck_assert_uint_eq(created_mode, 0600); /* from the first moment, not only after fchmod */
+    ck_assert_int_eq(created_flags & (O_EXCL | O_NOFOLLOW), O_EXCL | O_NOFOLLOW);
+    hsight_snapshot_free(sample);
 }
 END_TEST
 
@@ -135,6 +176,7 @@ int main(void)
     tcase_add_checked_fixture(tests, kit_open, kit_close);
     tcase_set_timeout(tests, 120);
     tcase_add_test(tests, each_call_refused_once);
+    tcase_add_test(tests, nothing_is_renamed_before_it_is_synced);
     tcase_add_test(tests, short_and_interrupted_calls_are_continued);
     return run_tests("store_steps", tests);
 }
