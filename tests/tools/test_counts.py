@@ -66,6 +66,12 @@ def test_a_run_that_broke_is_a_failure(tmp_path: Path, cases: str | None, exit_c
     assert reason in text
 
 
+def test_where_the_report_has_no_message_the_test_s_own_words_are_shown(tmp_path: Path) -> None:
+    write_run(tmp_path, "c", '<testcase name="lint"><failure/><system-out>x: no symbol\nmore'
+                             '</system-out></testcase>', code="1")
+    assert "c: lint: x: no symbol\n" in count(tmp_path)[1]
+
+
 def test_what_could_not_be_run_is_a_skip_with_its_reason(tmp_path: Path) -> None:
     write_run(tmp_path, "python-3.11", PASS)
     (tmp_path / "python-3.15.skip").write_text("not in pyenv or on PATH\n")

@@ -208,19 +208,16 @@ install_heapsight() { step "build-$MINOR" pip_install "$1" "$CHECKOUT"; }
 
 readonly RESULTS="$CHECKOUT/build/results"
 
-# record NAME REPORT COMMAND...: run tests, keep their exit code and their JUnit report (a file that
-# COMMAND writes; "-" when it writes RESULTS/NAME.xml itself). Neither a failing run nor a step that
-# fails on the way to it ends the program.
+# record NAME COMMAND...: run tests, which write their JUnit report to RESULTS/NAME.xml, and keep
+# their exit code. Neither a failing run nor a step that fails on the way to it ends the program.
 record() {
-    local name=$1 report=$2 code=0
-    shift 2
+    local name=$1 code=0
+    shift
     say "" "--- $name"
     mkdir -p "$RESULTS"
     rm -f "$RESULTS/$name".*
-    [ "$report" = - ] || rm -f "$report"
     ("$@") </dev/null || code=$?
     printf '%s\n' "$code" >"$RESULTS/$name.code"
-    [ "$report" = - ] || cp "$report" "$RESULTS/$name.xml" 2>/dev/null || true
 }
 
 # record_skip NAME REASON: a run that cannot be made here.

@@ -39,18 +39,20 @@ def first_line(text: str | None, default: str) -> str:
     return lines[0].strip() if lines else default
 
 
-def reason_of(element: ElementTree.Element, default: str) -> str:
-    return first_line(element.get("message") or element.text, default)
+def reason_of(case: ElementTree.Element, element: ElementTree.Element, default: str) -> str:
+    """What the report says about a case, else the first words the test printed."""
+    said = element.get("message") or element.text or case.findtext("system-out")
+    return first_line(said, default)
 
 
 def add_case(run: Run, case: ElementTree.Element) -> None:
     name = "::".join(part for part in (case.get("classname"), case.get("name")) if part)
     for element in case:
         if element.tag in ("failure", "error"):
-            run.failures.append(f"{name}: {reason_of(element, element.tag)}")
+            run.failures.append(f"{name}: {reason_of(case, element, element.tag)}")
             return
         if element.tag == "skipped":
-            run.skips[reason_of(element, f"{name} gave no reason")] += 1
+            run.skips[reason_of(case, element, f"{name} gave no reason")] += 1
             return
     run.passed += 1
 
