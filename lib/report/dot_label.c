@@ -16,6 +16,9 @@
 
 #include "report/fold.h"
 
+/* HSIGHT__SHOWN_NAME characters, each up to 10 bytes when it is escaped, and quotes. */
+enum { NAME_BYTES = 10 * HSIGHT__SHOWN_NAME + 8 };
+
 #define STYLE_NAMES(X)                                                                             \
     X(OBJECT, "box", "#F7F7F7", "#6B6B6B", "1")                                                    \
     X(START, "box", "#FFE1CC", "#C24E00", "2.5")                                                   \
@@ -104,24 +107,34 @@ static void end_line(hsight__text *text)
     hsight__text_add_markup(text, "</font></td></tr>");
 }
 
-/* A class is called by its name. @return whether the title took the preview */
-static bool add_title(hsight__text *text, const hsight_subgraph *subgraph, uint32_t position,
+/* A module or a class is called by its name. @return whether the title says the name */
+static bool add_title(hsight__text *text, const hsight_graph *graph, hsight_node_id node,
                       const hsight_root *module)
 {
-    const hsight_graph *graph = hsight_subgraph_graph(subgraph);
-    hsight_node_id node = hsight_subgraph_nodes(subgraph)[position].node;
+    hsight_string name = hsight__class_name(graph, node);
     if (module != NULL) {
         hsight__root_add(text, graph, module);
-        return true;
-    }
-    hsight_string name = hsight_graph_preview(graph, node);
-    if (has_flag(subgraph, position, HSIGHT_NODE_TYPE) && name.length > 0) {
+    } else if (name.length > 0) {
         hsight__text_add_c(text, "class ");
-        hsight__text_add_cut(text, name, HSIGHT__SHOWN_PREVIEW, HSIGHT__CUT_FRONT);
-        return true;
+        hsight__text_add_cut(text, name, HSIGHT__SHOWN_TYPE, HSIGHT__CUT_FRONT);
+    } else {
+        hsight__type_add(text, graph, node);
     }
-    hsight__type_add(text, graph, node);
-    return name.length == 0;
+    return module != NULL || name.length > 0;
+}
+
+/* A line with the name, where there is one. */
+static void add_name(hsight__text *text, const hsight_graph *graph, hsight_node_id node)
+{
+    char name[NAME_BYTES];
+    hsight__text line;
+    hsight__text_init(&line, name, sizeof name);
+    if (hsight__name_add(&line, graph, node)) {
+        hsight__text_finish(&line);
+        begin_line(text);
+        hsight__text_add_c(text, name);
+        end_line(text);
+    }
 }
 
 static void add_facts(hsight__text *text, const hsight_subgraph *subgraph, uint32_t position)
@@ -146,16 +159,15 @@ static void add_facts(hsight__text *text, const hsight_subgraph *subgraph, uint3
 void hsight__dot_label_node(const hsight_subgraph *subgraph, uint32_t position,
                             const hsight_root *module, char out[HSIGHT__DOT_LABEL_BYTES])
 {
+    const hsight_graph *graph = hsight_subgraph_graph(subgraph);
+    hsight_node_id node = hsight_subgraph_nodes(subgraph)[position].node;
     hsight__text text;
     begin(&text, out);
     begin_title(&text);
-    bool has_preview = !add_title(&text, subgraph, position, module);
+    bool is_named = add_title(&text, graph, node, module);
     end_title(&text);
-    if (has_preview) {
-        begin_line(&text);
-        hsight__preview_add(&text, hsight_subgraph_graph(subgraph),
-                            hsight_subgraph_nodes(subgraph)[position].node);
-        end_line(&text);
+    if (!is_named) {
+        add_name(&text, graph, node);
     }
     if (module == NULL) {
         begin_line(&text);
@@ -170,7 +182,7 @@ static void add_frame(hsight__text *text, const hsight_graph *graph, const hsigh
 {
     begin_title(text);
     hsight__text_add_c(text, "thread ");
-    hsight__text_add_quoted(text, hsight_graph_string(graph, root->thread), HSIGHT__SHOWN_KEY);
+    hsight__text_add_quoted(text, hsight_graph_string(graph, root->thread), HSIGHT__SHOWN_NAME);
     end_title(text);
     begin_line(text);
     hsight__text_add_c(text, "in ");
@@ -253,13 +265,12 @@ bool hsight__dot_label_root_edge(const hsight_subgraph *subgraph, uint32_t root,
                                  char out[HSIGHT__DOT_LABEL_BYTES])
 {
     const hsight_root *record = hsight_subgraph_roots(subgraph)[root].root;
-    hsight_string name = hsight_graph_string(hsight_subgraph_graph(subgraph), record->name);
-    if (record->kind != HSIGHT_ROOT_FRAME || name.length == 0) {
+    if (record->kind != HSIGHT_ROOT_FRAME || record->name.index == 0) {
         return false;
     }
     hsight__text text;
     begin_arrow(&text, out);
-    hsight__text_add_cut(&text, name, HSIGHT__SHOWN_KEY, HSIGHT__CUT_MIDDLE);
+    hsight__root_add_variable(&text, hsight_subgraph_graph(subgraph), record);
     end_arrow(&text);
     return true;
 }

@@ -1,33 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /* expression.c - a path as one line of Python: service.CACHE['user-1'].session
  *
- * The root gives the first word, every step that is not folded away (fold.c) adds its label. A text
- * that does not fit loses its middle: the root and the object asked for are at the ends.
+ * The root gives the first word; a frame gives a sentence, after which the expression begins with the
+ * variable. Every step that is not folded away (fold.c) adds its label. A text that does not fit loses
+ * its middle: the root and the object asked for are at the ends.
  *
  * O(steps), twice: the first time only the length is counted. Owns nothing. */
 #include "report/fold.h"
 
 #include <heapsight/report.h>
 
-/* Behind a frame's sentence the expression begins anew with the variable. */
-static void add_variable(hsight__text *text, const hsight_graph *graph, const hsight_root *root)
-{
-    hsight__text_add_c(text, ": ");
-    hsight_string name = hsight_graph_string(graph, root->name);
-    if (name.length > 0) {
-        hsight__text_add(text, name);
-    } else {
-        hsight__text_add_c(text, "<");
-        hsight__type_add(text, graph, root->node);
-        hsight__text_add_c(text, ">");
-    }
-}
-
 static void add_expression(hsight__text *text, const hsight_graph *graph, const hsight_path *path)
 {
     hsight__root_add_expression(text, graph, path->root);
     if (path->root->kind == HSIGHT_ROOT_FRAME && path->step_count > 1) {
-        add_variable(text, graph, path->root);
+        hsight__text_add_c(text, ": ");
+        hsight__root_add_variable(text, graph, path->root);
     }
     for (uint32_t i = 1; i < path->step_count; i++) {
         if (!hsight__fold_hides(graph, path, i)) {

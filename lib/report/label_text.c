@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* label_text.c - what references and objects are called.
+/* label_text.c - what references are called.
  *
  * A reference reads like the Python that would follow it where there is such Python, and stands in
  * angle brackets where there is none:
@@ -13,14 +13,6 @@
 #include "report/label_text.h"
 
 #include <heapsight/report.h>
-
-#include <assert.h>
-#include <string.h>
-
-bool hsight__string_is(hsight_string string, const char *literal)
-{
-    return string.length == strlen(literal) && memcmp(string.data, literal, string.length) == 0;
-}
 
 static bool carries_name(hsight_label_kind kind)
 {
@@ -36,48 +28,6 @@ hsight_string hsight__label_name(const hsight_graph *graph, hsight_label label)
         return (hsight_string){"", 0};
     }
     return hsight_graph_string(graph, (hsight_string_id){payload});
-}
-
-/* ---- objects -------------------------------------------------------------------------------------- */
-
-void hsight__type_add(hsight__text *text, const hsight_graph *graph, hsight_node_id node)
-{
-    hsight__text_add_cut(text, hsight__node_type_name(graph, node), HSIGHT__SHOWN_TYPE,
-                         HSIGHT__CUT_FRONT);
-}
-
-static void add_preview(hsight__text *text, const hsight_graph *graph, hsight_node_id node,
-                        hsight_string preview, size_t limit)
-{
-    if (hsight__string_is(hsight__node_type_name(graph, node), "str")) {
-        hsight__text_add_quoted(text, preview, limit);
-    } else {
-        hsight__text_add_cut(text, preview, limit, HSIGHT__CUT_MIDDLE);
-    }
-}
-
-bool hsight__preview_add(hsight__text *text, const hsight_graph *graph, hsight_node_id node)
-{
-    hsight_string preview = hsight_graph_preview(graph, node);
-    if (preview.length > 0) {
-        add_preview(text, graph, node, preview, HSIGHT__SHOWN_PREVIEW);
-    }
-    return preview.length > 0;
-}
-
-bool hsight__items_add(hsight__text *text, const hsight_graph *graph, hsight_node_id node)
-{
-    hsight_references references = hsight_graph_references(graph, node);
-    uint64_t count = 0;
-    for (uint32_t i = 0; i < references.count; i++) {
-        hsight_label_kind kind = hsight_label_kind_of(references.labels[i]);
-        count += kind == HSIGHT_LABEL_INDEX || kind == HSIGHT_LABEL_DICT_VALUE ||
-                 kind == HSIGHT_LABEL_SET_MEMBER;
-    }
-    if (count > 0) {
-        hsight__text_add_counted(text, count, "item");
-    }
-    return count > 0;
 }
 
 /* ---- references ----------------------------------------------------------------------------------- */
@@ -96,13 +46,20 @@ static void add_key(hsight__text *text, const hsight_graph *graph, hsight_label 
         hsight__text_add_c(text, "?");
         return;
     }
-    hsight_string preview = hsight_graph_preview(graph, key);
-    if (preview.length > 0) {
-        add_preview(text, graph, key, preview, HSIGHT__SHOWN_KEY);
-    } else {
+    if (!hsight__name_add(text, graph, key)) {
         hsight__text_add_c(text, "<");
         hsight__type_add(text, graph, key);
         hsight__text_add_c(text, ">");
+    }
+}
+
+static void add_name(hsight__text *text, hsight_string name)
+{
+    hsight__text_add_c(text, ".");
+    if (name.length > 0) {
+        hsight__text_add_cut(text, name, HSIGHT__SHOWN_NAME, HSIGHT__CUT_MIDDLE);
+    } else {
+        hsight__text_add_c(text, "?");
     }
 }
 
@@ -113,9 +70,8 @@ void hsight__label_add_attribute(hsight__text *text, const hsight_graph *graph, 
     if (key.index != 0) {
         name = hsight_graph_preview(graph, key);
     }
-    if (name.length > 0) {
-        hsight__text_add_c(text, ".");
-        hsight__text_add_cut(text, name, HSIGHT__SHOWN_KEY, HSIGHT__CUT_MIDDLE);
+    if (name.length > 0 && name.data[0] != '\'') {
+        add_name(text, name);
     } else {
         hsight__label_add(text, graph, label, false);
     }
@@ -128,21 +84,11 @@ static void add_bracketed(hsight__text *text, const char *before, hsight_string 
     hsight__text_add_c(text, ".<");
     if (name.length > 0) {
         hsight__text_add_c(text, before);
-        hsight__text_add_cut(text, name, HSIGHT__SHOWN_KEY, HSIGHT__CUT_MIDDLE);
+        hsight__text_add_cut(text, name, HSIGHT__SHOWN_NAME, HSIGHT__CUT_MIDDLE);
     } else {
         hsight__text_add_c(text, otherwise);
     }
     hsight__text_add_c(text, ">");
-}
-
-static void add_name(hsight__text *text, hsight_string name)
-{
-    hsight__text_add_c(text, ".");
-    if (name.length > 0) {
-        hsight__text_add_cut(text, name, HSIGHT__SHOWN_KEY, HSIGHT__CUT_MIDDLE);
-    } else {
-        hsight__text_add_c(text, "?");
-    }
 }
 
 static void add_number(hsight__text *text, const char *before, uint32_t payload, const char *after)

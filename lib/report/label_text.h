@@ -7,7 +7,7 @@
 
 #include <heapsight/path.h>
 
-enum { HSIGHT__SHOWN_KEY = 40, HSIGHT__SHOWN_TYPE = 60, HSIGHT__SHOWN_PREVIEW = 40 };
+enum { HSIGHT__SHOWN_NAME = 40, HSIGHT__SHOWN_TYPE = 60 };
 
 /* What one reference adds to an expression. `is_example`: other references of other objects are meant
  * too, so indexes and keys are written [...]. */
@@ -22,13 +22,18 @@ void hsight__root_add(hsight__text *text, const hsight_graph *graph, const hsigh
 void hsight__root_add_expression(hsight__text *text, const hsight_graph *graph,
                                  const hsight_root *root);
 
+/* "job", or "<operand stack>" for a part of a frame that is no variable. */
+void hsight__root_add_variable(hsight__text *text, const hsight_graph *graph,
+                               const hsight_root *root);
 /* "service.py:41", of a frame. */
 void hsight__root_add_place(hsight__text *text, const hsight_graph *graph, const hsight_root *root);
 
 /* The type name, its front left out when it is long: the class is at the end. */
 void hsight__type_add(hsight__text *text, const hsight_graph *graph, hsight_node_id node);
 /* Name or preview; text of a str in quotes. @return false when there is none: nothing was added */
-bool hsight__preview_add(hsight__text *text, const hsight_graph *graph, hsight_node_id node);
+bool hsight__name_add(hsight__text *text, const hsight_graph *graph, hsight_node_id node);
+/* The name of the type that this object is, "" when it is none. O(types). */
+hsight_string hsight__class_name(const hsight_graph *graph, hsight_node_id node);
 /* "1,204 items" for what holds indexed, keyed or member references. @return false when it has none */
 bool hsight__items_add(hsight__text *text, const hsight_graph *graph, hsight_node_id node);
 

@@ -37,10 +37,16 @@ void hsight__root_add_place(hsight__text *text, const hsight_graph *graph, const
     }
 }
 
+/* "(operand stack)": a part of the frame that is no variable. */
+static bool is_part(hsight_string name)
+{
+    return name.length > 2 && name.data[0] == '(' && name.data[name.length - 1] == ')';
+}
+
 static void add_frame(hsight__text *text, const hsight_graph *graph, const hsight_root *root)
 {
     hsight__text_add_c(text, "thread ");
-    hsight__text_add_quoted(text, hsight_graph_string(graph, root->thread), HSIGHT__SHOWN_KEY);
+    hsight__text_add_quoted(text, hsight_graph_string(graph, root->thread), HSIGHT__SHOWN_NAME);
     hsight_string function = hsight_graph_string(graph, root->function);
     if (function.length > 0) {
         hsight__text_add_c(text, " in ");
@@ -52,9 +58,25 @@ static void add_frame(hsight__text *text, const hsight_graph *graph, const hsigh
         hsight__text_add_c(text, ")");
     }
     hsight_string variable = hsight_graph_string(graph, root->name);
-    if (variable.length > 0) {
+    if (is_part(variable)) {
+        hsight__text_add_c(text, ", ");
+        add_name(text, (hsight_string){variable.data + 1, variable.length - 2});
+    } else if (variable.length > 0) {
         hsight__text_add_c(text, ", local variable ");
-        hsight__text_add_quoted(text, variable, HSIGHT__SHOWN_KEY);
+        hsight__text_add_quoted(text, variable, HSIGHT__SHOWN_NAME);
+    }
+}
+
+void hsight__root_add_variable(hsight__text *text, const hsight_graph *graph,
+                               const hsight_root *root)
+{
+    hsight_string name = hsight_graph_string(graph, root->name);
+    if (is_part(name)) {
+        hsight__text_add_c(text, "<");
+        add_name(text, (hsight_string){name.data + 1, name.length - 2});
+        hsight__text_add_c(text, ">");
+    } else {
+        add_name(text, name);
     }
 }
 

@@ -115,7 +115,7 @@ static void make_note(const hsight_graph *graph, const hsight_path *path, uint32
     hsight_node_id node = path->steps[index].node;
     hsight__text text;
     hsight__text_init(&text, out->data, NOTE_BYTES);
-    hsight__preview_add(&text, graph, node);
+    hsight__name_add(&text, graph, node);
     size_t before = text.used;
     separate(&text);
     if (!hsight__items_add(&text, graph, node)) {

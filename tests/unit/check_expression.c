@@ -91,6 +91,7 @@ START_TEST(keys_may_hold_anything)
     ck_assert_str_eq(key_label("str", "a\0b\xFF", 4), "['a\\x00b\xEF\xBF\xBD']");
     ck_assert_str_eq(key_label("bytes", "b'\\x00'", 7), "[b'\\x00']");
     ck_assert_str_eq(key_label("int", "42", 2), "[42]");
+    ck_assert_str_eq(key_label("str", "'it\\'s'...", 10), "['it\\'s'...]"); /* quoted by the capture */
     ck_assert_str_eq(key_label("str", NULL, 0), "[<str>]");
     ck_assert_str_eq(key_label("app.Key", NULL, 0), "[<app.Key>]");
     char longer[101];
@@ -262,6 +263,32 @@ START_TEST(other_roots_begin_an_expression_too)
 }
 END_TEST
 
+/* What a frame holds besides variables has a name in round brackets, which a text cannot write. */
+START_TEST(parts_of_a_frame_are_no_variables)
+{
+    hsight_builder *builder;
+    hsight_root root = {.kind = HSIGHT_ROOT_FRAME};
+    hsight_node_info info = {.address = 1, .shallow_bytes = 8};
+    hsight_graph *graph;
+    char out[OUT_BYTES];
+    ck_assert_int_eq(hsight_builder_new(NULL, &builder, &err), HSIGHT_OK);
+    ck_assert_int_eq(hsight_builder_string(builder, "T", 1, &root.thread, &err), HSIGHT_OK);
+    ck_assert_int_eq(hsight_builder_add_type(builder, root.thread, &info.type, &err), HSIGHT_OK);
+    ck_assert_int_eq(hsight_builder_string(builder, "(operand stack)", 15, &root.name, &err),
+                     HSIGHT_OK);
+    ck_assert_int_eq(hsight_builder_string(builder, "run", 3, &root.function, &err), HSIGHT_OK);
+    ck_assert_int_eq(hsight_builder_string(builder, "/srv/app/x.py", 13, &root.file, &err), HSIGHT_OK);
+    ck_assert_int_eq(hsight_builder_add_node(builder, &info, &root.node, &err), HSIGHT_OK);
+    hsight_path_step steps[2] = {{root.node, {0}, 1}, {root.node, {0}, 1}};
+    ck_assert_int_eq(hsight_builder_add_root(builder, &root, &err), HSIGHT_OK);
+    ck_assert_int_eq(hsight_builder_finish(builder, &graph, &err), HSIGHT_OK);
+    hsight_path path = {.root = hsight_graph_root(graph, 0), .steps = steps, .step_count = 2};
+    hsight_report_path_expression(graph, &path, out, sizeof out);
+    ck_assert_str_eq(out, "thread 'T' in run (x.py), operand stack: <operand stack>.<internal field>");
+    hsight_graph_free(graph);
+}
+END_TEST
+
 START_TEST(a_long_expression_keeps_its_ends)
 {
     char out[24];
@@ -287,6 +314,7 @@ int main(void)
     tcase_add_test(tests, methods_lists_and_sets_read_as_they_are);
     tcase_add_test(tests, what_differs_between_many_is_an_ellipsis);
     tcase_add_test(tests, other_roots_begin_an_expression_too);
+    tcase_add_test(tests, parts_of_a_frame_are_no_variables);
     tcase_add_test(tests, a_long_expression_keeps_its_ends);
     return run_tests("expression", tests);
 }
