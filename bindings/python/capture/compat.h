@@ -143,6 +143,7 @@ hsight__compat_frame *hsight__compat_frame_object_frame(PyObject *frame_object);
 /* Objects a thread state owns: exceptions being handled, context, trace function, ... */
 void hsight__compat_thread_parts(PyThreadState *thread, hsight__compat_part_visitor visitor,
                                  void *state);
+unsigned long hsight__compat_main_thread_id(void);
 /* The memory of the interpreter's own structure, to be compared word by word, never followed. */
 const void *hsight__compat_interpreter_memory(size_t *bytes);
 

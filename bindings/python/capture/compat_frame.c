@@ -14,9 +14,7 @@
 #include "internal/pycore_frame.h"
 #include "internal/pycore_interp.h"
 #include "internal/pycore_pystate.h"
-#if PY_VERSION_HEX >= 0x030D0000
 #include "internal/pycore_runtime.h"
-#endif
 #if PY_VERSION_HEX >= 0x030E0000
 #include "internal/pycore_genobject.h"
 #include "internal/pycore_interpframe.h"
@@ -262,8 +260,11 @@ void hsight__compat_generator_parts(PyObject *object, hsight__compat_part_visito
     PART("__name__", generator->gi_name);
     PART("__qualname__", generator->gi_qualname);
     PART("exception being handled", generator->gi_exc_state.exc_value);
-    PART(Py_IS_TYPE(object, &PyAsyncGen_Type) ? "finalizer" : "cr_origin",
-         generator->gi_origin_or_finalizer);
+    if (Py_IS_TYPE(object, &PyCoro_Type)) { /* plain generators leave the field as it was */
+        PART("cr_origin", generator->gi_origin_or_finalizer);
+    } else if (Py_IS_TYPE(object, &PyAsyncGen_Type)) {
+        PART("finalizer", generator->gi_origin_or_finalizer);
+    }
 #if PY_VERSION_HEX < 0x030C0000
     PART("gi_code", generator->gi_code);
 #endif
@@ -312,6 +313,11 @@ void hsight__compat_thread_parts(PyThreadState *thread, hsight__compat_part_visi
     /* The chain of handled exceptions ends at the one in the thread state; those in between lie in
      * running generators, which own them. */
     PART("exception being handled", thread->exc_state.exc_value);
+}
+
+unsigned long hsight__compat_main_thread_id(void)
+{
+    return _PyRuntime.main_thread;
 }
 
 const void *hsight__compat_interpreter_memory(size_t *bytes)

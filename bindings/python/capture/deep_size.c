@@ -2,8 +2,8 @@
 /* deep_size.c - what single objects keep, without a snapshot of the heap.
  *
  * Depth first from each item, in order; an object counts for the first item that reaches it. Not
- * entered: classes, modules, functions, code, frames (they belong to the program, not to the item) and
- * the other items. Memory: one map entry and at most one stack entry an object, freed before return.
+ * entered: classes, modules, functions, code, frames, immortal objects (they belong to the program, not
+ * to the item) and the other items. Memory: one map entry and at most one stack entry an object, freed before return.
  * Cost: O(objects and references reached). */
 #include "capture.h"
 #include "walk.h"
@@ -21,7 +21,8 @@ typedef struct {
 static bool is_entered(PyObject *object, const hsight__type_info *info)
 {
     return info->node_flags == 0 && !PyFunction_Check(object) && !PyCFunction_Check(object) &&
-           !PyCode_Check(object) && !PyFrame_Check(object) && !info->is_heapsight;
+           !PyCode_Check(object) && !PyFrame_Check(object) && !info->is_heapsight &&
+           !hsight__compat_is_immortal(object);
 }
 
 static void reach(sizing *s, PyObject *object)

@@ -101,9 +101,12 @@ static hsight_string_id thread_name(hsight__walk *walk, PyObject *active, unsign
             }
         }
     }
+    if (id == hsight__compat_main_thread_id()) {
+        return hsight__visit_name(&walk->visit, "MainThread"); /* threading is not imported */
+    }
     char text[40];
     hsight_string_id name = {0};
-    int length = snprintf(text, sizeof(text), "thread %lu", id);
+    int length = snprintf(text, sizeof(text), "id %lu", id);
     if (hsight_builder_string(walk->visit.builder, text, (size_t)length, &name, NULL) != HSIGHT_OK) {
         walk->visit.dropped_count++;
     }
@@ -190,7 +193,9 @@ static void add_frame(hsight__walk *walk, hsight__compat_frame *frame, hsight_st
     PyObject *globals = hsight__compat_frame_globals(frame);
     state.own = globals != NULL && hsight__is_hidden(walk, globals);
     describe_frame(walk, frame, &state.root);
-    note_unknown_slots(walk, frame);
+    if (!state.own) { /* our own operand stack holds nothing of the program */
+        note_unknown_slots(walk, frame);
+    }
     PyObject *generator = hsight__compat_frame_generator(frame);
     if (generator != NULL) {
         add_running_generator(walk, state.root, generator);

@@ -128,7 +128,7 @@ void hsight__rule_lru_cache(hsight__visit *visit, PyObject *object, hsight__type
 {
     hsight__rule_traverse(visit, object, info);
     for (size_t i = 0; i < visit->scratch_count; i++) {
-        if (visit->scratch[i] != NULL && PyDict_CheckExact(visit->scratch[i])) {
+        if (PyDict_CheckExact(visit->scratch[i])) {
             emit_lru_ring(visit, visit->scratch[i]);
         }
     }

@@ -91,9 +91,13 @@ static bool grow_scratch(hsight__visit *visit)
     return true;
 }
 
+/* A refcount of 0 is a dead object in a free list (_asyncio in 3.12 shows its own). */
 static int collect(PyObject *target, void *state)
 {
     hsight__visit *visit = state;
+    if (target == NULL || Py_REFCNT(target) <= 0) {
+        return 0;
+    }
     if (visit->scratch_count == visit->scratch_capacity && !grow_scratch(visit)) {
         visit->dropped_count++;
         return 0;
@@ -159,9 +163,7 @@ void hsight__traverse_label(hsight__visit *visit, PyObject *object, const hsight
 void hsight__traverse_emit(hsight__visit *visit)
 {
     for (size_t i = 0; i < visit->scratch_count; i++) {
-        if (visit->scratch[i] != NULL) {
-            hsight__emit(visit, visit->scratch[i], (hsight_label){visit->scratch_labels[i]});
-        }
+        hsight__emit(visit, visit->scratch[i], (hsight_label){visit->scratch_labels[i]});
     }
 }
 
