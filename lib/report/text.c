@@ -82,6 +82,8 @@ static const char *markup_of(uint32_t code)
         return "&gt;";
     case '"':
         return "&quot;";
+    case '\\': /* Graphviz replaces \N and the like in markup too, after the entities */
+        return "\\\\";
     default:
         return NULL;
     }

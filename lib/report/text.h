@@ -11,7 +11,7 @@
 
 #include <stdbool.h>
 
-/* How & < > " ' are written. */
+/* MARKUP: & < > " \ are written as Graphviz's markup wants them. */
 typedef enum { HSIGHT__ESCAPE_NONE = 0, HSIGHT__ESCAPE_MARKUP = 1 } hsight__escape;
 
 typedef struct {

@@ -86,7 +86,8 @@ START_TEST(foreign_text_is_shown_without_control_characters)
     ck_assert_str_eq(added((hsight_string){"a\0b", 3}, HSIGHT__ESCAPE_NONE), "a\\x00b");
     ck_assert_str_eq(added(of("x\xFFy\xC3"), HSIGHT__ESCAPE_NONE), "x\xEF\xBF\xBDy\xEF\xBF\xBD");
     ck_assert_str_eq(added(of("<&>\"'\xC3\xA9"), HSIGHT__ESCAPE_NONE), "<&>\"'\xC3\xA9");
-    ck_assert_str_eq(added(of("<&>\"'"), HSIGHT__ESCAPE_MARKUP), "&lt;&amp;&gt;&quot;'");
+    ck_assert_str_eq(added(of("<&>\"'\\\n"), HSIGHT__ESCAPE_MARKUP),
+                     "&lt;&amp;&gt;&quot;'\\\\\\\\n");
 }
 END_TEST
 
