@@ -5,6 +5,7 @@ Everything is measured in one call in order of age, so that data which two objec
 to the older one.
 """
 
+import gc
 from collections.abc import Iterator, Sequence
 from types import GetSetDescriptorType, MemberDescriptorType
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 from heapsight._core import deep_sizes
 from heapsight._tracked import Sized
 
-__all__ = ["measure"]
+__all__ = ["measure", "shallow_bytes"]
 
 _MRO = type.__dict__["__mro__"].__get__
 _NAMESPACE = type.__dict__["__dict__"].__get__
@@ -42,6 +43,11 @@ def measure(objects: Sequence[object], levels: Sequence[int]) -> list[Sized]:
     for node, size in zip(nodes, deep_sizes([node.value for node in nodes]), strict=True):
         node.size = size
     return _add_up(nodes)[: len(objects)]
+
+
+def shallow_bytes(value: object) -> int:
+    """The bytes of one object alone."""
+    return deep_sizes([value, *gc.get_referents(value)])[0]
 
 
 def _expand(objects: Sequence[object], levels: Sequence[int]) -> list[_Node]:

@@ -61,12 +61,16 @@ class Diff(Handle[_core.Diff]):
 def diff_table(rows: list[DiffRow], limit: int) -> str:
     """Some changed types as text, 0 for all."""
     shown = rows[: limit or None]
-    cells = [(f"{row.count_delta:+,}", _signed(row.bytes_delta), row.type) for row in shown]
-    table = text_table(("count", "size", "type"), cells)
+    cells = [(_signed(row.count_delta), _signed_size(row.bytes_delta), row.type) for row in shown]
+    table = text_table(("objects +/-", "size +/-", "type"), cells)
     return table + remainder(len(rows), len(shown), "types")
 
 
-def _signed(size: int) -> str:
+def _signed(count: int) -> str:
+    return f"{count:+,}" if count else "0"
+
+
+def _signed_size(size: int) -> str:
     return f"+{size_text(size)}" if size > 0 else size_text(size)
 
 

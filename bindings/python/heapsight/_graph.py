@@ -4,7 +4,6 @@
 import os
 from html import escape
 from os import PathLike
-from tempfile import TemporaryDirectory
 
 from heapsight import _core
 from heapsight._core import HeapsightValueError
@@ -60,6 +59,8 @@ class Graph(Handle[_core.Subgraph]):
 
     def _repr_html_(self) -> str:
         """The drawing as SVG; where dot cannot draw it, the source text."""
+        from tempfile import TemporaryDirectory  # imports much
+
         with TemporaryDirectory(prefix="heapsight-") as folder:
             try:
                 with open(self.render(os.path.join(folder, "graph.svg")), encoding="utf-8") as file:

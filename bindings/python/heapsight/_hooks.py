@@ -52,10 +52,20 @@ class Hook:
         self.report = _ignore
         if vars(self.cls).get("__init__") is not self._init:
             return
-        if self._before is None:
+        before = _loud(self._before)
+        if before is None:
             type.__delattr__(self.cls, "__init__")
         else:
-            type.__setattr__(self.cls, "__init__", self._before)
+            type.__setattr__(self.cls, "__init__", before)
+
+
+def _loud(init: Any) -> Any:
+    """What lies under the hooks that were removed while another one was on top of them."""
+    hook = getattr(init, "heapsight_hook", None)
+    while isinstance(hook, Hook) and hook._init is init and hook.report is _ignore:
+        init = hook._before
+        hook = getattr(init, "heapsight_hook", None)
+    return init
 
 
 def _constructor(hook: Hook, finished: Report | None) -> Callable[..., None]:
@@ -77,7 +87,9 @@ def _constructor(hook: Hook, finished: Report | None) -> Callable[..., None]:
 
     inherited: Any = hook.cls
     made = __init__and_finish if finished else __init__
-    return update_wrapper(made, before or inherited.__init__)
+    update_wrapper(made, before or inherited.__init__)
+    vars(made)["heapsight_hook"] = hook
+    return made
 
 
 def _bound_late(before: Any) -> Callable[..., None]:

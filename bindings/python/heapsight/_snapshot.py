@@ -5,6 +5,7 @@ from os import PathLike
 from typing import Any
 
 from heapsight import _core
+from heapsight._core import HeapsightValueError
 from heapsight._errors import HeapsightTypeError
 from heapsight._graph import Graph, check_graph_options
 from heapsight._handle import Handle
@@ -155,7 +156,7 @@ def types_table(rows: list[TypeRow], limit: int) -> str:
     """Some types as text, 0 for all."""
     shown = rows[: limit or None]
     cells = [(f"{row.count:,}", size_text(row.bytes), row.type) for row in shown]
-    table = text_table(("count", "size", "type"), cells)
+    table = text_table(("objects", "size", "type"), cells)
     return table + remainder(len(rows), len(shown), "types")
 
 
@@ -164,6 +165,8 @@ def _target(target: str | int) -> str | list[int]:
     if isinstance(target, str):
         return target
     if isinstance(target, int) and not isinstance(target, bool):
+        if not 0 < target < 1 << 64:
+            raise HeapsightValueError(f"an address is a number of 64 bits, not {target:#x}")
         return [target]
     raise HeapsightTypeError(
         "a snapshot is asked by type name or address, not by "

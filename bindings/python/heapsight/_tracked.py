@@ -5,7 +5,6 @@ A record never keeps its object alive, and stores a size only where it changed: 
 objects that stay as they are costs no memory.
 """
 
-import linecache
 import weakref
 from collections.abc import Sequence
 from time import monotonic
@@ -60,6 +59,8 @@ class Call(NamedTuple):
     @property
     def source(self) -> str:
         """The line of code, or "" where the file cannot be read."""
+        import linecache  # imports much
+
         return linecache.getline(self.filename, self.lineno).strip()
 
 

@@ -5,7 +5,6 @@ One object: "format" and "version" say what it is; "snapshots" and "objects" hol
 for every snapshot and every tracked object, with the attributes of the same names.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from os import PathLike, fspath
 from typing import IO, Any
@@ -35,6 +34,8 @@ def write_records(
         "snapshots": [_snapshot_fields(taken) for taken in snapshots],
         "objects": [_object_fields(record) for records in index.values() for record in records],
     }
+    import json
+
     data = json.dumps(document, separators=(",", ":")).encode()
     try:
         if not isinstance(place, str | PathLike):
@@ -50,6 +51,8 @@ def write_records(
 
 def read_records(place: Place) -> tuple[dict[str, list[TrackedObject]], list[TrackerSnapshot]]:
     """The records by name and the snapshots, from a path or an open binary file."""
+    import json
+
     try:
         if isinstance(place, str | PathLike):
             with open(place, "rb") as file:

@@ -214,9 +214,9 @@ def pretty_time(moment: float) -> str:
     >>> pretty_time(3725.5)
     '01:02:05.50'
     """
-    minutes, seconds = divmod(moment, 60)
-    hours, minutes = divmod(int(minutes), 60)
-    return f"{hours:02d}:{minutes:02d}:{seconds:05.2f}"
+    minutes, hundredths = divmod(round(moment * 100), 6000)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours:02d}:{minutes:02d}:{hundredths / 100:05.2f}"
 
 
 def clipped(text: str, width: int, left: bool = False) -> str:

@@ -44,10 +44,10 @@ def report(problem: BaseException) -> int:
 
 def sentence(problem: BaseException) -> str:
     """An exception as one line for people."""
-    if isinstance(problem, OSError) and problem.strerror and problem.filename:
-        text = f"{os.fsdecode(problem.filename)}: {problem.strerror}"
-    else:
-        text = str(problem) or type(problem).__name__
+    text = str(problem) or type(problem).__name__
+    if isinstance(problem, OSError) and problem.strerror:
+        place = f"{os.fsdecode(problem.filename)}: " if problem.filename else ""
+        text = f"{place}{problem.strerror}"
     return " ".join(text.split())
 
 

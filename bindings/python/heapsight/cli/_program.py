@@ -120,10 +120,10 @@ class Container:
 
     def __init__(self, words: Sequence[str]) -> None:
         self._words = list(words)
-        self._path = words[0]
+        self._path = os.path.abspath(words[0])
         spec = PathFinder.find_spec("__main__", [self._path])
         if spec is None:
-            raise NotFound(f"{self._path} has no __main__ module: it cannot be run")
+            raise NotFound(f"{words[0]} has no __main__ module: it cannot be run")
         self._spec = spec
 
     def load(self) -> CodeType:

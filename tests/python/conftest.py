@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: MIT
+"""What the Python tests share: programs in temporary folders and the heapsight command."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+from hypothesis import settings
+from running import finished
+
+settings.register_profile("heapsight", deadline=None)  # the machine may be busy
+settings.load_profile("heapsight")
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def python(tmp_path: Path) -> Run:
+    """python(*words): the interpreter of the tests, run in the test's folder."""
+    return lambda *words, **more: finished([sys.executable, *words], tmp_path, **more)
+
+
+@pytest.fixture
+def heapsight(python: Run) -> Run:
+    """heapsight(*words): the command, run in the test's folder."""
+    return lambda *words, **more: python("-m", "heapsight", *words, **more)
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Callable[[str, str], Path]:
+    """write(name, source): a file in the test's folder."""
+
+    def write_file(name: str, source: str) -> Path:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(dedent(source))
+        return path
+
+    return write_file
+
+
+@pytest.fixture(scope="session")
+def leak(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with two snapshots of a program that leaked 500 sessions into a cache."""
+    folder = tmp_path_factory.mktemp("leak")
+    source = """
+        import heapsight
+
+        class Session:
+            def __init__(self, number):
+                self.number = number
+
+        class Registry:
+            cache = {}
+
+        heapsight.snapshot("before").save("before.hsnap")
+        for number in range(500):
+            Registry.cache[number] = Session(number)
+        heapsight.snapshot("after").save("after.hsnap")
+        """
+    (folder / "app.py").write_text(dedent(source))
+    done = finished([sys.executable, "-c", "import app"], folder)
+    assert done.returncode == 0, done.stderr
+    return folder
