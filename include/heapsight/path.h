@@ -41,7 +41,8 @@ typedef struct {
 } hsight_path;
 
 /** Find how `targets` are held. For every target each distinct way in is considered: its shortest
- * path, each root of its own, and through every other referrer that one's shortest path.
+ * path, each root of its own, and through every other referrer that one's shortest path. That the
+ * profiler holds it is said only where nothing else does.
  * Rows are sorted by object_count descending, then by root kind, then by length.
  * O(nodes + edges) time; 16 bytes per node and 8 per reference to a target of working memory, freed
  * before return.

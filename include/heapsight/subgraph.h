@@ -45,7 +45,8 @@ typedef struct {
 
 /** Breadth-first neighbourhood of `starts`. Modules are shown but not expanded, unless they are start
  * objects; roots of shown objects are included; weak references are shown (drawn dashed), not
- * expanded. Towards referents, references to the class of an object and to dict keys that hold
+ * expanded. Towards referrers, the __dict__ of a module leads to the module alone, and the profiler's
+ * own hold is shown only where nothing else in the picture holds the object. Towards referents, references to the class of an object and to dict keys that hold
  * nothing are left out: the picture names both. Parallel references between the same two objects are
  * separate edges.
  * O(nodes + edges) for referrers (one reverse index unless given), O(what is shown) for referents.

@@ -5,6 +5,10 @@
  * (everything hangs together through them), and what only weak references lead to. Start objects
  * always are.
  *
+ * Towards referrers the __dict__ of a module leads to the module alone: what else refers to it are the
+ * module's own functions, as their globals. The profiler's own hold on an object is shown only where
+ * the picture has no other.
+ *
  * Towards referents two kinds of references are left out, because the picture says it already: the
  * class of an object (the box names it), and a dict key that holds nothing itself (the value's label
  * names it).
@@ -156,11 +160,34 @@ static hsight_status visit(explorer *explore, uint32_t position, neighbour next,
     return status == HSIGHT_OK ? connect(explore, position, added, next.label, err) : status;
 }
 
+/* Is there a module whose __dict__ this object is? Then it is the only referrer worth showing. */
+static bool find_module(const explorer *explore, uint32_t position, neighbour *module)
+{
+    const hsight_subgraph_node *node = hsight__subgraph_node_at(explore->subgraph, position);
+    uint32_t flags = hsight_graph_flags(explore->graph, node->node);
+    if (explore->options.direction == HSIGHT_REFERENTS || node->is_start ||
+        (flags & HSIGHT_NODE_NAMESPACE) == 0) {
+        return false;
+    }
+    uint32_t count = neighbour_count(explore, node->node);
+    for (uint32_t i = 0; i < count; i++) {
+        *module = neighbour_at(explore, node->node, i);
+        if ((hsight_graph_flags(explore->graph, module->other) & HSIGHT_NODE_MODULE) != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static hsight_status expand(explorer *explore, uint32_t position, hsight_error *err)
 {
     hsight_node_id node = hsight__subgraph_node_at(explore->subgraph, position)->node;
     uint32_t limit = explore->options.too_many == 0 ? UINT32_MAX : explore->options.too_many;
     budget left = {limit, limit};
+    neighbour module;
+    if (find_module(explore, position, &module)) {
+        return visit(explore, position, module, &left, err);
+    }
     uint32_t count = neighbour_count(explore, node);
     hsight_status status = HSIGHT_OK;
     for (uint32_t i = 0; status == HSIGHT_OK && i < count; i++) {
@@ -191,7 +218,36 @@ static hsight_status expand_all(explorer *explore, hsight_error *err)
     return status;
 }
 
-/* Roots of what is shown; */
+static bool has_other_root(const hsight_subgraph *subgraph, uint32_t position)
+{
+    const hsight_subgraph_root *roots = subgraph->roots.data;
+    for (size_t i = 0; i < subgraph->roots.count; i++) {
+        if (roots[i].to == position) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool has_strong_referrer(const hsight_subgraph *subgraph, uint32_t position)
+{
+    const hsight_subgraph_edge *edges = subgraph->edges.data;
+    for (size_t i = 0; i < subgraph->edges.count; i++) {
+        if (edges[i].to == position && !is_weak(edges[i].label)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A running heapsight command holds what it is asked about; that is no news where others hold it. */
+static bool is_needless(const hsight_subgraph *subgraph, const hsight_root *root, uint32_t position)
+{
+    return root->kind == HSIGHT_ROOT_PROFILER &&
+           (has_other_root(subgraph, position) || has_strong_referrer(subgraph, position));
+}
+
+/* Roots of what is shown. The profiler's come last in a capture. */
 static hsight_status add_roots(explorer *explore, hsight_error *err)
 {
     hsight_subgraph *subgraph = explore->subgraph;
@@ -203,7 +259,7 @@ static hsight_status add_roots(explorer *explore, hsight_error *err)
     for (uint32_t i = 0; status == HSIGHT_OK && i < root_count; i++) {
         const hsight_root *root = hsight_graph_root(explore->graph, i);
         uint32_t found = hsight__subgraph_find(subgraph, root->node);
-        if (found == 0) {
+        if (found == 0 || is_needless(subgraph, root, found - 1)) {
             continue;
         }
         if (explore->options.too_many != 0 && count[found - 1] == explore->options.too_many) {

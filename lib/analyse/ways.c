@@ -101,12 +101,23 @@ static void fill_way(hsight__ways *ways, uint32_t number, hsight__way way)
     ((hsight__way *)ways->ways.data)[(*end)++] = way;
 }
 
-static void visit_roots(hsight__ways *ways, const hsight_graph *graph, way_action action)
+/* What a running heapsight command holds is said only of objects that nothing else holds: then the
+ * tree, which grows from that kind of root last, begins there. */
+static bool is_worth_saying(const hsight__tree *tree, const hsight_root *root, uint32_t number)
+{
+    uint32_t node = root->node.index;
+    return root->kind != HSIGHT_ROOT_PROFILER ||
+           (hsight__tree_parent(tree, node) == 0 && hsight__tree_edge(tree, node) == number);
+}
+
+static void visit_roots(hsight__ways *ways, const hsight_graph *graph, const hsight__tree *tree,
+                        way_action action)
 {
     uint32_t root_count = hsight_graph_root_count(graph);
     for (uint32_t i = 0; i < root_count; i++) {
-        uint32_t node = hsight_graph_root(graph, i)->node.index;
-        if (hsight__ways_is_target(ways, node)) {
+        const hsight_root *root = hsight_graph_root(graph, i);
+        uint32_t node = root->node.index;
+        if (hsight__ways_is_target(ways, node) && is_worth_saying(tree, root, i)) {
             action(ways, target_number(ways, node), (hsight__way){0, i});
         }
     }
@@ -127,7 +138,7 @@ static void visit_references(hsight__ways *ways, const hsight_graph *graph, uint
 static void visit_all(hsight__ways *ways, const hsight_graph *graph, const hsight__tree *tree,
                       way_action action)
 {
-    visit_roots(ways, graph, action);
+    visit_roots(ways, graph, tree, action);
     uint32_t node_count = hsight_graph_node_count(graph);
     for (uint32_t source = 1; source <= node_count; source++) {
         if (hsight__tree_is_reached(tree, source)) {

@@ -211,7 +211,7 @@ START_TEST(dot_runs_with_signals_of_its_own)
     sigfillset(&all);
     signal(SIGPIPE, SIG_IGN);
     sigprocmask(SIG_BLOCK, &all, NULL);
-    fake_dot("grep -E 'Sig(Blk|Ign)' /proc/$$/status >&2; exit 1");
+    fake_dot("grep -E 'Sig(Blk|Ign)' /proc/self/status >&2; exit 1");
     ck_assert_int_eq(draw("a.png", 0), HSIGHT_EIO);
     must_say("SigBlk:\\t0000000000000000");
 }

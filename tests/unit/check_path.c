@@ -220,6 +220,18 @@ START_TEST(rows_come_by_count_kind_length_and_the_limit_cuts)
 }
 END_TEST
 
+START_TEST(the_profiler_is_named_only_where_nothing_else_holds)
+{
+    hsight_graph *graph = graph_text_build("profiler>>a profiler>>b c:1>>b a:S b:S profiler>>a");
+    hsight_paths *paths = find(graph, "a b");
+    ck_assert_uint_eq(hsight_paths_count(paths), 2);
+    check_row(graph, paths, 0, HSIGHT_ROOT_C_HELD, 1, "b");
+    check_row(graph, paths, 1, HSIGHT_ROOT_PROFILER, 1, "a");
+    hsight_paths_free(paths);
+    hsight_graph_free(graph);
+}
+END_TEST
+
 /* The object is in the list twice, under one shape: it is one object. */
 START_TEST(a_target_counts_once_in_a_row)
 {
@@ -318,6 +330,7 @@ int main(void)
     tcase_add_test(tests, a_chain_is_one_shape_with_its_shortest_example);
     tcase_add_test(tests, steps_count_only_what_leads_to_a_target);
     tcase_add_test(tests, rows_come_by_count_kind_length_and_the_limit_cuts);
+    tcase_add_test(tests, the_profiler_is_named_only_where_nothing_else_holds);
     tcase_add_test(tests, a_target_counts_once_in_a_row);
     tcase_add_test(tests, a_target_that_is_not_there_is_refused);
     tcase_add_test(tests, no_target_gives_no_path);

@@ -191,8 +191,10 @@ static table *make_table(const oracle *o)
     table *t = calloc(1, sizeof *t);
     ck_assert_ptr_nonnull(t);
     for (uint32_t i = 0; i < hsight_graph_root_count(o->graph); i++) {
-        uint32_t node = hsight_graph_root(o->graph, i)->node.index;
-        if (o->is_target[node]) {
+        const hsight_root *root = hsight_graph_root(o->graph, i);
+        uint32_t node = root->node.index;
+        bool is_needed = root->kind != HSIGHT_ROOT_PROFILER || (o->parent[node] == 0 && o->edge[node] == i);
+        if (o->is_target[node] && is_needed) {
             shape s = root_shape(o, i);
             add_way(t, &s, node, 1);
         }

@@ -146,6 +146,40 @@ START_TEST(modules_are_shown_and_not_expanded)
 }
 END_TEST
 
+/* Functions of a module refer to its namespace as their globals: that is not why it is alive. */
+START_TEST(the_namespace_of_a_module_leads_to_the_module)
+{
+    hsight_graph *graph = graph_text_build("f.__globals__>d g.__globals__>d m!m m.__dict__>d d:dict!n "
+                                           "d{k}>s");
+    hsight_subgraph *subgraph = around(graph, "s", HSIGHT_REFERRERS, 5, 0);
+    ck_assert_str_eq(nodes_of(subgraph), "s*0 d:1 m:2");
+    hsight_subgraph_free(subgraph);
+    subgraph = around(graph, "d", HSIGHT_REFERRERS, 5, 0); /* unless it is what was asked for */
+    ck_assert_str_eq(nodes_of(subgraph), "d*0 f:1 g:1 m:1");
+    hsight_subgraph_free(subgraph);
+    hsight_graph_free(graph);
+    graph = graph_text_build("o.__dict__>d p.old>d d:dict!n d{k}>s"); /* of another object: all */
+    subgraph = around(graph, "s", HSIGHT_REFERRERS, 5, 0);
+    ck_assert_str_eq(nodes_of(subgraph), "s*0 d:1 o:2 p:2");
+    hsight_subgraph_free(subgraph);
+    hsight_graph_free(graph);
+}
+END_TEST
+
+START_TEST(the_profiler_is_shown_only_where_nothing_else_holds)
+{
+    hsight_graph *graph = graph_text_build("c:1>>a a.x>s w~>t profiler>>a profiler>>s profiler>>t");
+    hsight_subgraph *subgraph = around(graph, "s t", HSIGHT_REFERRERS, 5, 0);
+    ck_assert_str_eq(nodes_of(subgraph), "s*0 t*0 a:1 w:1");
+    ck_assert_uint_eq(hsight_subgraph_root_count(subgraph), 2);
+    ck_assert_uint_eq(hsight_subgraph_roots(subgraph)[0].root->kind, HSIGHT_ROOT_C_HELD);
+    ck_assert_uint_eq(hsight_subgraph_roots(subgraph)[1].root->kind, HSIGHT_ROOT_PROFILER);
+    ck_assert_uint_eq(hsight_subgraph_roots(subgraph)[1].to, 1);
+    hsight_subgraph_free(subgraph);
+    hsight_graph_free(graph);
+}
+END_TEST
+
 /* w is first seen through a weak reference; b also holds it, so it is expanded after all. */
 START_TEST(weak_references_are_shown_and_not_expanded)
 {
@@ -410,6 +444,8 @@ int main(void)
     tcase_add_test(tests, referents_leave_out_what_the_picture_says_anyway);
     tcase_add_test(tests, too_many_bounds_new_objects_known_ones_and_roots);
     tcase_add_test(tests, modules_are_shown_and_not_expanded);
+    tcase_add_test(tests, the_namespace_of_a_module_leads_to_the_module);
+    tcase_add_test(tests, the_profiler_is_shown_only_where_nothing_else_holds);
     tcase_add_test(tests, weak_references_are_shown_and_not_expanded);
     tcase_add_test(tests, a_given_index_of_referrers_is_used);
     tcase_add_test(tests, wrong_arguments_are_refused);
