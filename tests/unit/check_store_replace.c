@@ -206,11 +206,14 @@ static void assert_no_room(const char *path, int os_errno, const char *part)
 START_TEST(file_size_limit)
 {
     kit_path path = kit_file("limit.hsnap");
-    const struct rlimit limit = {.rlim_cur = 1500000, .rlim_max = RLIM_INFINITY};
+    struct rlimit usual;
     signal(SIGXFSZ, SIG_IGN);
+    ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &usual), 0);
+    const struct rlimit limit = {.rlim_cur = 1500000, .rlim_max = usual.rlim_max};
     ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
     assert_no_room(path.path, EFBIG,
                    "limit.hsnap: File too large (after 1,500,000 bytes); nothing was replaced");
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &usual), 0);
     ck_assert_int_eq(kit_entry_count(), 1);
 }
 END_TEST
