@@ -18,7 +18,8 @@ class HeapsightRuntimeError(HeapsightError, RuntimeError): ...
 class Snapshot:
     """An immutable heap graph. Made by capture() and load(), never by calling the class.
 
-    Every method but capture() releases the GIL while it computes; any number of threads may use one.
+    Every method but capture() releases the GIL while it computes; any number of threads may use
+    one.
     """
 
     object_count: int
@@ -26,37 +27,41 @@ class Snapshot:
     total_bytes: int
     @property
     def info(self) -> dict[str, Any]:
-        """label, interpreter, platform, arguments, capture: str; process_id, taken_at_ns, duration_ns,
-        rss_bytes, dropped_count, overcounted_count, object_count, reference_count, type_count,
+        """label, interpreter, platform, arguments, capture: str; process_id, taken_at_ns,
+        duration_ns, rss_bytes, dropped_count, overcounted_count, object_count, reference_count, type_count,
         root_count, total_bytes: int; has_values: bool."""
     def info_text(self) -> str: ...
     def types(self, sort: str = "size") -> list[tuple[str, int, int]]:
         """(type name, count, bytes) of every type, sorted by "size", "count" or "type"."""
     def types_text(self, sort: str = "size", limit: int = 0) -> str:
         """The table; limit 0 = all rows."""
-    def describe(self, address: int) -> tuple[str, int, int, str] | None:
+    def describe(self, address: int, /) -> tuple[str, int, int, str] | None:
         """(type name, bytes, refcount, preview) of the object at an address, or None."""
     def addresses(self, type_name: str, limit: int = 0) -> list[int]:
-        """Addresses of the objects of a type, oldest discovery first. HeapsightLookupError if no type has the name."""
+        """Addresses of the objects of a type, oldest discovery first.
+
+        HeapsightLookupError if no type has the name."""
     def paths(self, targets: str | Sequence[int], limit: int = 0) -> Paths:
         """Paths from roots to all objects of a type (str) or to objects by address.
 
         HeapsightLookupError for an unknown type name or address."""
-    def around(self, addresses: Sequence[int], direction: str, depth: int, too_many: int) -> Subgraph:
+    def around(
+        self, addresses: Sequence[int], direction: str, depth: int, too_many: int
+    ) -> Subgraph:
         """direction: "referrers" or "referents"; too_many 0 = no limit."""
-    def save(self, path: str | bytes | PathLike[str]) -> None: ...
+    def save(self, path: str | bytes | PathLike[str], /) -> None: ...
 
 def capture(label: str, collect: bool = True, values: bool = False) -> Snapshot:
     """Walk the heap of this interpreter. Holds the GIL. heapsight's own objects are left out."""
 
 def load(path: str | bytes | PathLike[str]) -> Snapshot: ...
-
 def diff(before: Snapshot, after: Snapshot, sort: str = "size") -> Diff: ...
 
 @final
 class Diff:
     def rows(self) -> list[tuple[str, int, int, int, int]]:
-        """(type name, count delta, bytes delta, count after, bytes after); unchanged types left out."""
+        """(type name, count delta, bytes delta, count after, bytes after); unchanged ones are not
+        in."""
     def text(self, limit: int = 0) -> str: ...
 
 @final
@@ -64,8 +69,8 @@ class Paths:
     omitted_count: int
     unreached_count: int
     def rows(self) -> list[dict[str, Any]]:
-        """One dict a path: expression: str, root: str (text), root_kind: str, root_name: str, thread: str,
-        function: str, file: str, line: int, object_count: int, bytes: int,
+        """One dict a path: expression: str, root: str (text), root_kind: str, root_name: str,
+        thread: str, function: str, file: str, line: int, object_count: int, bytes: int,
         steps: list[tuple[label text, type name, address, bytes, preview]]."""
     def text(self) -> str: ...
     def subgraph(self) -> Subgraph: ...
@@ -79,9 +84,11 @@ class Subgraph:
         """Write .png .svg .pdf or .dot."""
 
 def deep_sizes(objects: list[object]) -> list[int]:
-    """Bytes each object keeps together with what it refers to, shared data charged to the earlier one.
+    """Bytes each object keeps together with what it refers to, shared data charged to the earlier
+    one.
 
-    Classes, modules, functions, code, frames and the other objects of the list are not entered; weak
-    references are not followed. Numpy buffers count where they are owned."""
+    Classes, modules, functions, code, frames and the other objects of the list are not entered;
+    weak references are not followed. Numpy buffers count where they are owned."""
+
 def resident_bytes() -> int:
     """Resident set of this process in bytes, 0 when the system does not tell."""
