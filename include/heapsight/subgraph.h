@@ -43,12 +43,14 @@ typedef struct {
                                * are shown already, and as many roots; 0 = all */
 } hsight_subgraph_options;
 
-/** Breadth-first neighbourhood of `starts`. Modules are shown but not expanded, unless they are start
- * objects; roots of shown objects are included; weak references are shown (drawn dashed), not
- * expanded. Towards referrers, the __dict__ of a module leads to the module alone, and the profiler's
- * own hold is shown only where nothing else in the picture holds the object. Towards referents, references to the class of an object and to dict keys that hold
- * nothing are left out: the picture names both. Parallel references between the same two objects are
- * separate edges.
+/** Breadth-first neighbourhood of `starts`, with the roots of what is shown. Modules are shown but not
+ * expanded, unless they are start objects; weak references are shown (drawn dashed), not expanded.
+ * Parallel references between the same two objects are separate edges.
+ * Towards referrers, the __dict__ of a module leads to the module alone, and the profiler's own hold
+ * is shown only where nothing else in the picture holds the object.
+ * Towards referents, references to the class of an object and to dict keys that hold nothing are left
+ * out (the picture names both); classes and the globals of functions are not expanded; roots are those
+ * of start objects and modules.
  * O(nodes + edges) for referrers (one reverse index unless given), O(what is shown) for referents.
  * @param graph    borrowed until the subgraph is freed
  * @param reverse  borrowed for the call; NULL = built and freed inside

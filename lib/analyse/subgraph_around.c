@@ -11,7 +11,9 @@
  *
  * Towards referents two kinds of references are left out, because the picture says it already: the
  * class of an object (the box names it), and a dict key that holds nothing itself (the value's label
- * names it).
+ * names it). Code leads to all other code, so it ends there: classes, and namespaces that are not
+ * referred to as __dict__ (the globals of a function), are not expanded. Of roots, who else holds what
+ * is held is another question: only those of start objects and modules are shown.
  *
  * I1  the queue holds each position once, in the order in which strong references reached it, and
  *     depth never falls along it
@@ -24,6 +26,7 @@
 #include "graph/graph_allocator.h"
 
 #include <stdbool.h>
+#include <string.h>
 
 typedef struct {
     hsight_subgraph *subgraph;
@@ -119,14 +122,39 @@ static bool is_redundant(const explorer *explore, neighbour next)
             hsight_graph_references(explore->graph, next.other).count == 0);
 }
 
-static hsight_status connect(explorer *explore, uint32_t position, uint32_t other,
-                             hsight_label label, hsight_error *err)
+/* The globals of a function, not the __dict__ of the object that refers to it. */
+static bool is_foreign_namespace(const explorer *explore, neighbour next)
+{
+    static const char name[] = "__dict__";
+    if ((hsight_graph_flags(explore->graph, next.other) & HSIGHT_NODE_NAMESPACE) == 0) {
+        return false;
+    }
+    uint32_t payload = hsight_label_payload(next.label);
+    if (hsight_label_kind_of(next.label) != HSIGHT_LABEL_ATTRIBUTE ||
+        payload == HSIGHT_LABEL_PAYLOAD_MAX) {
+        return true;
+    }
+    hsight_string label = hsight_graph_string(explore->graph, (hsight_string_id){payload});
+    return label.length != sizeof name - 1 || memcmp(label.data, name, label.length) != 0;
+}
+
+/* Does the reference lead to something that may be expanded? */
+static bool leads_on(const explorer *explore, neighbour next)
+{
+    if (is_weak(next.label)) {
+        return false;
+    }
+    return explore->options.direction == HSIGHT_REFERRERS || !is_foreign_namespace(explore, next);
+}
+
+static hsight_status connect(explorer *explore, uint32_t position, uint32_t other, neighbour next,
+                             hsight_error *err)
 {
     bool is_outgoing = explore->options.direction == HSIGHT_REFERENTS;
     hsight_status status =
         hsight__subgraph_add_edge(explore->subgraph, is_outgoing ? position : other,
-                                  is_outgoing ? other : position, label, err);
-    if (status != HSIGHT_OK || is_weak(label)) {
+                                  is_outgoing ? other : position, next.label, err);
+    if (status != HSIGHT_OK || !leads_on(explore, next)) {
         return status;
     }
     uint32_t depth = hsight__subgraph_node_at(explore->subgraph, position)->depth + 1;
@@ -151,13 +179,13 @@ static hsight_status visit(explorer *explore, uint32_t position, neighbour next,
     }
     --*allowance;
     if (known != 0) {
-        return connect(explore, position, known - 1, next.label, err);
+        return connect(explore, position, known - 1, next, err);
     }
     uint32_t depth = hsight__subgraph_node_at(subgraph, position)->depth + 1;
     hsight_subgraph_node node = {.node = next.other, .depth = depth, .standing_for = 1};
     uint32_t added = 0;
     hsight_status status = hsight__subgraph_add_node(subgraph, &node, &added, err);
-    return status == HSIGHT_OK ? connect(explore, position, added, next.label, err) : status;
+    return status == HSIGHT_OK ? connect(explore, position, added, next, err) : status;
 }
 
 /* Is there a module whose __dict__ this object is? Then it is the only referrer worth showing. */
@@ -202,8 +230,10 @@ static hsight_status expand(explorer *explore, uint32_t position, hsight_error *
 static bool is_expanded(const explorer *explore, uint32_t position)
 {
     const hsight_subgraph_node *node = hsight__subgraph_node_at(explore->subgraph, position);
-    bool is_module = (hsight_graph_flags(explore->graph, node->node) & HSIGHT_NODE_MODULE) != 0;
-    return node->depth < explore->options.depth && (node->is_start || !is_module);
+    bool is_referents = explore->options.direction == HSIGHT_REFERENTS;
+    uint32_t ends = is_referents ? HSIGHT_NODE_MODULE | HSIGHT_NODE_TYPE : HSIGHT_NODE_MODULE;
+    bool is_end = (hsight_graph_flags(explore->graph, node->node) & ends) != 0;
+    return node->depth < explore->options.depth && (node->is_start || !is_end);
 }
 
 static hsight_status expand_all(explorer *explore, hsight_error *err)
@@ -240,9 +270,14 @@ static bool has_strong_referrer(const hsight_subgraph *subgraph, uint32_t positi
     return false;
 }
 
-/* A running heapsight command holds what it is asked about; that is no news where others hold it. */
-static bool is_needless(const hsight_subgraph *subgraph, const hsight_root *root, uint32_t position)
+static bool is_needless(const explorer *explore, const hsight_root *root, uint32_t position)
 {
+    const hsight_subgraph *subgraph = explore->subgraph;
+    if (explore->options.direction == HSIGHT_REFERENTS && root->kind != HSIGHT_ROOT_MODULE &&
+        !hsight__subgraph_node_at(subgraph, position)->is_start) {
+        return true;
+    }
+    /* A running heapsight command holds what it is asked about: no news where others hold it. */
     return root->kind == HSIGHT_ROOT_PROFILER &&
            (has_other_root(subgraph, position) || has_strong_referrer(subgraph, position));
 }
@@ -259,7 +294,7 @@ static hsight_status add_roots(explorer *explore, hsight_error *err)
     for (uint32_t i = 0; status == HSIGHT_OK && i < root_count; i++) {
         const hsight_root *root = hsight_graph_root(explore->graph, i);
         uint32_t found = hsight__subgraph_find(subgraph, root->node);
-        if (found == 0 || is_needless(subgraph, root, found - 1)) {
+        if (found == 0 || is_needless(explore, root, found - 1)) {
             continue;
         }
         if (explore->options.too_many != 0 && count[found - 1] == explore->options.too_many) {

@@ -95,6 +95,29 @@ static uint32_t widest_level(const drawing *draw)
     return widest;
 }
 
+static bool has_weak_edge(const drawing *draw)
+{
+    const hsight_subgraph_edge *edges = hsight_subgraph_edges(draw->subgraph);
+    uint32_t edge_count = hsight_subgraph_edge_count(draw->subgraph);
+    for (uint32_t i = 0; i < edge_count; i++) {
+        if (hsight_label_kind_of(edges[i].label) == HSIGHT_LABEL_WEAK) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void set_caption(drawing *draw)
+{
+    set_default(draw->graph, AGRAPH, "fontsize", "9");
+    set_default(draw->graph, AGRAPH, "fontcolor", "#555555");
+    set_default(draw->graph, AGRAPH, "label",
+                has_weak_edge(draw)
+                    ? "An arrow points from an object to one that it keeps alive; a dashed arrow is a "
+                      "weak reference, which does not."
+                    : "An arrow points from an object to one that it keeps alive.");
+}
+
 static void set_defaults(drawing *draw)
 {
     static const char font[] = "Helvetica,Arial,DejaVu Sans,sans-serif";
@@ -107,9 +130,7 @@ static void set_defaults(drawing *draw)
     set_default(graph, AGRAPH, "size", "60,60"); /* inches: larger pictures are scaled down */
     set_default(graph, AGRAPH, "charset", "UTF-8");
     set_default(graph, AGRAPH, "fontname", font);
-    set_default(graph, AGRAPH, "fontsize", "9");
-    set_default(graph, AGRAPH, "fontcolor", "#555555");
-    set_default(graph, AGRAPH, "label", "An arrow points from an object to one that it keeps alive.");
+    set_caption(draw);
     set_default(graph, AGNODE, "shape", "box");
     set_default(graph, AGNODE, "style", "rounded,filled");
     set_default(graph, AGNODE, "fontname", font);

@@ -211,12 +211,14 @@ START_TEST(weak_references_are_dashed_and_stubs_dotted)
     hsight_graph *graph = graph_text_build("w~>s a.x>s b.x>s c.x>s d.x>s");
     draw_around(graph, graph_text_node(graph, "s"), HSIGHT_REFERRERS, 2);
     must_show(">3 more referrers<", 1);
+    must_show("a dashed arrow is a weak reference", 1);
     ck_assert_uint_eq(count_in(&source, "style=dashed"), 1);
     ck_assert_uint_eq(count_in(&source, "style=dotted"), 1);
     hsight_graph_free(graph);
     graph = graph_text_build("s.a>a s.b>b");
     draw_around(graph, graph_text_node(graph, "s"), HSIGHT_REFERENTS, 1);
     must_show(">1 more reference<", 1);
+    must_show("a dashed arrow", 0);
     hsight_graph_free(graph);
 }
 END_TEST

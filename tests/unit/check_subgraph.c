@@ -120,6 +120,23 @@ START_TEST(referents_leave_out_what_the_picture_says_anyway)
 }
 END_TEST
 
+/* Code leads to all other code; who else holds what is held is another question. */
+START_TEST(referents_end_at_code)
+{
+    hsight_graph *graph = graph_text_build("s.f>f f.__globals__>g g:dict!n g{k}>z s.C>C C:type!t "
+                                           "C.__dict__>d d:dict!n s.__dict__>e e:dict!n e{k}>y "
+                                           "s.m>m m!m frame:x>>y module:m>>m frame:x>>s");
+    hsight_subgraph *subgraph = around(graph, "s", HSIGHT_REFERENTS, 9, 0);
+    ck_assert_str_eq(nodes_of(subgraph), "s*0 f:1 C:1 e:1 m:1 g:2 y:2");
+    ck_assert_uint_eq(hsight_subgraph_root_count(subgraph), 2);
+    hsight_subgraph_free(subgraph);
+    subgraph = around(graph, "C g", HSIGHT_REFERENTS, 9, 0); /* unless it is what was asked for */
+    ck_assert_str_eq(nodes_of(subgraph), "C*0 g*0 d:1 z:1");
+    hsight_subgraph_free(subgraph);
+    hsight_graph_free(graph);
+}
+END_TEST
+
 START_TEST(too_many_bounds_new_objects_known_ones_and_roots)
 {
     hsight_graph *graph = graph_text_build("l[0]>a l[1]>b l[2]>c l[3]>d a.l>l b.l>l a.b>b a.c>b a.d>b "
@@ -278,13 +295,15 @@ static bool is_followed(const hsight_graph *graph, hsight_node_id source, uint32
 {
     hsight_references all = hsight_graph_references(graph, source);
     hsight_label_kind kind = hsight_label_kind_of(all.labels[item]);
-    bool is_module = (hsight_graph_flags(graph, source) & HSIGHT_NODE_MODULE) != 0;
+    uint32_t ends = HSIGHT_NODE_MODULE | HSIGHT_NODE_TYPE;
+    bool is_end = (hsight_graph_flags(graph, source) & ends) != 0;
     bool is_empty_key = kind == HSIGHT_LABEL_DICT_KEY &&
                         hsight_graph_references(graph, all.targets[item]).count == 0;
-    return (!is_module || source.index == start) && kind != HSIGHT_LABEL_CLASS && !is_empty_key;
+    return (!is_end || source.index == start) && kind != HSIGHT_LABEL_CLASS && !is_empty_key;
 }
 
-/* One round over all references: shorter ways over strong ones, or over weak ones. */
+/* One round over all references: shorter ways over those that lead on, or over those that do not:
+ * weak ones, and to namespaces, because no label of a random graph is __dict__. */
 static void relax(const hsight_graph *graph, uint32_t start, bool weak, const uint32_t *from,
                   uint32_t *to)
 {
@@ -292,7 +311,8 @@ static void relax(const hsight_graph *graph, uint32_t start, bool weak, const ui
         hsight_node_id source = hsight_graph_edge_source(graph, edge);
         hsight_references all = hsight_graph_references(graph, source);
         uint32_t item = edge - all.first, target = all.targets[item].index;
-        bool is_weak = hsight_label_kind_of(all.labels[item]) == HSIGHT_LABEL_WEAK;
+        bool is_weak = hsight_label_kind_of(all.labels[item]) == HSIGHT_LABEL_WEAK ||
+                       (hsight_graph_flags(graph, all.targets[item]) & HSIGHT_NODE_NAMESPACE) != 0;
         uint32_t length = from[source.index] + 1;
         if (is_weak == weak && from[source.index] != UINT32_MAX && length < to[target] &&
             is_followed(graph, source, item, start)) {
@@ -301,8 +321,8 @@ static void relax(const hsight_graph *graph, uint32_t start, bool weak, const ui
     }
 }
 
-/* Distances towards referents without limits: over strong references until nothing changes; then what
- * only a weak one leads to, which goes no further. */
+/* Distances towards referents without limits, until nothing changes; then one step to what goes no
+ * further. */
 static void measure_distances(const hsight_graph *graph, uint32_t start, uint32_t *distance)
 {
     uint32_t strong[NODES_MAX], weak[NODES_MAX];
@@ -442,6 +462,7 @@ int main(void)
     TCase *tests = tcase_create("subgraph");
     tcase_add_test(tests, referrers_are_found_level_by_level);
     tcase_add_test(tests, referents_leave_out_what_the_picture_says_anyway);
+    tcase_add_test(tests, referents_end_at_code);
     tcase_add_test(tests, too_many_bounds_new_objects_known_ones_and_roots);
     tcase_add_test(tests, modules_are_shown_and_not_expanded);
     tcase_add_test(tests, the_namespace_of_a_module_leads_to_the_module);
