@@ -11,7 +11,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from running import ProgramError, Running, heapsight, snapshot_pair
+from under_heapsight import ProgramError, Running, heapsight, snapshot_pair
 
 HERE = Path(__file__).resolve().parent
 VISITORS = 300

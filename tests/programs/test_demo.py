@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from running import ProgramError, Running
+from under_heapsight import ProgramError, Running
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 HOLDERS = ("service.CACHE[", "service.EVENTS.listeners[", "outbox[")

@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 
 import pytest
-from running import Running, heapsight, snapshot_pair
+from under_heapsight import Running, heapsight, snapshot_pair
 
 pytest.importorskip("flask", reason="flask is not installed")
 pytest.importorskip("sqlalchemy", reason="sqlalchemy is not installed")
