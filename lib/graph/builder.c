@@ -236,11 +236,6 @@ hsight_status hsight__builder_describe_up_to(hsight_builder *builder, uint32_t n
     return status;
 }
 
-static bool is_big(const hsight_builder *builder, uint32_t node)
-{
-    return node <= builder->described && ((uint32_t *)builder->shallow.data)[node] == UINT32_MAX;
-}
-
 static hsight_status check_info(const hsight_builder *builder, const hsight_node_info *info,
                                 hsight_error *err)
 {
@@ -266,7 +261,7 @@ HSIGHT__RARE static hsight_status describe_rare(hsight_builder *builder, uint32_
     if (status == HSIGHT_OK) {
         status = reserve_described(builder, node, err);
     }
-    if (status == HSIGHT_OK && (info->shallow_bytes >= UINT32_MAX || is_big(builder, node))) {
+    if (status == HSIGHT_OK && info->shallow_bytes >= UINT32_MAX) {
         status = hsight__sparse_add(&builder->big, node, &info->shallow_bytes, err);
     }
     if (status == HSIGHT_OK) {

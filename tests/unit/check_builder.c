@@ -178,6 +178,23 @@ START_TEST(sizes_of_4_gib_and_more)
 }
 END_TEST
 
+START_TEST(sizes_of_4_gib_in_any_order)
+{
+    hsight_builder *builder = new_builder();
+    add_address(builder, 1);
+    add_address(builder, 2);
+    for (uint32_t node = 2; node > 0; node--) {
+        hsight_node_info info = {.shallow_bytes = UINT64_MAX - node};
+        ck_assert_int_eq(hsight_builder_describe(builder, (hsight_node_id){node}, &info, &err),
+                         HSIGHT_OK);
+    }
+    hsight_graph *graph = finish(builder);
+    ck_assert_uint_eq(hsight_graph_shallow_bytes(graph, (hsight_node_id){1}), UINT64_MAX - 1);
+    ck_assert_uint_eq(hsight_graph_shallow_bytes(graph, (hsight_node_id){2}), UINT64_MAX - 2);
+    hsight_graph_free(graph);
+}
+END_TEST
+
 /* In ascending order, described twice: the pairs are in order, and one of them is stale. */
 START_TEST(a_size_that_shrinks_leaves_no_trace)
 {
@@ -287,6 +304,9 @@ START_TEST(unknown_ids_are_refused)
                      HSIGHT_EINVAL);
     ck_assert_int_eq(hsight_builder_describe(builder, (hsight_node_id){2}, &info, &err),
                      HSIGHT_EINVAL);
+    ck_assert_int_eq(hsight_builder_describe(builder, node, &info, &err), HSIGHT_OK);
+    ck_assert_int_eq(hsight_builder_describe(builder, (hsight_node_id){2}, &info, &err),
+                     HSIGHT_EINVAL); /* the next one, all others described */
     ck_assert_uint_eq(hsight_builder_node_count(builder), 1);
     hsight_graph_free(finish(builder));
 }
@@ -332,6 +352,7 @@ int main(void)
     tcase_add_test(tests, addresses_come_before_descriptions);
     tcase_add_test(tests, descriptions_may_be_missing);
     tcase_add_test(tests, sizes_of_4_gib_and_more);
+    tcase_add_test(tests, sizes_of_4_gib_in_any_order);
     tcase_add_test(tests, a_size_that_shrinks_leaves_no_trace);
     tcase_add_test(tests, the_last_preview_wins);
     tcase_add_test(tests, types_may_share_a_name);

@@ -118,6 +118,21 @@ START_TEST(objects_are_found_by_address)
         ck_assert_uint_eq(hsight_graph_find_address(graph, address).index, n);
         ck_assert_uint_eq(hsight_graph_find_address(graph, address + 1).index, 0);
     }
+    hsight_graph_free(graph);
+}
+END_TEST
+
+/* Address 0 is "not known", even where objects have it. */
+START_TEST(no_object_is_found_at_address_0)
+{
+    hsight_builder *builder;
+    hsight_graph *graph;
+    hsight_node_id node;
+    ck_assert_int_eq(hsight_builder_new(NULL, &builder, NULL), HSIGHT_OK);
+    ck_assert_int_eq(hsight_builder_add_address(builder, 0, &node, NULL), HSIGHT_OK);
+    ck_assert_int_eq(hsight_builder_add_address(builder, 0, &node, NULL), HSIGHT_OK);
+    ck_assert_int_eq(hsight_builder_finish(builder, &graph, NULL), HSIGHT_OK);
+    ck_assert_int_eq(hsight_graph_check(graph, NULL), HSIGHT_OK);
     ck_assert_uint_eq(hsight_graph_find_address(graph, 0).index, 0);
     hsight_graph_free(graph);
 }
@@ -181,6 +196,7 @@ int main(void)
     tcase_add_test(tests, labels_hold_28_bits);
     tcase_add_test(tests, edges_know_their_source);
     tcase_add_test(tests, objects_are_found_by_address);
+    tcase_add_test(tests, no_object_is_found_at_address_0);
     tcase_add_test(tests, the_owner_is_released_once);
     tcase_add_test(tests, the_default_allocator_is_the_default);
     return run_tests("graph", tests);

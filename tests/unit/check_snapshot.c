@@ -61,7 +61,7 @@ END_TEST
 
 START_TEST(a_sum_beyond_64_bits_stays_at_the_top)
 {
-    hsight_graph *graph = graph_text_build("a=0xFFFFFFFFFFFFFFFF b=2 c=3");
+    hsight_graph *graph = graph_text_build("a=2 b=0xFFFFFFFFFFFFFFFF c=3");
     hsight_snapshot_info info = {0};
     hsight_snapshot *snapshot;
     ck_assert_int_eq(hsight_snapshot_new(graph, &info, &snapshot, NULL), HSIGHT_OK);

@@ -2,6 +2,8 @@
 /* check_strings.c - the interning string table. */
 #include "base/strings.h"
 
+#include "base/hash.h"
+
 #include "failing_allocator.h"
 #include "suite.h"
 
@@ -76,6 +78,28 @@ START_TEST(nul_bytes_are_bytes)
     }
     check_invariants(&strings);
     hsight__strings_free(&strings);
+}
+END_TEST
+
+/* Texts whose hash with seed 1 is the same in all bits that are kept, found by trying. */
+START_TEST(equal_hashes_are_told_apart)
+{
+    static const char *const pairs[2][2] = {{"name", "nameymuykzza"}, /* one begins the other */
+                                            {"attribute_01", "attrlrnpvifa"}};
+    for (int i = 0; i < 2; i++) {
+        const char *one = pairs[i][0];
+        const char *other = pairs[i][1];
+        ck_assert_uint_eq((uint32_t)hsight__hash_bytes(1, one, strlen(one)),
+                          (uint32_t)hsight__hash_bytes(1, other, strlen(other)));
+        hsight__strings strings;
+        ck_assert_int_eq(hsight__strings_init(&strings, hsight_allocator_default(), NULL),
+                         HSIGHT_OK);
+        strings.seed = 1;
+        ck_assert_uint_eq(intern(&strings, other, strlen(other)), 1);
+        ck_assert_uint_eq(intern(&strings, one, strlen(one)), 2);
+        check_invariants(&strings);
+        hsight__strings_free(&strings);
+    }
 }
 END_TEST
 
@@ -166,6 +190,7 @@ int main(void)
     tcase_add_test(tests, equal_bytes_give_equal_ids);
     tcase_add_test(tests, the_empty_string_is_0);
     tcase_add_test(tests, nul_bytes_are_bytes);
+    tcase_add_test(tests, equal_hashes_are_told_apart);
     tcase_add_test(tests, many_strings);
     tcase_add_test(tests, seeds_differ);
     tcase_add_test(tests, labels_cannot_name_more_strings);
