@@ -45,7 +45,8 @@ def complaints(shellcheck: str, path: Path) -> str:
 def is_strict(path: Path) -> bool:
     """bash: `set -euo pipefail`; sh, which has no pipefail everywhere: `set -eu`."""
     text = path.read_text()
-    return "\nset -euo pipefail\n" in text or (text.startswith("#!/bin/sh") and "\nset -eu\n" in text)
+    wanted = "set -eu" if text.startswith("#!/bin/sh") else "set -euo pipefail"
+    return f"\n{wanted}\n" in text
 
 
 def test_the_scripts_are_found() -> None:
