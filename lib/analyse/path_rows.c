@@ -7,12 +7,16 @@
  * I1  rows are sorted by object_count descending, root kind, length; ties by the root's number and
  *     the example, so that equal input gives equal output
  *
- * O(rows log rows + steps kept). The block belongs to hsight_paths. */
+ * O(rows log rows + steps kept), and those are bounded. The block belongs to hsight_paths. */
 #include "analyse/path_search.h"
 
 #include "analyse/order.h"
 
 #include <stdlib.h>
+
+/* 768 MiB of steps. More comes from objects that hang one below the other, each with a row of its own
+ * (a list of lists of lists), and nobody reads it. */
+enum { STEPS_MAX = 1 << 26 };
 
 /* A row with what qsort's callback, which gets no context, must know of its shape. */
 typedef struct {
@@ -106,6 +110,12 @@ static hsight_status reserve(const hsight__path_search *search, const sort_row *
     size_t step_count = 0;
     for (size_t i = 0; i < kept; i++) {
         step_count += count_steps(search, &rows[i].row);
+        if (step_count > STEPS_MAX) {
+            return hsight__fail(err, HSIGHT_ELIMIT,
+                                "paths: the first %zu of %zu rows have more than %d steps together; "
+                                "set a limit to the rows",
+                                i + 1, kept, STEPS_MAX);
+        }
     }
     hsight_status status = hsight__vec_reserve(&paths->steps, step_count, err);
     return status == HSIGHT_OK ? hsight__vec_reserve(&paths->rows, kept, err) : status;

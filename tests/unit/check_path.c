@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static hsight_error err;
@@ -247,6 +248,45 @@ START_TEST(a_target_counts_once_in_a_row)
 }
 END_TEST
 
+/* Lists in lists: each element has a path, and a row, of its own length. */
+START_TEST(endless_answers_need_a_limit)
+{
+    enum { DEPTH = 12000 };
+    hsight_builder *builder;
+    hsight_node_id *targets = calloc(DEPTH, sizeof *targets), list;
+    hsight_graph *graph;
+    hsight_paths *paths = NULL;
+    hsight_node_info info = {.shallow_bytes = 8};
+    hsight_string_id name;
+    ck_assert_ptr_nonnull(targets);
+    ck_assert_int_eq(hsight_builder_new(NULL, &builder, &err), HSIGHT_OK);
+    ck_assert_int_eq(hsight_builder_string(builder, "list", 4, &name, &err), HSIGHT_OK);
+    ck_assert_int_eq(hsight_builder_add_type(builder, name, &info.type, &err), HSIGHT_OK);
+    ck_assert_int_eq(hsight_builder_add_node(builder, &info, &list, &err), HSIGHT_OK);
+    hsight_root root = {.node = list, .kind = HSIGHT_ROOT_MODULE};
+    ck_assert_int_eq(hsight_builder_add_root(builder, &root, &err), HSIGHT_OK);
+    for (uint32_t i = 0; i < DEPTH; i++) {
+        hsight_label first = hsight_label_make(HSIGHT_LABEL_INDEX, 0);
+        hsight_label second = hsight_label_make(HSIGHT_LABEL_INDEX, 1);
+        hsight_node_id next;
+        ck_assert_int_eq(hsight_builder_add_node(builder, &info, &targets[i], &err), HSIGHT_OK);
+        ck_assert_int_eq(hsight_builder_add_node(builder, &info, &next, &err), HSIGHT_OK);
+        ck_assert_int_eq(hsight_builder_add_edge(builder, list, targets[i], first, &err), HSIGHT_OK);
+        ck_assert_int_eq(hsight_builder_add_edge(builder, list, next, second, &err), HSIGHT_OK);
+        list = next;
+    }
+    ck_assert_int_eq(hsight_builder_finish(builder, &graph, &err), HSIGHT_OK);
+    ck_assert_int_eq(hsight_paths_find(graph, targets, DEPTH, 0, &paths, &err), HSIGHT_ELIMIT);
+    ck_assert_ptr_null(paths);
+    ck_assert_ptr_nonnull(strstr(err.message, "of 12000 rows have more than 67108864 steps"));
+    ck_assert_int_eq(hsight_paths_find(graph, targets, DEPTH, 10, &paths, &err), HSIGHT_OK);
+    ck_assert_uint_eq(hsight_paths_omitted_count(paths), DEPTH - 10);
+    hsight_paths_free(paths);
+    hsight_graph_free(graph);
+    free(targets);
+}
+END_TEST
+
 START_TEST(a_target_that_is_not_there_is_refused)
 {
     hsight_graph *graph = graph_text_build("module:m>>m m.a>a");
@@ -332,6 +372,7 @@ int main(void)
     tcase_add_test(tests, rows_come_by_count_kind_length_and_the_limit_cuts);
     tcase_add_test(tests, the_profiler_is_named_only_where_nothing_else_holds);
     tcase_add_test(tests, a_target_counts_once_in_a_row);
+    tcase_add_test(tests, endless_answers_need_a_limit);
     tcase_add_test(tests, a_target_that_is_not_there_is_refused);
     tcase_add_test(tests, no_target_gives_no_path);
     tcase_add_test(tests, refused_memory_leaves_nothing_behind);
