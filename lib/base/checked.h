@@ -38,14 +38,4 @@ static inline bool hsight__add_u64(uint64_t a, uint64_t b, uint64_t *out)
     return true;
 }
 
-static inline bool hsight__multiply_u64(uint64_t a, uint64_t b, uint64_t *out)
-{
-    uint64_t product;
-    if (__builtin_mul_overflow(a, b, &product)) {
-        return false;
-    }
-    *out = product;
-    return true;
-}
-
 #endif

@@ -5,12 +5,6 @@
 
 #include <stdint.h>
 
-static inline uint16_t hsight__le_read_u16(const void *from)
-{
-    const uint8_t *bytes = from;
-    return (uint16_t)(bytes[0] | bytes[1] << 8);
-}
-
 static inline uint32_t hsight__le_read_u32(const void *from)
 {
     const uint8_t *bytes = from;

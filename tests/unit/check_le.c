@@ -31,7 +31,6 @@ START_TEST(what_is_written_is_read)
             hsight__le_write_u64(bytes + shift, values[i]);
             ck_assert_uint_eq(hsight__le_read_u64(bytes + shift), values[i]);
             ck_assert_uint_eq(hsight__le_read_u32(bytes + shift), (uint32_t)values[i]);
-            ck_assert_uint_eq(hsight__le_read_u16(bytes + shift), (uint16_t)values[i]);
         }
     }
 }
