@@ -82,6 +82,14 @@ static void explain_by_stacks(balance *b)
     }
 }
 
+/* Free lists lie in the interpreter's structure too, and a word in one may still name an object that was
+ * taken out long ago: such words explain nothing. */
+static bool has_free_list(PyObject *object)
+{
+    return PyList_CheckExact(object) || PyTuple_CheckExact(object) || PyDict_CheckExact(object) ||
+           PyFloat_CheckExact(object) || PySlice_Check(object) || PyFrame_Check(object);
+}
+
 static void explain_by_interpreter(balance *b)
 {
     size_t bytes;
@@ -89,7 +97,7 @@ static void explain_by_interpreter(balance *b)
     hsight_string_id name = hsight__visit_name(&b->walk->visit, "interpreter state");
     for (size_t i = 0; i < bytes / sizeof(words[0]); i++) {
         uint32_t node = hsight__walk_find(b->walk, words[i]);
-        if (node != 0 && b->found[node] > 0) {
+        if (node != 0 && b->found[node] > 0 && !has_free_list(words[i])) {
             b->found[node]--;
             add_root(b, (hsight_root){.node = {node}, .kind = HSIGHT_ROOT_INTERPRETER, .name = name});
         }

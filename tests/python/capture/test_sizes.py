@@ -13,7 +13,7 @@ import sys
 import tracemalloc
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from heapsight import _core
@@ -112,6 +112,7 @@ def test_near_getsizeof(name: str) -> None:
     assert abs(size - sys.getsizeof(item)) <= 0.25 * sys.getsizeof(item)
 
 
+@settings(max_examples=20)  # each is a snapshot; each list holds twenty values and more
 @given(
     st.lists(
         st.one_of(
@@ -232,16 +233,21 @@ def test_numpy_buffers_count_where_they_are_owned() -> None:
     assert any([step[0] for step in row["steps"]][-1] == "[7]" for row in labels), labels
 
 
+def _text(letter: str, length: int) -> str:
+    """Not a constant of the program: those are immortal in 3.12, and belong to nobody."""
+    return "".join([letter] * length)
+
+
 def test_deep_sizes_charge_shared_data_once() -> None:
-    shared = ["x" * 10_000]
-    first, second = [shared, "a" * 1000], [shared, "b" * 1000]
+    shared = [_text("x", 10_000)]
+    first, second = [shared, _text("a", 1000)], [shared, _text("b", 1000)]
     sizes = _core.deep_sizes([first, second])
     assert sizes[0] == sum(map(sys.getsizeof, (first, shared, shared[0], first[1])))
     assert sizes[1] == sum(map(sys.getsizeof, (second, second[1])))
 
 
 def test_deep_sizes_do_not_enter_classes_modules_functions_or_each_other() -> None:
-    inner = ["i" * 1000]
+    inner = [_text("i", 1000)]
     outer = [inner, sys, Three, test_attribute_values_are_counted, Three()]
     sizes = _core.deep_sizes([outer, inner])
     assert sizes[1] == sys.getsizeof(inner) + sys.getsizeof(inner[0])
