@@ -28,8 +28,8 @@ class Snapshot:
     @property
     def info(self) -> dict[str, Any]:
         """label, interpreter, platform, arguments, capture: str; process_id, taken_at_ns,
-        duration_ns, rss_bytes, dropped_count, overcounted_count, object_count, reference_count, type_count,
-        root_count, total_bytes: int; has_values: bool."""
+        duration_ns, rss_bytes, dropped_count, overcounted_count, object_count, reference_count,
+        type_count, root_count, total_bytes: int; has_values: bool."""
     def info_text(self) -> str: ...
     def types(self, sort: str = "size") -> list[tuple[str, int, int]]:
         """(type name, count, bytes) of every type, sorted by "size", "count" or "type"."""

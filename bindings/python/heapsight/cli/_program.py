@@ -196,7 +196,9 @@ def _load_spec(spec: ModuleSpec) -> CodeType:
     """Make the main module of a spec and return its code."""
     code = _code(spec.loader, spec.name)
     main = _new_main(spec.origin, spec.loader)
-    vars(main).update(__spec__=spec, __cached__=spec.cached, __package__=spec.parent)
+    vars(main).update(__spec__=spec, __package__=spec.parent)
+    if "__cached__" in vars(main):
+        vars(main)["__cached__"] = spec.cached
     return code
 
 
@@ -208,10 +210,15 @@ def _code(loader: Any, name: str) -> CodeType:
 
 
 def _new_main(path: str | None, loader: object) -> ModuleType:
-    """Put a fresh __main__ in place with the attributes that the interpreter gives to a script."""
+    """Put a fresh __main__ in place with the attributes that the interpreter gives to a script.
+
+    Which ones differs from version to version: those that heapsight's own __main__ was given.
+    """
+    given = vars(sys.modules["__main__"])
     main = ModuleType("__main__")
-    vars(main).update(__builtins__=builtins, __cached__=None, __file__=path, __loader__=loader)
-    if sys.version_info < (3, 14):
-        vars(main).update(__annotations__={})
+    vars(main).update(__builtins__=builtins, __file__=path, __loader__=loader)
+    for name, value in (("__annotations__", {}), ("__cached__", None)):
+        if name in given:
+            vars(main)[name] = value
     sys.modules["__main__"] = main
     return main
