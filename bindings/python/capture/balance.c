@@ -67,9 +67,7 @@ static void add_root(balance *b, hsight_root root)
 {
     hsight__visit *visit = &b->walk->visit;
     hsight_status status = hsight_builder_add_root(visit->builder, &root, visit->err);
-    if (status != HSIGHT_OK && visit->status == HSIGHT_OK) {
-        visit->status = status;
-    }
+    hsight__visit_keep_failure(visit, status);
 }
 
 static void explain_by_stacks(balance *b)

@@ -10,6 +10,7 @@
  * I2  Owned items are exactly the references the frame releases when it is cleared. */
 #define Py_BUILD_CORE_MODULE 1
 #include "compat.h"
+#include "compat_parts.h"
 
 #include "internal/pycore_frame.h"
 #include "internal/pycore_interp.h"
@@ -239,14 +240,6 @@ int hsight__compat_frame_unknown_slots(hsight__compat_frame *frame, PyObject ***
 }
 
 /* ---- generators and frame objects ---------------------------------------------------------------- */
-
-#define PART(name, part)                                                                             \
-    do {                                                                                             \
-        PyObject *part_ = (PyObject *)(part);                                                        \
-        if (part_ != NULL) {                                                                         \
-            visitor(name, part_, state);                                                             \
-        }                                                                                            \
-    } while (0)
 
 bool hsight__compat_is_generator(PyTypeObject *type)
 {

@@ -11,6 +11,7 @@
  * Nothing is owned or kept here. Cost: O(1) a call but for the part lists. */
 #define Py_BUILD_CORE_MODULE 1
 #include "compat.h"
+#include "compat_parts.h"
 
 #include "internal/pycore_dict.h"
 #include "internal/pycore_moduleobject.h"
@@ -225,14 +226,6 @@ bool hsight__compat_is_interned_table(PyObject *object, PyObject *probe)
 }
 
 /* ---- parts of classes, code, functions, modules -------------------------------------------------- */
-
-#define PART(name, part)                                                                             \
-    do {                                                                                             \
-        PyObject *part_ = (PyObject *)(part);                                                        \
-        if (part_ != NULL) {                                                                         \
-            visitor(name, part_, state);                                                             \
-        }                                                                                            \
-    } while (0)
 
 PyObject *hsight__compat_type_dict(PyTypeObject *type)
 {

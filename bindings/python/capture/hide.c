@@ -18,11 +18,6 @@ typedef struct {
     hsight__pointers emitted;
 } hiding;
 
-bool hsight__is_hidden(hsight__walk *walk, const void *address)
-{
-    return hsight__pointer_map_get(&walk->map, address) == HSIGHT__HIDDEN;
-}
-
 static void hide(hiding *h, PyObject *object)
 {
     uint32_t *slot = hsight__pointer_map_slot(&h->walk->map, object, true);

@@ -16,9 +16,7 @@ static void add_root(hsight__walk *walk, hsight_root *root, PyObject *object)
         return;
     }
     hsight_status status = hsight_builder_add_root(walk->visit.builder, root, walk->visit.err);
-    if (status != HSIGHT_OK && walk->visit.status == HSIGHT_OK) {
-        walk->visit.status = status;
-    }
+    hsight__visit_keep_failure(&walk->visit, status);
 }
 
 static void hold(hsight__walk *walk, PyObject *object)

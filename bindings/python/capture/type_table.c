@@ -94,102 +94,24 @@ static PyObject *own_attribute(PyTypeObject *type, const char *key)
     return NULL;
 }
 
-/* Copies a str, truncated; a str that has no cached UTF-8 and is not ASCII is written escaped, because
- * PyUnicode_AsUTF8() would add a buffer to an object that belongs to the program. */
-static size_t copy_unicode(PyObject *unicode, char *out, size_t size)
-{
-    size_t length = 0;
-    for (Py_ssize_t i = 0; i < PyUnicode_GET_LENGTH(unicode) && length + 11 < size; i++) {
-        Py_UCS4 c = PyUnicode_READ_CHAR(unicode, i);
-        if (c < 0x80) {
-            out[length++] = (char)c;
-        } else if (c < 0x800) {
-            out[length++] = (char)(0xC0 | (c >> 6));
-            out[length++] = (char)(0x80 | (c & 0x3F));
-        } else if (c >= 0xD800 && c <= 0xDFFF) {
-            length += (size_t)snprintf(out + length, size - length, "\\u%04x", (unsigned)c);
-        } else if (c < 0x10000) {
-            out[length++] = (char)(0xE0 | (c >> 12));
-            out[length++] = (char)(0x80 | ((c >> 6) & 0x3F));
-            out[length++] = (char)(0x80 | (c & 0x3F));
-        } else {
-            out[length++] = (char)(0xF0 | (c >> 18));
-            out[length++] = (char)(0x80 | ((c >> 12) & 0x3F));
-            out[length++] = (char)(0x80 | ((c >> 6) & 0x3F));
-            out[length++] = (char)(0x80 | (c & 0x3F));
-        }
-    }
-    out[length] = 0;
-    return length;
-}
-
-static size_t copy_text(const char *text, char *out, size_t size)
-{
-    size_t length = strnlen(text, size - 1);
-    memcpy(out, text, length);
-    out[length] = 0;
-    return length;
-}
-
 size_t hsight__type_name(PyTypeObject *type, char *out, size_t size)
 {
     if (!PyType_HasFeature(type, Py_TPFLAGS_HEAPTYPE)) {
         const char *name = strncmp(type->tp_name, "builtins.", 9) == 0 ? type->tp_name + 9
                                                                        : type->tp_name;
-        return copy_text(name, out, size);
+        return hsight__copy_text(name, out, size);
     }
     PyObject *qualname = ((PyHeapTypeObject *)type)->ht_qualname;
     PyObject *module = own_attribute(type, "__module__");
     size_t length = 0;
     if (module != NULL && PyUnicode_CompareWithASCIIString(module, "builtins") != 0) {
-        length = copy_unicode(module, out, size - 1);
+        length = hsight__copy_unicode(module, out, size - 1);
         out[length++] = '.';
     }
     if (qualname == NULL || !PyUnicode_Check(qualname)) {
-        return length + copy_text(type->tp_name, out + length, size - length);
+        return length + hsight__copy_text(type->tp_name, out + length, size - length);
     }
-    return length + copy_unicode(qualname, out + length, size - length);
-}
-
-static size_t recent_index(const void *key)
-{
-    return (size_t)(((uint64_t)(uintptr_t)key * 0x9E3779B97F4A7C15u) >> 40) % HSIGHT__RECENT_NAMES;
-}
-
-static hsight_string_id intern(hsight__visit *visit, const void *key, const char *text, size_t length)
-{
-    hsight_string_id id = {0};
-    if (hsight_builder_string(visit->builder, text, length, &id, NULL) != HSIGHT_OK) {
-        visit->dropped_count++;
-        return id;
-    }
-    size_t at = recent_index(key);
-    visit->recent_names[at].key = key;
-    visit->recent_names[at].id = id;
-    return id;
-}
-
-hsight_string_id hsight__visit_unicode(hsight__visit *visit, PyObject *unicode)
-{
-    size_t at = recent_index(unicode);
-    if (visit->recent_names[at].key == unicode) {
-        return visit->recent_names[at].id;
-    }
-    if (!PyUnicode_Check(unicode)) {
-        return (hsight_string_id){0};
-    }
-    char text[512];
-    size_t length = copy_unicode(unicode, text, sizeof(text));
-    return intern(visit, unicode, text, length);
-}
-
-hsight_string_id hsight__visit_name(hsight__visit *visit, const char *text)
-{
-    size_t at = recent_index(text);
-    if (visit->recent_names[at].key == text) {
-        return visit->recent_names[at].id;
-    }
-    return intern(visit, text, text, strlen(text));
+    return length + hsight__copy_unicode(qualname, out + length, size - length);
 }
 
 /* ---- infos ----------------------------------------------------------------------------------------- */
@@ -219,8 +141,7 @@ static void fill(hsight__visit *visit, hsight__type_info *info, PyTypeObject *ty
     } else if (PyType_IsSubtype(type, &PyModule_Type)) {
         info->node_flags = HSIGHT_NODE_MODULE;
     }
-    hsight__rules_assign(visit, info);
-    hsight__sizes_assign(info);
+    visit->assign(visit, info);
 }
 
 static hsight__type_info *out_of_memory(hsight__visit *visit, hsight__type_table *table,
@@ -262,9 +183,7 @@ hsight_type_id hsight__type_id(hsight__visit *visit, hsight__type_info *info)
         if (status == HSIGHT_OK) {
             status = hsight_builder_add_type(visit->builder, name, &info->id, visit->err);
         }
-        if (status != HSIGHT_OK && visit->status == HSIGHT_OK) {
-            visit->status = status;
-        }
+        hsight__visit_keep_failure(visit, status);
     }
     return info->id;
 }

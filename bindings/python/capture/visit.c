@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* visit.c - begin and end of a visit, and the small ways to emit.
+/* visit.c - begin and end of a visit.
  * Memory: everything a visit owns is freed by hsight__visit_end(). */
 #include "visit.h"
 
 #include "type_table.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,17 +14,10 @@ static const char *const name_texts[HSIGHT__NAME_COUNT] = {
 #undef HSIGHT__NAME_TEXT
 };
 
-void hsight__visit_fail(hsight__visit *visit, hsight_status status, const char *message)
+static void assign(hsight__visit *visit, hsight__type_info *info)
 {
-    if (visit->status != HSIGHT_OK) {
-        return;
-    }
-    visit->status = status;
-    if (visit->err != NULL) {
-        visit->err->status = status;
-        visit->err->os_errno = 0;
-        snprintf(visit->err->message, sizeof(visit->err->message), "%s", message);
-    }
+    hsight__rules_assign(visit, info);
+    hsight__sizes_assign(info);
 }
 
 hsight_status hsight__visit_begin(hsight__visit *visit, hsight_builder *builder, hsight_error *err)
@@ -37,6 +29,7 @@ hsight_status hsight__visit_begin(hsight__visit *visit, hsight_builder *builder,
     visit->pending_count = 0;
     visit->status = HSIGHT_OK;
     visit->err = err;
+    visit->assign = assign;
     visit->values = false;
     visit->scratch = NULL;
     visit->scratch_labels = NULL;
@@ -69,22 +62,4 @@ void hsight__visit_end(hsight__visit *visit)
     visit->cells = NULL;
     visit->scratch = NULL;
     visit->scratch_labels = NULL;
-}
-
-static void emit_interned(hsight__visit *visit, const char *name, PyObject *target,
-                          hsight_label_kind kind)
-{
-    hsight_string_id id = hsight__visit_name(visit, name);
-    hsight__emit(visit, target, hsight_label_make(kind, id.index));
-}
-
-/* Names given here must be string literals: the visit remembers them by address. */
-void hsight__emit_part(const char *name, PyObject *target, void *visit)
-{
-    emit_interned(visit, name, target, HSIGHT_LABEL_ATTRIBUTE);
-}
-
-void hsight__emit_type_part(const char *name, PyObject *target, void *visit)
-{
-    emit_interned(visit, name, target, HSIGHT_LABEL_TYPE_PART);
 }

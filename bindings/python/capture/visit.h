@@ -98,6 +98,7 @@ typedef struct {
 struct hsight__visit {
     hsight_builder *builder;
     void (*flush)(hsight__visit *visit);
+    void (*assign)(hsight__visit *visit, hsight__type_info *info); /* fills in a type met first */
     void *state;          /* of whoever set flush */
     uint32_t source;      /* node being visited */
     uint32_t pending_count;
@@ -119,7 +120,7 @@ struct hsight__visit {
     hsight__edge pending[HSIGHT__PENDING];
 };
 
-/* Closure variables by cell, collected from functions while they are visited (cells.c). */
+/* Closure variables by cell, collected from functions while they are visited (rules_callables.c). */
 typedef struct hsight__cell_names {
     struct {
         PyObject *cell;
@@ -131,7 +132,13 @@ typedef struct hsight__cell_names {
 
 hsight_status hsight__visit_begin(hsight__visit *visit, hsight_builder *builder, hsight_error *err);
 void hsight__visit_end(hsight__visit *visit);
+/* Keep the first failure, with the message given or (keep_failure) the one already in visit->err. */
 void hsight__visit_fail(hsight__visit *visit, hsight_status status, const char *message);
+void hsight__visit_keep_failure(hsight__visit *visit, hsight_status status);
+
+/* UTF-8 of a str or a C string, truncated to size - 1 and ended by a NUL; returns the length. */
+size_t hsight__copy_unicode(PyObject *unicode, char *out, size_t size);
+size_t hsight__copy_text(const char *text, char *out, size_t size);
 
 /* Intern text, or the UTF-8 of a str object; 0 when that fails (counted as dropped). */
 hsight_string_id hsight__visit_name(hsight__visit *visit, const char *text);

@@ -16,82 +16,6 @@
 
 #define BLOCK 128 /* objects whose headers are fetched ahead */
 
-/* ---- pointers ------------------------------------------------------------------------------------ */
-
-bool hsight__pointers_add(hsight__pointers *pointers, PyObject *pointer)
-{
-    if (pointers->count == pointers->capacity) {
-        const hsight_allocator *memory = hsight_allocator_default();
-        size_t capacity = pointers->capacity != 0 ? pointers->capacity * 2 : 256;
-        size_t old_bytes = pointers->capacity * sizeof(PyObject *);
-        size_t new_bytes = capacity * sizeof(PyObject *);
-        void *items = pointers->items != NULL
-                          ? memory->resize(memory->state, pointers->items, old_bytes, new_bytes)
-                          : memory->allocate(memory->state, new_bytes);
-        if (items == NULL) {
-            return false;
-        }
-        pointers->items = items;
-        pointers->capacity = capacity;
-    }
-    pointers->items[pointers->count++] = pointer;
-    return true;
-}
-
-void hsight__pointers_free(hsight__pointers *pointers)
-{
-    const hsight_allocator *memory = hsight_allocator_default();
-    if (pointers->items != NULL) {
-        memory->release(memory->state, pointers->items, pointers->capacity * sizeof(PyObject *));
-    }
-    *pointers = (hsight__pointers){0};
-}
-
-/* ---- numbering -------------------------------------------------------------------------------------- */
-
-static void fail_numbering(hsight__walk *walk, hsight_status status)
-{
-    if (walk->visit.status == HSIGHT_OK) {
-        walk->visit.status = status;
-    }
-}
-
-static inline uint32_t number(hsight__walk *walk, uint32_t *slot, PyObject *object)
-{
-    hsight_node_id node;
-    hsight_status status = hsight_builder_add_address(
-        walk->visit.builder, (uint64_t)(uintptr_t)object, &node, walk->visit.err);
-    if (status != HSIGHT_OK) {
-        fail_numbering(walk, status);
-        return 0;
-    }
-    *slot = node.index;
-    return node.index;
-}
-
-uint32_t hsight__walk_node(hsight__walk *walk, PyObject *object)
-{
-    uint32_t *slot = hsight__pointer_map_slot(&walk->map, object, true);
-    if (slot == NULL) {
-        hsight__visit_fail(&walk->visit, HSIGHT_ENOMEM, "out of memory while objects were numbered");
-        return 0;
-    }
-    if (*slot == HSIGHT__HIDDEN) {
-        return 0;
-    }
-    return *slot != 0 ? *slot : number(walk, slot, object);
-}
-
-uint32_t hsight__walk_find(hsight__walk *walk, const void *address)
-{
-    uint32_t node = hsight__pointer_map_get(&walk->map, address);
-    if (node == 0 || node == HSIGHT__HIDDEN) {
-        return 0;
-    }
-    const uint64_t *addresses = hsight_builder_addresses(walk->visit.builder);
-    return addresses[node] == (uint64_t)(uintptr_t)address ? node : 0;
-}
-
 /* ---- resolving ----------------------------------------------------------------------------------------- */
 
 /* Flags exist once an object is described; those still in the queue are marked at the end. */
@@ -128,7 +52,7 @@ static void add_run(hsight__walk *walk, uint32_t source, const hsight_node_id *t
     hsight_status status = hsight_builder_add_edges(
         walk->visit.builder, (hsight_node_id){source}, targets, labels, count, walk->visit.err);
     if (status != HSIGHT_OK) {
-        fail_numbering(walk, status);
+        hsight__visit_keep_failure(&walk->visit, status);
     }
 }
 
@@ -141,7 +65,7 @@ static void resolve(hsight__walk *walk, uint32_t *const *slots)
     uint32_t count = 0, source = 0;
     for (uint32_t i = 0; i < visit->pending_count; i++) {
         const hsight__edge *edge = &visit->pending[i];
-        uint32_t node = *slots[i] != 0 ? *slots[i] : number(walk, slots[i], edge->target);
+        uint32_t node = *slots[i] != 0 ? *slots[i] : hsight__walk_number(walk, slots[i], edge->target);
         if (node == HSIGHT__HIDDEN || node == 0) {
             walk->previous.index = 0;
             continue;
@@ -196,7 +120,7 @@ static void describe(hsight__walk *walk, uint32_t node, PyObject *object, hsight
     }
     hsight_status status = hsight_builder_describe(visit->builder, id, &columns, visit->err);
     if (status != HSIGHT_OK) {
-        fail_numbering(walk, status);
+        hsight__visit_keep_failure(&walk->visit, status);
     }
     hsight_string_id text = hsight__preview(visit, object);
     if (text.index != 0 &&

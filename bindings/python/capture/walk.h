@@ -38,17 +38,23 @@ typedef struct {
     uint64_t overcounted_count;
 } hsight__walk;
 
+/* ---- numbering.c ---- */
+
+/* Number an object whose map slot is empty; 0 when that fails. */
+uint32_t hsight__walk_number(hsight__walk *walk, uint32_t *slot, PyObject *object);
 /* The node of an object, numbered now if it is new; 0 when hidden or out of memory. */
 uint32_t hsight__walk_node(hsight__walk *walk, PyObject *object);
 /* The node of an address if it is one, else 0. */
 uint32_t hsight__walk_find(hsight__walk *walk, const void *address);
+bool hsight__is_hidden(hsight__walk *walk, const void *address);
+
+/* ---- the phases, each a file; walk.c runs them ---- */
 
 /* hide.c: heapsight's own objects. First the modules, then each tracked object is asked, then what was
  * found (walk->own) is hidden together with what only it owns. */
 void hsight__hide_modules(hsight__walk *walk);
 bool hsight__is_own(hsight__walk *walk, PyObject *object);
 void hsight__hide_own(hsight__walk *walk);
-bool hsight__is_hidden(hsight__walk *walk, const void *address);
 
 /* roots.c: modules, thread frames, parts of the interpreter. */
 void hsight__roots_add(hsight__walk *walk);

@@ -3,18 +3,6 @@
 #include "../capture/capture.h"
 #include "module.h"
 
-static struct PyModuleDef core_module;
-
-core_state *core_get_state(PyObject *module)
-{
-    return PyModule_GetState(module);
-}
-
-core_state *core_state_of(PyTypeObject *type)
-{
-    return PyType_GetModuleState(type);
-}
-
 static PyObject *interned_probe(void)
 {
     return PyUnicode_InternFromString("heapsight\x01interned");
@@ -51,7 +39,7 @@ static PyObject *capture(PyObject *module, PyObject *args, PyObject *keywords)
                                                    values != 0, probe, &snapshot, &err);
     Py_DECREF(probe);
     core_state *state = core_get_state(module);
-    return status == HSIGHT_OK ? core_snapshot_wrap(state, snapshot) : core_raise(state, &err);
+    return status == HSIGHT_OK ? core_snapshot_new(state, snapshot) : core_raise(state, &err);
 }
 
 static PyObject *load(PyObject *module, PyObject *path)
@@ -68,7 +56,7 @@ static PyObject *load(PyObject *module, PyObject *path)
     Py_END_ALLOW_THREADS
     Py_DECREF(bytes);
     core_state *state = core_get_state(module);
-    return status == HSIGHT_OK ? core_snapshot_wrap(state, snapshot) : core_raise(state, &err);
+    return status == HSIGHT_OK ? core_snapshot_new(state, snapshot) : core_raise(state, &err);
 }
 
 static PyObject *diff(PyObject *module, PyObject *args, PyObject *keywords)
@@ -96,16 +84,7 @@ static PyObject *diff(PyObject *module, PyObject *args, PyObject *keywords)
     if (status != HSIGHT_OK) {
         return core_raise(state, &err);
     }
-    core_diff *self = PyObject_GC_New(core_diff, state->diff_type);
-    if (self == NULL) {
-        hsight_diff_free(made);
-        return NULL;
-    }
-    self->diff = made;
-    self->before = Py_NewRef(before);
-    self->after = Py_NewRef(after);
-    PyObject_GC_Track(self);
-    return (PyObject *)self;
+    return core_diff_new(state, made, before, after);
 }
 
 static PyObject *sizes_to_list(const uint64_t *sizes, Py_ssize_t count)

@@ -17,48 +17,54 @@ typedef struct {
     PyObject *errors[16]; /* by status */
 } core_state;
 
-core_state *core_get_state(PyObject *module);
-/* State of the module that made this type. */
-core_state *core_state_of(PyTypeObject *type);
-
 /* errors.c: HeapsightError and one class per builtin it goes with; raise by status. Returns NULL. */
 int core_add_errors(PyObject *module);
 PyObject *core_raise(core_state *state, const hsight_error *err);
 
-/* Handles. Each keeps a reference to the snapshot whose memory it borrows. */
-typedef struct {
-    PyObject_HEAD
-    hsight_snapshot *snapshot;
-} core_snapshot;
+/* ---- handle.c ---- */
 
+/* A C object and the Python objects whose memory it borrows. */
 typedef struct {
     PyObject_HEAD
-    hsight_diff *diff;
-    PyObject *before;
-    PyObject *after;
-} core_diff;
+    void *value;
+    void (*release)(void *value);
+    PyObject *kept[2];
+} core_handle;
 
-typedef struct {
-    PyObject_HEAD
-    hsight_paths *paths;
-    PyObject *snapshot;
-} core_paths;
+static inline void *core_value(PyObject *self)
+{
+    return ((core_handle *)self)->value;
+}
 
-typedef struct {
-    PyObject_HEAD
-    hsight_subgraph *subgraph;
-    PyObject *snapshot;
-} core_subgraph;
+core_state *core_get_state(PyObject *module);
+core_state *core_state_of(PyObject *self);
+/* Consumes value, also on failure; keeps first and second (or NULL) alive. */
+PyObject *core_handle_new(PyTypeObject *type, void *value, void (*release)(void *), PyObject *first,
+                          PyObject *second);
+void core_handle_dealloc(PyObject *self);
+int core_handle_traverse(PyObject *self, visitproc visit, void *arg);
+const hsight_graph *core_graph(PyObject *snapshot);
+
+#define CORE_HANDLE_SPEC(type_name, type_slots)                                                      \
+    {                                                                                                \
+        .name = "heapsight._core." type_name, .basicsize = sizeof(core_handle),                      \
+        .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION |       \
+                 Py_TPFLAGS_IMMUTABLETYPE,                                                           \
+        .slots = type_slots,                                                                         \
+    }
+#define CORE_HANDLE_SLOTS {Py_tp_dealloc, core_handle_dealloc}, {Py_tp_traverse, core_handle_traverse}
+
+/* ---- the types, one file each; constructors consume their handle ---- */
 
 extern PyType_Spec core_snapshot_spec;
 extern PyType_Spec core_diff_spec;
 extern PyType_Spec core_paths_spec;
 extern PyType_Spec core_subgraph_spec;
 
-const hsight_graph *core_graph(PyObject *snapshot);
-PyObject *core_snapshot_wrap(core_state *state, hsight_snapshot *snapshot);    /* consumes */
-PyObject *core_paths_wrap(core_state *state, PyObject *snapshot, hsight_paths *paths);
-PyObject *core_subgraph_wrap(core_state *state, PyObject *snapshot, hsight_subgraph *subgraph);
+PyObject *core_snapshot_new(core_state *state, hsight_snapshot *snapshot);
+PyObject *core_diff_new(core_state *state, hsight_diff *diff, PyObject *before, PyObject *after);
+PyObject *core_paths_new(core_state *state, hsight_paths *paths, PyObject *snapshot);
+PyObject *core_subgraph_new(core_state *state, hsight_subgraph *subgraph, PyObject *snapshot);
 
 /* convert.c */
 PyObject *core_string(hsight_string text);
@@ -77,13 +83,5 @@ int core_sort(const char *name, hsight_sort *out);
 /* Addresses (a sequence of int) to nodes. Free with hsight_nodes_free(). -1 with an exception. */
 int core_nodes(core_state *state, const hsight_graph *graph, PyObject *addresses,
                hsight_node_id **out, uint32_t *count);
-
-/* Deallocation and traversal shared by the handle types. */
-#define CORE_DEALLOC_BEGIN(self)                                                                     \
-    PyTypeObject *type_ = Py_TYPE(self);                                                             \
-    PyObject_GC_UnTrack(self)
-#define CORE_DEALLOC_END(self)                                                                       \
-    type_->tp_free(self);                                                                            \
-    Py_DECREF(type_)
 
 #endif

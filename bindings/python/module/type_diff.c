@@ -2,28 +2,20 @@
 /* type_diff.c - _core.Diff. */
 #include "module.h"
 
-static void dealloc(PyObject *self)
+static void release(void *value)
 {
-    CORE_DEALLOC_BEGIN(self);
-    core_diff *diff = (core_diff *)self;
-    hsight_diff_free(diff->diff);
-    Py_XDECREF(diff->before);
-    Py_XDECREF(diff->after);
-    CORE_DEALLOC_END(self);
+    hsight_diff_free(value);
 }
 
-static int traverse(PyObject *self, visitproc visit, void *arg)
+PyObject *core_diff_new(core_state *state, hsight_diff *diff, PyObject *before, PyObject *after)
 {
-    Py_VISIT(Py_TYPE(self));
-    Py_VISIT(((core_diff *)self)->before);
-    Py_VISIT(((core_diff *)self)->after);
-    return 0;
+    return core_handle_new(state->diff_type, diff, release, before, after);
 }
 
 static PyObject *rows(PyObject *self, PyObject *unused)
 {
     (void)unused;
-    const hsight_diff *diff = ((core_diff *)self)->diff;
+    const hsight_diff *diff = core_value(self);
     uint32_t count = hsight_diff_count(diff);
     const hsight_diff_row *row = hsight_diff_rows(diff);
     PyObject *list = PyList_New((Py_ssize_t)count);
@@ -53,9 +45,9 @@ static PyObject *text(PyObject *self, PyObject *args, PyObject *keywords)
     hsight_sink sink = core_text_sink(&buffer);
     hsight_status status;
     Py_BEGIN_ALLOW_THREADS
-    status = hsight_report_diff(((core_diff *)self)->diff, limit, &sink, &err);
+    status = hsight_report_diff(core_value(self), limit, &sink, &err);
     Py_END_ALLOW_THREADS
-    return core_text_take(&buffer, core_state_of(Py_TYPE(self)), status, &err);
+    return core_text_take(&buffer, core_state_of(self), status, &err);
 }
 
 static PyMethodDef methods[] = {
@@ -65,16 +57,9 @@ static PyMethodDef methods[] = {
 };
 
 static PyType_Slot slots[] = {
-    {Py_tp_dealloc, dealloc},
-    {Py_tp_traverse, traverse},
+    CORE_HANDLE_SLOTS,
     {Py_tp_methods, methods},
     {0, NULL},
 };
 
-PyType_Spec core_diff_spec = {
-    .name = "heapsight._core.Diff",
-    .basicsize = sizeof(core_diff),
-    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION |
-             Py_TPFLAGS_IMMUTABLETYPE,
-    .slots = slots,
-};
+PyType_Spec core_diff_spec = CORE_HANDLE_SPEC("Diff", slots);

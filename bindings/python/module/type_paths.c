@@ -2,37 +2,24 @@
 /* type_paths.c - _core.Paths. */
 #include "module.h"
 
-static void dealloc(PyObject *self)
+static void release(void *value)
 {
-    CORE_DEALLOC_BEGIN(self);
-    hsight_paths_free(((core_paths *)self)->paths);
-    Py_XDECREF(((core_paths *)self)->snapshot);
-    CORE_DEALLOC_END(self);
+    hsight_paths_free(value);
 }
 
-static int traverse(PyObject *self, visitproc visit, void *arg)
+PyObject *core_paths_new(core_state *state, hsight_paths *paths, PyObject *snapshot)
 {
-    Py_VISIT(Py_TYPE(self));
-    Py_VISIT(((core_paths *)self)->snapshot);
-    return 0;
+    return core_handle_new(state->paths_type, paths, release, snapshot, NULL);
 }
 
-PyObject *core_paths_wrap(core_state *state, PyObject *snapshot, hsight_paths *paths)
+static PyObject *snapshot_of(PyObject *self)
 {
-    core_paths *self = PyObject_GC_New(core_paths, state->paths_type);
-    if (self == NULL) {
-        hsight_paths_free(paths);
-        return NULL;
-    }
-    self->paths = paths;
-    self->snapshot = Py_NewRef(snapshot);
-    PyObject_GC_Track(self);
-    return (PyObject *)self;
+    return ((core_handle *)self)->kept[0];
 }
 
 static const hsight_graph *graph_of(PyObject *self)
 {
-    return core_graph(((core_paths *)self)->snapshot);
+    return core_graph(snapshot_of(self));
 }
 
 /* (label text, type name, address, bytes, preview) */
@@ -97,7 +84,7 @@ static PyObject *row(const hsight_graph *graph, const hsight_path *path)
 static PyObject *rows(PyObject *self, PyObject *unused)
 {
     (void)unused;
-    const hsight_paths *paths = ((core_paths *)self)->paths;
+    const hsight_paths *paths = core_value(self);
     uint32_t count = hsight_paths_count(paths);
     const hsight_path *path = hsight_paths_rows(paths);
     PyObject *list = PyList_New((Py_ssize_t)count);
@@ -120,9 +107,9 @@ static PyObject *text(PyObject *self, PyObject *unused)
     hsight_sink sink = core_text_sink(&buffer);
     hsight_status status;
     Py_BEGIN_ALLOW_THREADS
-    status = hsight_report_paths(graph_of(self), ((core_paths *)self)->paths, &sink, &err);
+    status = hsight_report_paths(graph_of(self), core_value(self), &sink, &err);
     Py_END_ALLOW_THREADS
-    return core_text_take(&buffer, core_state_of(Py_TYPE(self)), status, &err);
+    return core_text_take(&buffer, core_state_of(self), status, &err);
 }
 
 static PyObject *subgraph(PyObject *self, PyObject *unused)
@@ -130,25 +117,25 @@ static PyObject *subgraph(PyObject *self, PyObject *unused)
     (void)unused;
     hsight_error err;
     hsight_subgraph *made = NULL;
-    core_state *state = core_state_of(Py_TYPE(self));
+    core_state *state = core_state_of(self);
     hsight_status status =
-        hsight_subgraph_of_paths(graph_of(self), ((core_paths *)self)->paths, &made, &err);
+        hsight_subgraph_of_paths(graph_of(self), core_value(self), &made, &err);
     if (status != HSIGHT_OK) {
         return core_raise(state, &err);
     }
-    return core_subgraph_wrap(state, ((core_paths *)self)->snapshot, made);
+    return core_subgraph_new(state, made, snapshot_of(self));
 }
 
 static PyObject *get_omitted_count(PyObject *self, void *closure)
 {
     (void)closure;
-    return PyLong_FromUnsignedLong(hsight_paths_omitted_count(((core_paths *)self)->paths));
+    return PyLong_FromUnsignedLong(hsight_paths_omitted_count(core_value(self)));
 }
 
 static PyObject *get_unreached_count(PyObject *self, void *closure)
 {
     (void)closure;
-    return PyLong_FromUnsignedLongLong(hsight_paths_unreached_count(((core_paths *)self)->paths));
+    return PyLong_FromUnsignedLongLong(hsight_paths_unreached_count(core_value(self)));
 }
 
 static PyMethodDef methods[] = {
@@ -165,17 +152,10 @@ static PyGetSetDef properties[] = {
 };
 
 static PyType_Slot slots[] = {
-    {Py_tp_dealloc, dealloc},
-    {Py_tp_traverse, traverse},
+    CORE_HANDLE_SLOTS,
     {Py_tp_methods, methods},
     {Py_tp_getset, properties},
     {0, NULL},
 };
 
-PyType_Spec core_paths_spec = {
-    .name = "heapsight._core.Paths",
-    .basicsize = sizeof(core_paths),
-    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION |
-             Py_TPFLAGS_IMMUTABLETYPE,
-    .slots = slots,
-};
+PyType_Spec core_paths_spec = CORE_HANDLE_SPEC("Paths", slots);

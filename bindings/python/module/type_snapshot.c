@@ -2,39 +2,14 @@
 /* type_snapshot.c - _core.Snapshot. */
 #include "module.h"
 
-const hsight_graph *core_graph(PyObject *snapshot)
+static void release(void *value)
 {
-    return hsight_snapshot_graph(((core_snapshot *)snapshot)->snapshot);
+    hsight_snapshot_free(value);
 }
 
-PyObject *core_snapshot_wrap(core_state *state, hsight_snapshot *snapshot)
+PyObject *core_snapshot_new(core_state *state, hsight_snapshot *snapshot)
 {
-    core_snapshot *self = PyObject_GC_New(core_snapshot, state->snapshot_type);
-    if (self == NULL) {
-        hsight_snapshot_free(snapshot);
-        return NULL;
-    }
-    self->snapshot = snapshot;
-    PyObject_GC_Track(self);
-    return (PyObject *)self;
-}
-
-static void dealloc(PyObject *self)
-{
-    CORE_DEALLOC_BEGIN(self);
-    hsight_snapshot_free(((core_snapshot *)self)->snapshot);
-    CORE_DEALLOC_END(self);
-}
-
-static int traverse(PyObject *self, visitproc visit, void *arg)
-{
-    Py_VISIT(Py_TYPE(self));
-    return 0;
-}
-
-static const hsight_snapshot *value(PyObject *self)
-{
-    return ((core_snapshot *)self)->snapshot;
+    return core_handle_new(state->snapshot_type, snapshot, release, NULL, NULL);
 }
 
 /* ---- facts ---------------------------------------------------------------------------------------- */
@@ -94,7 +69,7 @@ static PyObject *get_info(PyObject *self, void *closure)
 {
     (void)closure;
     PyObject *dict = PyDict_New();
-    if (dict != NULL && fill_info(dict, value(self)) < 0) {
+    if (dict != NULL && fill_info(dict, core_value(self)) < 0) {
         Py_CLEAR(dict);
     }
     return dict;
@@ -115,7 +90,7 @@ static PyObject *get_reference_count(PyObject *self, void *closure)
 static PyObject *get_total_bytes(PyObject *self, void *closure)
 {
     (void)closure;
-    return PyLong_FromUnsignedLongLong(hsight_snapshot_total_bytes(value(self)));
+    return PyLong_FromUnsignedLongLong(hsight_snapshot_total_bytes(core_value(self)));
 }
 
 static PyObject *info_text(PyObject *self, PyObject *unused)
@@ -126,9 +101,9 @@ static PyObject *info_text(PyObject *self, PyObject *unused)
     hsight_sink sink = core_text_sink(&text);
     hsight_status status;
     Py_BEGIN_ALLOW_THREADS
-    status = hsight_report_info(value(self), &sink, &err);
+    status = hsight_report_info(core_value(self), &sink, &err);
     Py_END_ALLOW_THREADS
-    return core_text_take(&text, core_state_of(Py_TYPE(self)), status, &err);
+    return core_text_take(&text, core_state_of(self), status, &err);
 }
 
 /* ---- types ----------------------------------------------------------------------------------------- */
@@ -176,7 +151,7 @@ static PyObject *types(PyObject *self, PyObject *args, PyObject *keywords)
     status = hsight_histogram_new(core_graph(self), sort, &histogram, &err);
     Py_END_ALLOW_THREADS
     if (status != HSIGHT_OK) {
-        return core_raise(core_state_of(Py_TYPE(self)), &err);
+        return core_raise(core_state_of(self), &err);
     }
     PyObject *rows = histogram_rows(histogram);
     hsight_histogram_free(histogram);
@@ -198,9 +173,9 @@ static PyObject *types_text(PyObject *self, PyObject *args, PyObject *keywords)
     hsight_sink sink = core_text_sink(&text);
     hsight_status status;
     Py_BEGIN_ALLOW_THREADS
-    status = hsight_report_types(value(self), sort, limit, &sink, &err);
+    status = hsight_report_types(core_value(self), sort, limit, &sink, &err);
     Py_END_ALLOW_THREADS
-    return core_text_take(&text, core_state_of(Py_TYPE(self)), status, &err);
+    return core_text_take(&text, core_state_of(self), status, &err);
 }
 
 /* ---- objects ----------------------------------------------------------------------------------------- */
@@ -237,7 +212,7 @@ static int nodes_of_type(PyObject *self, PyObject *name, hsight_node_id **nodes,
                                   count, &err);
     Py_END_ALLOW_THREADS
     if (status != HSIGHT_OK) {
-        core_raise(core_state_of(Py_TYPE(self)), &err);
+        core_raise(core_state_of(self), &err);
         return -1;
     }
     return 0;
@@ -276,7 +251,7 @@ static PyObject *paths(PyObject *self, PyObject *args, PyObject *keywords)
     if (!PyArg_ParseTupleAndKeywords(args, keywords, "O|I", names, &targets, &limit)) {
         return NULL;
     }
-    core_state *state = core_state_of(Py_TYPE(self));
+    core_state *state = core_state_of(self);
     hsight_node_id *nodes = NULL;
     uint32_t count = 0;
     int found = PyUnicode_Check(targets) ? nodes_of_type(self, targets, &nodes, &count)
@@ -291,7 +266,7 @@ static PyObject *paths(PyObject *self, PyObject *args, PyObject *keywords)
     status = hsight_paths_find(core_graph(self), nodes, count, limit, &made, &err);
     Py_END_ALLOW_THREADS
     hsight_nodes_free(nodes, count);
-    return status == HSIGHT_OK ? core_paths_wrap(state, self, made) : core_raise(state, &err);
+    return status == HSIGHT_OK ? core_paths_new(state, made, self) : core_raise(state, &err);
 }
 
 static int parse_direction(const char *name, hsight_direction *out)
@@ -322,7 +297,7 @@ static PyObject *around(PyObject *self, PyObject *args, PyObject *keywords)
     }
     options.depth = depth;
     options.too_many = too_many;
-    core_state *state = core_state_of(Py_TYPE(self));
+    core_state *state = core_state_of(self);
     hsight_node_id *nodes;
     uint32_t count;
     if (core_nodes(state, core_graph(self), starts, &nodes, &count) < 0) {
@@ -335,7 +310,7 @@ static PyObject *around(PyObject *self, PyObject *args, PyObject *keywords)
     status = hsight_subgraph_around(core_graph(self), NULL, nodes, count, &options, &made, &err);
     Py_END_ALLOW_THREADS
     hsight_nodes_free(nodes, count);
-    return status == HSIGHT_OK ? core_subgraph_wrap(state, self, made) : core_raise(state, &err);
+    return status == HSIGHT_OK ? core_subgraph_new(state, made, self) : core_raise(state, &err);
 }
 
 static PyObject *save(PyObject *self, PyObject *path)
@@ -347,11 +322,11 @@ static PyObject *save(PyObject *self, PyObject *path)
     hsight_error err;
     hsight_status status;
     Py_BEGIN_ALLOW_THREADS
-    status = hsight_store_save(value(self), PyBytes_AS_STRING(bytes), &err);
+    status = hsight_store_save(core_value(self), PyBytes_AS_STRING(bytes), &err);
     Py_END_ALLOW_THREADS
     Py_DECREF(bytes);
     if (status != HSIGHT_OK) {
-        return core_raise(core_state_of(Py_TYPE(self)), &err);
+        return core_raise(core_state_of(self), &err);
     }
     Py_RETURN_NONE;
 }
@@ -379,17 +354,10 @@ static PyGetSetDef properties[] = {
 };
 
 static PyType_Slot slots[] = {
-    {Py_tp_dealloc, dealloc},
-    {Py_tp_traverse, traverse},
+    CORE_HANDLE_SLOTS,
     {Py_tp_methods, methods},
     {Py_tp_getset, properties},
     {0, NULL},
 };
 
-PyType_Spec core_snapshot_spec = {
-    .name = "heapsight._core.Snapshot",
-    .basicsize = sizeof(core_snapshot),
-    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION |
-             Py_TPFLAGS_IMMUTABLETYPE,
-    .slots = slots,
-};
+PyType_Spec core_snapshot_spec = CORE_HANDLE_SPEC("Snapshot", slots);

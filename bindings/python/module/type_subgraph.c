@@ -2,32 +2,14 @@
 /* type_subgraph.c - _core.Subgraph. */
 #include "module.h"
 
-static void dealloc(PyObject *self)
+static void release(void *value)
 {
-    CORE_DEALLOC_BEGIN(self);
-    hsight_subgraph_free(((core_subgraph *)self)->subgraph);
-    Py_XDECREF(((core_subgraph *)self)->snapshot);
-    CORE_DEALLOC_END(self);
+    hsight_subgraph_free(value);
 }
 
-static int traverse(PyObject *self, visitproc visit, void *arg)
+PyObject *core_subgraph_new(core_state *state, hsight_subgraph *subgraph, PyObject *snapshot)
 {
-    Py_VISIT(Py_TYPE(self));
-    Py_VISIT(((core_subgraph *)self)->snapshot);
-    return 0;
-}
-
-PyObject *core_subgraph_wrap(core_state *state, PyObject *snapshot, hsight_subgraph *subgraph)
-{
-    core_subgraph *self = PyObject_GC_New(core_subgraph, state->subgraph_type);
-    if (self == NULL) {
-        hsight_subgraph_free(subgraph);
-        return NULL;
-    }
-    self->subgraph = subgraph;
-    self->snapshot = Py_NewRef(snapshot);
-    PyObject_GC_Track(self);
-    return (PyObject *)self;
+    return core_handle_new(state->subgraph_type, subgraph, release, snapshot, NULL);
 }
 
 /* The GIL is kept: libcgraph is not safe from two threads at once. */
@@ -37,8 +19,8 @@ static PyObject *dot(PyObject *self, PyObject *unused)
     core_text buffer;
     hsight_error err;
     hsight_sink sink = core_text_sink(&buffer);
-    hsight_status status = hsight_report_dot(((core_subgraph *)self)->subgraph, &sink, &err);
-    return core_text_take(&buffer, core_state_of(Py_TYPE(self)), status, &err);
+    hsight_status status = hsight_report_dot(core_value(self), &sink, &err);
+    return core_text_take(&buffer, core_state_of(self), status, &err);
 }
 
 static PyObject *draw(PyObject *self, PyObject *args, PyObject *keywords)
@@ -51,11 +33,11 @@ static PyObject *draw(PyObject *self, PyObject *args, PyObject *keywords)
         return NULL;
     }
     hsight_error err;
-    hsight_status status = hsight_report_draw(((core_subgraph *)self)->subgraph,
+    hsight_status status = hsight_report_draw(core_value(self),
                                               PyBytes_AS_STRING(path), timeout_ms, &err);
     Py_DECREF(path);
     if (status != HSIGHT_OK) {
-        return core_raise(core_state_of(Py_TYPE(self)), &err);
+        return core_raise(core_state_of(self), &err);
     }
     Py_RETURN_NONE;
 }
@@ -63,13 +45,13 @@ static PyObject *draw(PyObject *self, PyObject *args, PyObject *keywords)
 static PyObject *get_node_count(PyObject *self, void *closure)
 {
     (void)closure;
-    return PyLong_FromUnsignedLong(hsight_subgraph_node_count(((core_subgraph *)self)->subgraph));
+    return PyLong_FromUnsignedLong(hsight_subgraph_node_count(core_value(self)));
 }
 
 static PyObject *get_edge_count(PyObject *self, void *closure)
 {
     (void)closure;
-    return PyLong_FromUnsignedLong(hsight_subgraph_edge_count(((core_subgraph *)self)->subgraph));
+    return PyLong_FromUnsignedLong(hsight_subgraph_edge_count(core_value(self)));
 }
 
 static PyMethodDef methods[] = {
@@ -85,17 +67,10 @@ static PyGetSetDef properties[] = {
 };
 
 static PyType_Slot slots[] = {
-    {Py_tp_dealloc, dealloc},
-    {Py_tp_traverse, traverse},
+    CORE_HANDLE_SLOTS,
     {Py_tp_methods, methods},
     {Py_tp_getset, properties},
     {0, NULL},
 };
 
-PyType_Spec core_subgraph_spec = {
-    .name = "heapsight._core.Subgraph",
-    .basicsize = sizeof(core_subgraph),
-    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION |
-             Py_TPFLAGS_IMMUTABLETYPE,
-    .slots = slots,
-};
+PyType_Spec core_subgraph_spec = CORE_HANDLE_SPEC("Subgraph", slots);

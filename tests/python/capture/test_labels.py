@@ -227,7 +227,7 @@ def test_label(case: str) -> None:
 
 def test_local_of_a_running_frame() -> None:
     frame_local = Held()
-    assert "local variable frame_local" in str(heapsight.why(frame_local))
+    assert "local variable 'frame_local'" in str(heapsight.why(frame_local))
     rows = _core.capture("frame").paths([id(frame_local)]).rows()
     (mine,) = [row for row in rows if row["root_name"] == "frame_local"]
     assert mine["root_kind"] == "thread frame"
