@@ -204,7 +204,7 @@ def test_attribute_values_are_counted() -> None:
 def test_str_subclass_counts_its_text() -> None:
     short, long = StrChild("a"), StrChild("a" * 10_000)
     small, large = _sizes([short, long])
-    assert large - small == 9_999
+    assert abs(large - small - 9_999) <= 16  # the class may still shrink its room for attributes
 
 
 def test_generators_count_their_frame() -> None:
