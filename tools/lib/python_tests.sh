@@ -10,6 +10,7 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 [ $# -ge 3 ] || die "give it a folder for the environment, a file for the report, and tests"
+readonly HANGS_AFTER_SECONDS=900 # one test; a machine may be slow, a deadlock is for ever
 venv=$1
 report=$2
 shift 2
@@ -33,4 +34,4 @@ install_heapsight "$venv"
 step "requirements-$MINOR" pip_install "$venv" -r "$CHECKOUT/tests/requirements.txt"
 install_optional
 cd "$CHECKOUT"
-exec "$venv/bin/python" -m pytest -q --junitxml "$report" "$@"
+exec "$venv/bin/python" -m pytest -q --timeout "$HANGS_AFTER_SECONDS" --junitxml "$report" "$@"
