@@ -4,9 +4,9 @@
  *   surplus = refcount - references found in the heap - references owned by frames, threads and our
  *             own objects
  * What words of unknown operand stacks explain is taken off; what a word of the interpreter's own
- * structure explains becomes a root "interpreter"; what is left is "held by C code". More references
- * than refcount means that a layout is not understood: such objects are counted and reported.
- * Nothing found here is ever an edge. Memory: 4 bytes an object, freed before return.
+ * structure explains becomes a root "interpreter"; what is left is "held by C code". More
+ * references than refcount means that a layout is not understood: such objects are counted and
+ * reported. Nothing found here is ever an edge. Memory: 4 bytes an object, freed before return.
  * Cost: O(objects + references). */
 #include "walk.h"
 
@@ -25,7 +25,8 @@ static void count_edges(balance *b)
     for (uint32_t node = 1; node <= b->count && all.count == 0; node++) {
         all = hsight_builder_references(builder, (hsight_node_id){node});
     }
-    /* The edges of all objects lie in one column; those of the first object that has any begin it. */
+    /* The edges of all objects lie in one column; those of the first object that has any begin it.
+     */
     uint32_t edges = all.count != 0 ? hsight_builder_edge_count(builder) : 0;
     for (uint32_t i = 0; i < edges; i++) {
         if (hsight_label_kind_of(all.labels[i]) != HSIGHT_LABEL_WEAK) {
@@ -80,8 +81,8 @@ static void explain_by_stacks(balance *b)
     }
 }
 
-/* Free lists lie in the interpreter's structure too, and a word in one may still name an object that was
- * taken out long ago: such words explain nothing. */
+/* Free lists lie in the interpreter's structure too, and a word in one may still name an object
+ * that was taken out long ago: such words explain nothing. */
 static bool has_free_list(PyObject *object)
 {
     return PyList_CheckExact(object) || PyTuple_CheckExact(object) || PyDict_CheckExact(object) ||
@@ -97,7 +98,8 @@ static void explain_by_interpreter(balance *b)
         uint32_t node = hsight__walk_find(b->walk, words[i]);
         if (node != 0 && b->found[node] > 0 && !has_free_list(words[i])) {
             b->found[node]--;
-            add_root(b, (hsight_root){.node = {node}, .kind = HSIGHT_ROOT_INTERPRETER, .name = name});
+            add_root(b,
+                     (hsight_root){.node = {node}, .kind = HSIGHT_ROOT_INTERPRETER, .name = name});
         }
     }
 }
@@ -106,8 +108,8 @@ static void add_c_held(balance *b)
 {
     for (uint32_t node = 1; node <= b->count; node++) {
         if (b->found[node] > 0) {
-            add_root(b, (hsight_root){.node = {node}, .kind = HSIGHT_ROOT_C_HELD,
-                                      .surplus = b->found[node]});
+            add_root(b, (hsight_root){
+                            .node = {node}, .kind = HSIGHT_ROOT_C_HELD, .surplus = b->found[node]});
         }
     }
 }
@@ -130,7 +132,8 @@ void hsight__balance(hsight__walk *walk)
     size_t bytes = ((size_t)b.count + 1) * sizeof(uint32_t);
     b.found = memory->allocate(memory->state, bytes);
     if (b.found == NULL) {
-        hsight__visit_fail(&walk->visit, HSIGHT_ENOMEM, "out of memory while refcounts were compared");
+        hsight__visit_fail(&walk->visit, HSIGHT_ENOMEM,
+                           "out of memory while refcounts were compared");
         return;
     }
     for (uint32_t node = 0; node <= b.count; node++) {

@@ -24,7 +24,8 @@ const char *hsight_capture_check(void);
 /* Walk the whole heap into a builder. Runs no code of the program, allocates no Python object that
  * the collector tracks, changes no refcount.
  * @param interned_probe  any interned str (finds the interpreter's table of interned strings)
- * @return HSIGHT_OK, HSIGHT_ENOMEM or HSIGHT_ELIMIT; the builder is then only good for being freed */
+ * @return HSIGHT_OK, HSIGHT_ENOMEM or HSIGHT_ELIMIT; the builder is then only good for being freed
+ */
 hsight_status hsight_capture_walk(hsight_builder *builder, bool values, PyObject *interned_probe,
                                   hsight_capture_counts *counts, hsight_error *err);
 
@@ -33,9 +34,9 @@ hsight_status hsight_capture_walk(hsight_builder *builder, bool values, PyObject
 hsight_status hsight_capture_snapshot(hsight_string label, bool values, PyObject *interned_probe,
                                       hsight_snapshot **out, hsight_error *err);
 
-/* Bytes each object keeps together with what it refers to: out[i] for items[i], in this order, shared
- * objects charged to the earlier item. Classes, modules, functions, code, frames and the other items
- * are not entered; weak references are not followed. */
+/* Bytes each object keeps together with what it refers to: out[i] for items[i], in this order,
+ * shared objects charged to the earlier item. Classes, modules, functions, code, frames and the
+ * other items are not entered; weak references are not followed. */
 hsight_status hsight_capture_deep_sizes(PyObject *const *items, Py_ssize_t count, uint64_t *out,
                                         hsight_error *err);
 

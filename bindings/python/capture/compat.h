@@ -47,10 +47,10 @@ bool hsight__compat_is_frozendict(PyTypeObject *type);
 
 /* Where an instance keeps attributes that no materialised __dict__ holds. Never makes a dict. */
 typedef struct {
-    PyObject **slots;   /* values by shared-key index; items may be NULL */
-    Py_ssize_t count;   /* of slots; 0 when there are none */
-    PyObject *dict;     /* the materialised __dict__, or NULL */
-    size_t bytes;       /* of the values block of this instance, wherever it lies */
+    PyObject **slots; /* values by shared-key index; items may be NULL */
+    Py_ssize_t count; /* of slots; 0 when there are none */
+    PyObject *dict;   /* the materialised __dict__, or NULL */
+    size_t bytes;     /* of the values block of this instance, wherever it lies */
 } hsight__compat_attributes;
 /* `type` has Py_TPFLAGS_MANAGED_DICT (test with hsight__compat_has_managed_dict). */
 void hsight__compat_read_attributes(PyObject *object, PyTypeObject *type,
@@ -73,12 +73,14 @@ size_t hsight__compat_dict_table_bytes(PyObject *dict);
 /* Where the first key lies, to prefetch. */
 const void *hsight__compat_dict_keys(PyObject *dict);
 
-/* ---- types, code, modules, functions: parts that tp_traverse leaves out or cannot be called for --- */
+/* ---- types, code, modules, functions: parts that tp_traverse leaves out or cannot be called for
+ * --- */
 
 typedef void (*hsight__compat_part_visitor)(const char *name, PyObject *part, void *state);
 /* All references a class owns, but its metaclass: __dict__, __mro__, ... shared keys included
  * (name "shared key"). */
-void hsight__compat_type_parts(PyTypeObject *type, hsight__compat_part_visitor visitor, void *state);
+void hsight__compat_type_parts(PyTypeObject *type, hsight__compat_part_visitor visitor,
+                               void *state);
 void hsight__compat_code_parts(PyObject *code, hsight__compat_part_visitor visitor, void *state);
 void hsight__compat_function_parts(PyObject *function, hsight__compat_part_visitor visitor,
                                    void *state);
@@ -104,10 +106,10 @@ typedef enum {
 
 typedef struct {
     hsight__compat_frame_kind kind;
-    PyObject *name;   /* LOCAL, CELL: the variable; else NULL */
-    int index;        /* STACK: slot from the bottom */
+    PyObject *name; /* LOCAL, CELL: the variable; else NULL */
+    int index;      /* STACK: slot from the bottom */
     PyObject *object;
-    bool owned;       /* false: a borrowed slot (3.14+), not in the refcount */
+    bool owned; /* false: a borrowed slot (3.14+), not in the refcount */
 } hsight__compat_frame_item;
 typedef void (*hsight__compat_frame_visitor)(const hsight__compat_frame_item *item, void *state);
 

@@ -4,10 +4,10 @@
  * A frame is a struct on the thread's data stack (or inside a generator or frame object) with fixed
  * fields, then the slots: locals, cells and free variables by co_localsplusnames, then the operand
  * stack. What is known of the operand stack:
- *   3.11 - 3.13   `stacktop`, or -1 while the frame runs C code: then co_stacksize slots of unknown use
- *   3.14, 3.15    `stackpointer`; slots are tagged words: low bits 0 owned, 1 borrowed, 3 a number
- * I1  No frame object is ever materialised; nothing is increfed.
- * I2  Owned items are exactly the references the frame releases when it is cleared. */
+ *   3.11 - 3.13   `stacktop`, or -1 while the frame runs C code: then co_stacksize slots of unknown
+ * use 3.14, 3.15    `stackpointer`; slots are tagged words: low bits 0 owned, 1 borrowed, 3 a
+ * number I1  No frame object is ever materialised; nothing is increfed. I2  Owned items are exactly
+ * the references the frame releases when it is cleared. */
 #define Py_BUILD_CORE_MODULE 1
 #include "compat.h"
 #include "compat_parts.h"
@@ -142,7 +142,8 @@ PyObject *hsight__compat_frame_generator(hsight__compat_frame *frame)
     return (PyObject *)((char *)frame - offsetof(PyGenObject, gi_iframe));
 }
 
-/* ---- contents ---------------------------------------------------------------------------------- */
+/* ---- contents ----------------------------------------------------------------------------------
+ */
 
 typedef struct {
     hsight__compat_frame_visitor visitor;
@@ -239,7 +240,8 @@ int hsight__compat_frame_unknown_slots(hsight__compat_frame *frame, PyObject ***
 #endif
 }
 
-/* ---- generators and frame objects ---------------------------------------------------------------- */
+/* ---- generators and frame objects
+ * ---------------------------------------------------------------- */
 
 bool hsight__compat_is_generator(PyTypeObject *type)
 {
@@ -284,7 +286,8 @@ hsight__compat_frame *hsight__compat_frame_object_frame(PyObject *object)
     return frame != NULL && frame->owner == FRAME_OWNED_BY_FRAME_OBJECT ? frame : NULL;
 }
 
-/* ---- threads ------------------------------------------------------------------------------------- */
+/* ---- threads
+ * ------------------------------------------------------------------------------------- */
 
 void hsight__compat_thread_parts(PyThreadState *thread, hsight__compat_part_visitor visitor,
                                  void *state)

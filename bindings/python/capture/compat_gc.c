@@ -3,8 +3,9 @@
  *
  * 3.12+ has PyUnstable_GC_VisitObjects. It leaves out what gc.freeze() set aside before 3.12.10 and
  * 3.13.4; there, and for everything in 3.11, the collector's own rings are walked.
- * The check makes one of each thing whose layout is used and compares; where an interpreter differs,
- * import is refused with one sentence, because a wrong layout would give wrong answers or crash. */
+ * The check makes one of each thing whose layout is used and compares; where an interpreter
+ * differs, import is refused with one sentence, because a wrong layout would give wrong answers or
+ * crash. */
 #define Py_BUILD_CORE_MODULE 1
 #include "compat.h"
 
@@ -22,7 +23,8 @@
 #include <stddef.h>
 #include <string.h>
 
-/* ---- rings --------------------------------------------------------------------------------------- */
+/* ---- rings
+ * --------------------------------------------------------------------------------------- */
 
 static PyObject *object_of(PyGC_Head *head)
 {
@@ -87,7 +89,8 @@ int hsight__compat_visit_tracked(hsight__compat_object_visitor visitor, void *st
 }
 #endif
 
-/* ---- the check at import --------------------------------------------------------------------------- */
+/* ---- the check at import
+ * --------------------------------------------------------------------------- */
 
 const char *hsight__compat_description(void)
 {
@@ -112,7 +115,6 @@ static const char *check_collector(void)
                  : "heapsight cannot find objects through this interpreter's garbage collector; it "
                    "is not the CPython this extension was built for: reinstall heapsight for it";
 }
-
 
 /* A class with three attributes set on one instance: every name must lead to its value. */
 static bool attributes_match(PyObject *instance, PyObject *value)
@@ -169,16 +171,15 @@ static const char *check_attributes(void)
 static const char *check_frames(void)
 {
 #if PY_VERSION_HEX >= 0x030D0000
-    const struct _Py_DebugOffsets *offsets = (const struct _Py_DebugOffsets *)&_PyRuntime.debug_offsets;
-    bool same = offsets->thread_state.current_frame == offsetof(PyThreadState, current_frame) &&
-                offsets->interpreter_frame.previous ==
-                    offsetof(struct _PyInterpreterFrame, previous) &&
-                offsets->interpreter_frame.localsplus ==
-                    offsetof(struct _PyInterpreterFrame, localsplus) &&
-                offsets->interpreter_frame.owner == offsetof(struct _PyInterpreterFrame, owner) &&
-                offsets->code_object.localsplusnames ==
-                    offsetof(PyCodeObject, co_localsplusnames) &&
-                offsets->code_object.co_code_adaptive == offsetof(PyCodeObject, co_code_adaptive);
+    const struct _Py_DebugOffsets *offsets =
+        (const struct _Py_DebugOffsets *)&_PyRuntime.debug_offsets;
+    bool same =
+        offsets->thread_state.current_frame == offsetof(PyThreadState, current_frame) &&
+        offsets->interpreter_frame.previous == offsetof(struct _PyInterpreterFrame, previous) &&
+        offsets->interpreter_frame.localsplus == offsetof(struct _PyInterpreterFrame, localsplus) &&
+        offsets->interpreter_frame.owner == offsetof(struct _PyInterpreterFrame, owner) &&
+        offsets->code_object.localsplusnames == offsetof(PyCodeObject, co_localsplusnames) &&
+        offsets->code_object.co_code_adaptive == offsetof(PyCodeObject, co_code_adaptive);
     if (!same) {
         return "heapsight cannot read the frames of this interpreter; it is not the CPython this "
                "extension was built for: reinstall heapsight for it";

@@ -74,7 +74,8 @@ bool hsight__compat_is_frozendict(PyTypeObject *type)
 #endif
 }
 
-/* ---- instance attributes ---------------------------------------------------------------------- */
+/* ---- instance attributes ----------------------------------------------------------------------
+ */
 
 bool hsight__compat_has_managed_dict(PyTypeObject *type)
 {
@@ -121,8 +122,8 @@ void hsight__compat_read_attributes(PyObject *object, PyTypeObject *type,
     if (PyType_HasFeature(type, Py_TPFLAGS_INLINE_VALUES)) {
         PyDictValues *values = _PyObject_InlineValues(object);
         size_t capacity = values->capacity;
-        out->bytes = _Py_SIZE_ROUND_UP(capacity, sizeof(PyObject *)) +
-                     (capacity + 1) * sizeof(PyObject *);
+        out->bytes =
+            _Py_SIZE_ROUND_UP(capacity, sizeof(PyObject *)) + (capacity + 1) * sizeof(PyObject *);
         if (values->valid) {
             Py_ssize_t known = hsight__compat_shared_key_count(type);
             out->slots = values->values;
@@ -145,7 +146,8 @@ void hsight__compat_read_attributes(PyObject *object, PyTypeObject *type,
 #endif
 }
 
-/* ---- dict tables ------------------------------------------------------------------------------- */
+/* ---- dict tables -------------------------------------------------------------------------------
+ */
 
 hsight__compat_dict_kind hsight__compat_dict_kind_of(PyObject *dict)
 {
@@ -165,8 +167,8 @@ static size_t keys_bytes(PyDictKeysObject *keys)
 {
     size_t size = (size_t)1 << keys->dk_log2_size;
     size_t usable = (size << 1) / 3; /* the table is at most two thirds full */
-    size_t entry = keys->dk_kind == DICT_KEYS_GENERAL ? sizeof(PyDictKeyEntry)
-                                                      : sizeof(PyDictUnicodeEntry);
+    size_t entry =
+        keys->dk_kind == DICT_KEYS_GENERAL ? sizeof(PyDictKeyEntry) : sizeof(PyDictUnicodeEntry);
     return sizeof(PyDictKeysObject) + ((size_t)1 << keys->dk_log2_index_bytes) + usable * entry;
 }
 
@@ -225,7 +227,8 @@ bool hsight__compat_is_interned_table(PyObject *object, PyObject *probe)
 #endif
 }
 
-/* ---- parts of classes, code, functions, modules -------------------------------------------------- */
+/* ---- parts of classes, code, functions, modules
+ * -------------------------------------------------- */
 
 PyObject *hsight__compat_type_dict(PyTypeObject *type)
 {
@@ -286,7 +289,8 @@ void hsight__compat_code_parts(PyObject *object, hsight__compat_part_visitor vis
 #endif
 }
 
-void hsight__compat_function_parts(PyObject *object, hsight__compat_part_visitor visitor, void *state)
+void hsight__compat_function_parts(PyObject *object, hsight__compat_part_visitor visitor,
+                                   void *state)
 {
     PyFunctionObject *function = (PyFunctionObject *)object;
     PART("__globals__", function->func_globals);

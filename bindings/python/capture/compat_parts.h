@@ -4,12 +4,12 @@
 #define HEAPSIGHT_CAPTURE_COMPAT_PARTS_H
 
 /* In a function with the parameters `visitor` and `state`. Names are string literals. */
-#define PART(name, part)                                                                             \
-    do {                                                                                             \
-        PyObject *part_ = (PyObject *)(part);                                                        \
-        if (part_ != NULL) {                                                                         \
-            visitor(name, part_, state);                                                             \
-        }                                                                                            \
+#define PART(name, part)                                                                           \
+    do {                                                                                           \
+        PyObject *part_ = (PyObject *)(part);                                                      \
+        if (part_ != NULL) {                                                                       \
+            visitor(name, part_, state);                                                           \
+        }                                                                                          \
     } while (0)
 
 #endif

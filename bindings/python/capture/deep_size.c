@@ -2,9 +2,9 @@
 /* deep_size.c - what single objects keep, without a snapshot of the heap.
  *
  * Depth first from each item, in order; an object counts for the first item that reaches it. Not
- * entered: classes, modules, functions, code, frames, immortal objects (they belong to the program, not
- * to the item) and the other items. Memory: one map entry and at most one stack entry an object, freed before return.
- * Cost: O(objects and references reached). */
+ * entered: classes, modules, functions, code, frames, immortal objects (they belong to the program,
+ * not to the item) and the other items. Memory: one map entry and at most one stack entry an
+ * object, freed before return. Cost: O(objects and references reached). */
 #include "capture.h"
 #include "walk.h"
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* hide.c - heapsight's own objects never appear.
  *
- * Own are: modules named heapsight or heapsight.*, classes defined there, their instances, functions
- * whose globals are such a module's. What only own objects refer to (refcount equal to the references
- * they hold) is own too, as long as its type is a builtin one: an object of the program that a
- * heapsight object keeps is never hidden, it gets a root "held by heapsight".
- * Every reference from an own object to a visible one is recorded in walk->held, so that refcounts
+ * Own are: modules named heapsight or heapsight.*, classes defined there, their instances,
+ * functions whose globals are such a module's. What only own objects refer to (refcount equal to
+ * the references they hold) is own too, as long as its type is a builtin one: an object of the
+ * program that a heapsight object keeps is never hidden, it gets a root "held by heapsight". Every
+ * reference from an own object to a visible one is recorded in walk->held, so that refcounts
  * balance. Cost: a look at the type of every tracked object, O(own references) for the rest. */
 #include "walk.h"
 

@@ -26,10 +26,11 @@ void hsight__visit_keep_failure(hsight__visit *visit, hsight_status status)
     }
 }
 
-/* ---- texts ------------------------------------------------------------------------------------------ */
+/* ---- texts
+ * ------------------------------------------------------------------------------------------ */
 
-/* Copies a str, truncated; a str that has no cached UTF-8 and is not ASCII is written escaped, because
- * PyUnicode_AsUTF8() would add a buffer to an object that belongs to the program. */
+/* Copies a str, truncated; a str that has no cached UTF-8 and is not ASCII is written escaped,
+ * because PyUnicode_AsUTF8() would add a buffer to an object that belongs to the program. */
 size_t hsight__copy_unicode(PyObject *unicode, char *out, size_t size)
 {
     size_t length = 0;
@@ -70,7 +71,8 @@ static size_t recent_index(const void *key)
     return (size_t)(((uint64_t)(uintptr_t)key * 0x9E3779B97F4A7C15u) >> 40) % HSIGHT__RECENT_NAMES;
 }
 
-static hsight_string_id intern(hsight__visit *visit, const void *key, const char *text, size_t length)
+static hsight_string_id intern(hsight__visit *visit, const void *key, const char *text,
+                               size_t length)
 {
     hsight_string_id id = {0};
     if (hsight_builder_string(visit->builder, text, length, &id, NULL) != HSIGHT_OK) {
@@ -106,7 +108,8 @@ hsight_string_id hsight__visit_name(hsight__visit *visit, const char *text)
     return intern(visit, text, text, strlen(text));
 }
 
-/* ---- parts ------------------------------------------------------------------------------------------ */
+/* ---- parts
+ * ------------------------------------------------------------------------------------------ */
 
 static void emit_interned(hsight__visit *visit, const char *name, PyObject *target,
                           hsight_label_kind kind)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* numbering.c - from an object to its node and back, and lists of pointers: what all phases of the walk
- * stand on. Memory: the lists and the map belong to the walk. Cost: amortised O(1) a call. */
+/* numbering.c - from an object to its node and back, and lists of pointers: what all phases of the
+ * walk stand on. Memory: the lists and the map belong to the walk. Cost: amortised O(1) a call. */
 #include "walk.h"
 
-/* ---- pointers ------------------------------------------------------------------------------------ */
+/* ---- pointers
+ * ------------------------------------------------------------------------------------ */
 
 bool hsight__pointers_add(hsight__pointers *pointers, PyObject *pointer)
 {
@@ -34,7 +35,8 @@ void hsight__pointers_free(hsight__pointers *pointers)
     *pointers = (hsight__pointers){0};
 }
 
-/* ---- numbering -------------------------------------------------------------------------------------- */
+/* ---- numbering
+ * -------------------------------------------------------------------------------------- */
 
 uint32_t hsight__walk_number(hsight__walk *walk, uint32_t *slot, PyObject *object)
 {
@@ -53,7 +55,8 @@ uint32_t hsight__walk_node(hsight__walk *walk, PyObject *object)
 {
     uint32_t *slot = hsight__pointer_map_slot(&walk->map, object, true);
     if (slot == NULL) {
-        hsight__visit_fail(&walk->visit, HSIGHT_ENOMEM, "out of memory while objects were numbered");
+        hsight__visit_fail(&walk->visit, HSIGHT_ENOMEM,
+                           "out of memory while objects were numbered");
         return 0;
     }
     if (*slot == HSIGHT__HIDDEN) {

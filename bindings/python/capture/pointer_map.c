@@ -5,10 +5,10 @@
  *            region key         slot in region    (two objects never share 16 bytes)
  *
  * Regions hang in an open-addressing table of a few dozen entries, so that it stays in the first
- * cache level; each is 2 MiB of numbers, mapped when the first object in it is seen and resident only
- * where objects are: 4 bytes for 16 bytes of heap.
- * I1  count * 2 <= capacity.   I2  every region with a key has slots.
- * Memory: owned by the map, mapped pages, given back by _clear. Cost: O(1). */
+ * cache level; each is 2 MiB of numbers, mapped when the first object in it is seen and resident
+ * only where objects are: 4 bytes for 16 bytes of heap. I1  count * 2 <= capacity.   I2  every
+ * region with a key has slots. Memory: owned by the map, mapped pages, given back by _clear. Cost:
+ * O(1). */
 #include "pointer_map.h"
 
 #include <stdlib.h>
@@ -62,7 +62,8 @@ static bool grow(hsight__pointer_map *map)
 
 static void *map_region(const hsight__pointer_map *map)
 {
-    void *slots = mmap(NULL, REGION_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void *slots =
+        mmap(NULL, REGION_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (slots == MAP_FAILED) {
         return NULL;
     }

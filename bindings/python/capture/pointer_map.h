@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* pointer_map.h - from the address of an object to a 32-bit number, 0 meaning "not there".
  *
- * See pointer_map.c for the layout. Not thread-safe. The hot half is inline: a lookup is one compare
- * with a region met before and one load. */
+ * See pointer_map.c for the layout. Not thread-safe. The hot half is inline: a lookup is one
+ * compare with a region met before and one load. */
 #ifndef HEAPSIGHT_CAPTURE_POINTER_MAP_H
 #define HEAPSIGHT_CAPTURE_POINTER_MAP_H
 
@@ -11,8 +11,8 @@
 #include <stdint.h>
 
 /* One region covers 8 MiB of address space with one number per 16 bytes: 2 MiB of numbers. */
-#define HSIGHT__REGION_SHIFT 23
-#define HSIGHT__SLOT_SHIFT 4
+#define HSIGHT__REGION_SHIFT   23
+#define HSIGHT__SLOT_SHIFT     4
 #define HSIGHT__RECENT_REGIONS 256
 
 typedef struct {

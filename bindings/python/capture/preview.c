@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* preview.c - a short text for an object, from its own bytes.
  *
- * Always: interned identifiers, because they are names in the program's source, and paths need them.
- * Only with values: other str, bytes and numbers; a snapshot file may travel.
- * Exact builtin types only; nothing is called. */
+ * Always: interned identifiers, because they are names in the program's source, and paths need
+ * them. Only with values: other str, bytes and numbers; a snapshot file may travel. Exact builtin
+ * types only; nothing is called. */
 #include "visit.h"
 
 #include <stdio.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* roots.c - where references begin: modules, frames of all threads, the interpreter itself.
  *
- * Each root names an object; each reference a root owns is recorded in walk->held, so that refcounts
- * balance. Frames of heapsight's own functions are no roots: what only they hold is "held by
- * heapsight". Cost: O(modules + frames + their variables). */
+ * Each root names an object; each reference a root owns is recorded in walk->held, so that
+ * refcounts balance. Frames of heapsight's own functions are no roots: what only they hold is "held
+ * by heapsight". Cost: O(modules + frames + their variables). */
 #include "walk.h"
 
 #include <stdio.h>
@@ -44,7 +44,8 @@ static void add_modules(hsight__walk *walk)
     hold(walk, modules);
 }
 
-/* ---- thread names --------------------------------------------------------------------------------- */
+/* ---- thread names
+ * --------------------------------------------------------------------------------- */
 
 static PyObject *dict_value(PyObject *dict, const char *key)
 {
@@ -105,13 +106,15 @@ static hsight_string_id thread_name(hsight__walk *walk, PyObject *active, unsign
     char text[40];
     hsight_string_id name = {0};
     int length = snprintf(text, sizeof(text), "id %lu", id);
-    if (hsight_builder_string(walk->visit.builder, text, (size_t)length, &name, NULL) != HSIGHT_OK) {
+    if (hsight_builder_string(walk->visit.builder, text, (size_t)length, &name, NULL) !=
+        HSIGHT_OK) {
         walk->visit.dropped_count++;
     }
     return name;
 }
 
-/* ---- frames ----------------------------------------------------------------------------------------- */
+/* ---- frames
+ * ----------------------------------------------------------------------------------------- */
 
 typedef struct {
     hsight__walk *walk;

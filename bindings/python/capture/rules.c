@@ -4,16 +4,17 @@
  * A row in one of the tables below is all it takes to teach the walk a type:
  *   rule_rows    a type with a rule of its own
  *   field_rows   a reference at a fixed offset that tp_members does not tell
- * Types without a row are walked by tp_traverse and labelled by their tp_members; classes written in
- * Python by hsight__rule_instance and the rule of their first C base. */
+ * Types without a row are walked by tp_traverse and labelled by their tp_members; classes written
+ * in Python by hsight__rule_instance and the rule of their first C base. */
 #include "rules.h"
 
 #include <stddef.h>
-#include <structmember.h>
 #include <stdlib.h>
 #include <string.h>
+#include <structmember.h>
 
-/* ---- rows ------------------------------------------------------------------------------------------ */
+/* ---- rows
+ * ------------------------------------------------------------------------------------------ */
 
 typedef struct {
     PyTypeObject *type; /* or NULL: */
@@ -59,10 +60,12 @@ typedef struct {
 } field_row;
 
 #define EXCEPTION_FIELD(field) offsetof(PyBaseExceptionObject, field)
-#define DESCR_FIELDS(type)                                                                           \
-    {&type, offsetof(PyDescrObject, d_type), HSIGHT__NAME_objclass},                                 \
-        {&type, offsetof(PyDescrObject, d_name), HSIGHT__NAME_name},                                 \
-        {&type, offsetof(PyDescrObject, d_qualname), HSIGHT__NAME_qualname}
+#define DESCR_FIELDS(type)                                                                         \
+    {&type, offsetof(PyDescrObject, d_type), HSIGHT__NAME_objclass},                               \
+        {&type, offsetof(PyDescrObject, d_name), HSIGHT__NAME_name},                               \
+    {                                                                                              \
+        &type, offsetof(PyDescrObject, d_qualname), HSIGHT__NAME_qualname                          \
+    }
 
 /* range keeps its length as a fourth object after start, stop and step. */
 #define RANGE_FIELD(index) (Py_ssize_t)(sizeof(PyObject) + (index) * sizeof(PyObject *))
@@ -91,7 +94,8 @@ static const field_row *field_rows(size_t *count)
     return rows;
 }
 
-/* ---- members ---------------------------------------------------------------------------------------- */
+/* ---- members
+ * ---------------------------------------------------------------------------------------- */
 
 static void add_member(hsight__visit *visit, hsight__type_info *info, Py_ssize_t offset,
                        hsight_string_id name)
@@ -137,14 +141,16 @@ static void add_fields(hsight__visit *visit, hsight__type_info *info)
     const field_row *rows = field_rows(&count);
     bool exception = PyType_FastSubclass(info->type, Py_TPFLAGS_BASE_EXC_SUBCLASS);
     for (size_t i = 0; i < count; i++) {
-        bool applies = rows[i].type != NULL ? PyType_IsSubtype(info->type, rows[i].type) : exception;
+        bool applies =
+            rows[i].type != NULL ? PyType_IsSubtype(info->type, rows[i].type) : exception;
         if (applies) {
             add_member(visit, info, rows[i].offset, visit->names[rows[i].name]);
         }
     }
 }
 
-/* ---- assignment -------------------------------------------------------------------------------------- */
+/* ---- assignment
+ * -------------------------------------------------------------------------------------- */
 
 /* Python's own classes carry one tp_traverse; those without gc (such as `class I(int)` with empty
  * __slots__) have none and are told by their tp_dealloc being shared with the rest. */

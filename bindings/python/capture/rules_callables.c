@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- functions and cells ---------------------------------------------------------------------------- */
+/* ---- functions and cells
+ * ---------------------------------------------------------------------------- */
 
 static void remember_cell(hsight__visit *visit, PyObject *cell, PyObject *name)
 {
@@ -62,7 +63,8 @@ void hsight__rule_cell(hsight__visit *visit, PyObject *object, hsight__type_info
     }
 }
 
-/* ---- code, frames, generators ------------------------------------------------------------------------- */
+/* ---- code, frames, generators
+ * ------------------------------------------------------------------------- */
 
 void hsight__rule_code(hsight__visit *visit, PyObject *object, hsight__type_info *info)
 {
@@ -80,7 +82,8 @@ static hsight_label frame_label(hsight__visit *visit, const hsight__compat_frame
     switch (item->kind) {
     case HSIGHT__FRAME_LOCAL:
     case HSIGHT__FRAME_CELL:
-        return hsight_label_make(HSIGHT_LABEL_LOCAL, hsight__visit_unicode(visit, item->name).index);
+        return hsight_label_make(HSIGHT_LABEL_LOCAL,
+                                 hsight__visit_unicode(visit, item->name).index);
     case HSIGHT__FRAME_STACK:
         return hsight_label_make(HSIGHT_LABEL_STACK, (uint64_t)item->index);
     case HSIGHT__FRAME_CODE:
@@ -128,7 +131,8 @@ void hsight__rule_frame(hsight__visit *visit, PyObject *object, hsight__type_inf
     hsight__emit_frame(visit, hsight__compat_frame_object_frame(object), object);
 }
 
-/* ---- classes, modules, weak references ------------------------------------------------------------------ */
+/* ---- classes, modules, weak references
+ * ------------------------------------------------------------------ */
 
 static void emit_class_part(const char *name, PyObject *part, void *state)
 {
@@ -160,5 +164,6 @@ void hsight__rule_weakref(hsight__visit *visit, PyObject *object, hsight__type_i
     if (target != NULL && target != Py_None && Py_REFCNT(target) > 0) {
         hsight__emit(visit, target, hsight_label_make(HSIGHT_LABEL_WEAK, 0));
     }
-    hsight__emit_named(visit, reference->wr_callback, HSIGHT_LABEL_ATTRIBUTE, HSIGHT__NAME_callback);
+    hsight__emit_named(visit, reference->wr_callback, HSIGHT_LABEL_ATTRIBUTE,
+                       HSIGHT__NAME_callback);
 }

@@ -112,7 +112,8 @@ void hsight__rule_deque(hsight__visit *visit, PyObject *object, hsight__type_inf
     hsight__traverse_emit(visit);
 }
 
-/* The cache's dict owns each entry, and so does the ring of recent use, which tp_traverse leaves out. */
+/* The cache's dict owns each entry, and so does the ring of recent use, which tp_traverse leaves
+ * out. */
 static void emit_lru_ring(hsight__visit *visit, PyObject *dict)
 {
     Py_ssize_t at = 0;
@@ -134,11 +135,11 @@ void hsight__rule_lru_cache(hsight__visit *visit, PyObject *object, hsight__type
     }
 }
 
-/* ---- numpy ------------------------------------------------------------------------------------------
+/* ---- numpy
+ * ------------------------------------------------------------------------------------------
  * ndarray has no tp_traverse. Field order of PyArrayObject_fields, stable from numpy 1.7 to 2.x: */
 typedef struct {
-    PyObject_HEAD
-    char *data;
+    PyObject_HEAD char *data;
     int nd;
     Py_ssize_t *dimensions;
     Py_ssize_t *strides;
@@ -149,14 +150,13 @@ typedef struct {
 
 /* Of PyArray_Descr: class object, four chars, then the type number. */
 typedef struct {
-    PyObject_HEAD
-    PyObject *typeobj;
+    PyObject_HEAD PyObject *typeobj;
     char letters[4];
     int type_num;
 } descr_fields;
 
-#define NUMPY_OBJECT 17
-#define NUMPY_OWNDATA 0x0004
+#define NUMPY_OBJECT     17
+#define NUMPY_OWNDATA    0x0004
 #define NUMPY_CONTIGUOUS 0x0001
 
 static void emit_array_items(hsight__visit *visit, const array_fields *array)
@@ -179,8 +179,8 @@ void hsight__rule_ndarray(hsight__visit *visit, PyObject *object, hsight__type_i
     }
     hsight__emit_named(visit, array->base, HSIGHT_LABEL_ATTRIBUTE, HSIGHT__NAME_base);
     hsight__emit_named(visit, array->descr, HSIGHT_LABEL_ATTRIBUTE, HSIGHT__NAME_dtype);
-    bool owns_items = (array->flags & (NUMPY_OWNDATA | NUMPY_CONTIGUOUS)) ==
-                      (NUMPY_OWNDATA | NUMPY_CONTIGUOUS);
+    bool owns_items =
+        (array->flags & (NUMPY_OWNDATA | NUMPY_CONTIGUOUS)) == (NUMPY_OWNDATA | NUMPY_CONTIGUOUS);
     if (array->descr != NULL && array->data != NULL && owns_items &&
         ((const descr_fields *)array->descr)->type_num == NUMPY_OBJECT) {
         emit_array_items(visit, array);

@@ -4,7 +4,8 @@
 
 #include <stdlib.h>
 
-/* ---- classes written in Python ------------------------------------------------------------------- */
+/* ---- classes written in Python
+ * ------------------------------------------------------------------- */
 
 static hsight_string_id key_name(hsight__visit *visit, hsight__type_info *info, Py_ssize_t index)
 {
@@ -72,7 +73,8 @@ void hsight__rule_members(hsight__visit *visit, PyObject *object, hsight__type_i
     }
 }
 
-/* ---- tp_traverse ---------------------------------------------------------------------------------- */
+/* ---- tp_traverse
+ * ---------------------------------------------------------------------------------- */
 
 static bool grow_scratch(hsight__visit *visit)
 {
@@ -155,8 +157,9 @@ void hsight__traverse_label(hsight__visit *visit, PyObject *object, const hsight
     }
     if (info->type->tp_dictoffset > 0) {
         PyObject *dict = *(PyObject **)((char *)object + info->type->tp_dictoffset);
-        label_first(visit, dict, hsight_label_make(HSIGHT_LABEL_ATTRIBUTE,
-                                                   visit->names[HSIGHT__NAME_dict].index));
+        label_first(
+            visit, dict,
+            hsight_label_make(HSIGHT_LABEL_ATTRIBUTE, visit->names[HSIGHT__NAME_dict].index));
     }
 }
 

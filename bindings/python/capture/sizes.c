@@ -3,9 +3,9 @@
  * native buffers included.
  *
  * A formula per core type; for the C types of the standard library and numpy whose buffers are
- * private, the type's own __sizeof__ when it is written in C, called directly (no lookup, nothing of
- * the program runs). For a class written in Python: what its C base holds, plus what the class adds.
- * Cost: O(1). */
+ * private, the type's own __sizeof__ when it is written in C, called directly (no lookup, nothing
+ * of the program runs). For a class written in Python: what its C base holds, plus what the class
+ * adds. Cost: O(1). */
 #include "visit.h"
 
 #include <stddef.h>
@@ -64,11 +64,6 @@ static size_t size_unicode(PyObject *object, const hsight__type_info *info)
     return bytes + info->fixed_bytes + (PyUnicode_DATA(object) != NULL ? length * kind : 0);
 }
 
-static size_t size_bytearray(PyObject *object, const hsight__type_info *info)
-{
-    return info->fixed_bytes + (size_t)((PyByteArrayObject *)object)->ob_alloc;
-}
-
 static size_t size_type(PyObject *object, const hsight__type_info *info)
 {
     PyTypeObject *type = (PyTypeObject *)object;
@@ -91,14 +86,20 @@ static size_t size_frame(PyObject *object, const hsight__type_info *info)
     return info->fixed_bytes + (frame != NULL ? hsight__compat_frame_slots_bytes(frame) : 0);
 }
 
-/* ---- C types that know their buffers ------------------------------------------------------------------ */
+/* ---- C types that know their buffers
+ * ------------------------------------------------------------------ */
 
 /* tp_name begins with one of these: their __sizeof__ was read and only adds up fields. */
 static const char *const trusted_sizeof[] = {
-    "collections.deque", "collections.OrderedDict", "array.array", "_io.",        "_struct.Struct",
-    "Struct",            "_pickle.",                "memoryview",  "_queue.",     "zlib.",
-    "itertools.",        "functools.",              "decimal.",    "numpy.ndarray",
+    "collections.deque", "collections.OrderedDict",
+    "array.array",       "_io.",
+    "_struct.Struct",    "Struct",
+    "_pickle.",          "memoryview",
+    "_queue.",           "zlib.",
+    "itertools.",        "functools.",
+    "decimal.",          "numpy.ndarray",
     "mmap.mmap",         "xml.etree.ElementTree.",
+    "bytearray",
 };
 
 static PyMethodDescrObject *c_sizeof(PyTypeObject *type)
@@ -138,7 +139,8 @@ static size_t size_by_type(PyObject *object, const hsight__type_info *info)
     return (size_t)bytes + hsight__compat_preheader_bytes(info->type);
 }
 
-/* ---- classes written in Python --------------------------------------------------------------------------- */
+/* ---- classes written in Python
+ * --------------------------------------------------------------------------- */
 
 static size_t values_bytes(PyObject *object, const hsight__type_info *info)
 {
@@ -163,7 +165,8 @@ static size_t size_instance(PyObject *object, const hsight__type_info *info)
     return base->size(object, base) + added + values_bytes(object, info);
 }
 
-/* ---- assignment -------------------------------------------------------------------------------------------- */
+/* ---- assignment
+ * -------------------------------------------------------------------------------------------- */
 
 typedef struct {
     PyTypeObject *type;
@@ -171,12 +174,17 @@ typedef struct {
 } size_row;
 
 static const size_row size_rows[] = {
-    {&PyLong_Type, size_int},       {&PyBool_Type, size_int},
-    {&PyList_Type, size_list},      {&PyDict_Type, size_dict},
-    {&PySet_Type, size_set},        {&PyFrozenSet_Type, size_set},
-    {&PyUnicode_Type, size_unicode}, {&PyByteArray_Type, size_bytearray},
-    {&PyType_Type, size_type},      {&PyGen_Type, size_generator},
-    {&PyCoro_Type, size_generator}, {&PyAsyncGen_Type, size_generator},
+    {&PyLong_Type, size_int},
+    {&PyBool_Type, size_int},
+    {&PyList_Type, size_list},
+    {&PyDict_Type, size_dict},
+    {&PySet_Type, size_set},
+    {&PyFrozenSet_Type, size_set},
+    {&PyUnicode_Type, size_unicode},
+    {&PyType_Type, size_type},
+    {&PyGen_Type, size_generator},
+    {&PyCoro_Type, size_generator},
+    {&PyAsyncGen_Type, size_generator},
     {&PyFrame_Type, size_frame},
 };
 
@@ -187,7 +195,8 @@ static hsight__size_rule size_by_row(PyTypeObject *type)
             return size_rows[i].size;
         }
     }
-    if (hsight__compat_is_frozendict(type) || strcmp(type->tp_name, "collections.defaultdict") == 0) {
+    if (hsight__compat_is_frozendict(type) ||
+        strcmp(type->tp_name, "collections.defaultdict") == 0) {
         return size_dict;
     }
     return NULL;

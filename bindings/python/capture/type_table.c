@@ -78,7 +78,8 @@ static bool grow(hsight__type_table *table)
     return true;
 }
 
-/* ---- names ---------------------------------------------------------------------------------------- */
+/* ---- names
+ * ---------------------------------------------------------------------------------------- */
 
 /* The str under `key` in the class's own __dict__, compared without running any code. */
 static PyObject *own_attribute(PyTypeObject *type, const char *key)
@@ -97,8 +98,8 @@ static PyObject *own_attribute(PyTypeObject *type, const char *key)
 size_t hsight__type_name(PyTypeObject *type, char *out, size_t size)
 {
     if (!PyType_HasFeature(type, Py_TPFLAGS_HEAPTYPE)) {
-        const char *name = strncmp(type->tp_name, "builtins.", 9) == 0 ? type->tp_name + 9
-                                                                       : type->tp_name;
+        const char *name =
+            strncmp(type->tp_name, "builtins.", 9) == 0 ? type->tp_name + 9 : type->tp_name;
         return hsight__copy_text(name, out, size);
     }
     PyObject *qualname = ((PyHeapTypeObject *)type)->ht_qualname;
@@ -114,7 +115,8 @@ size_t hsight__type_name(PyTypeObject *type, char *out, size_t size)
     return length + hsight__copy_unicode(qualname, out + length, size - length);
 }
 
-/* ---- infos ----------------------------------------------------------------------------------------- */
+/* ---- infos
+ * ----------------------------------------------------------------------------------------- */
 
 bool hsight__type_is_own(PyTypeObject *type)
 {
@@ -179,7 +181,8 @@ hsight_type_id hsight__type_id(hsight__visit *visit, hsight__type_info *info)
         char text[512];
         hsight_string_id name = {0};
         size_t length = hsight__type_name(info->type, text, sizeof(text));
-        hsight_status status = hsight_builder_string(visit->builder, text, length, &name, visit->err);
+        hsight_status status =
+            hsight_builder_string(visit->builder, text, length, &name, visit->err);
         if (status == HSIGHT_OK) {
             status = hsight_builder_add_type(visit->builder, name, &info->id, visit->err);
         }

@@ -3,8 +3,9 @@
  * how a visited object hands out its references.
  *
  * A rule (rules*.c) gets one object and emits each reference the object owns, once, with its label.
- * Emitted references are buffered; `flush` is called with a full buffer and decides what they are for:
- * the graph (walk.c), hiding heapsight's own objects (hide.c) or adding up sizes (deep_size.c). */
+ * Emitted references are buffered; `flush` is called with a full buffer and decides what they are
+ * for: the graph (walk.c), hiding heapsight's own objects (hide.c) or adding up sizes
+ * (deep_size.c). */
 #ifndef HEAPSIGHT_CAPTURE_VISIT_H
 #define HEAPSIGHT_CAPTURE_VISIT_H
 
@@ -13,37 +14,37 @@
 #include <heapsight/builder.h>
 
 /* Fixed label names, interned when a visit starts. X(identifier, text) */
-#define HSIGHT__NAME_LIST(X)                                                                         \
-    X(dict, "__dict__")                                                                              \
-    X(annotations, "__annotations__")                                                                \
-    X(callback, "__callback__")                                                                      \
-    X(cell_contents, "cell_contents")                                                                \
-    X(self, "__self__")                                                                              \
-    X(func, "__func__")                                                                              \
-    X(module, "__module__")                                                                          \
-    X(name, "__name__")                                                                              \
-    X(args, "args")                                                                                  \
-    X(notes, "__notes__")                                                                            \
-    X(traceback, "__traceback__")                                                                    \
-    X(context, "__context__")                                                                        \
-    X(cause, "__cause__")                                                                            \
-    X(objclass, "__objclass__")                                                                      \
-    X(qualname, "__qualname__")                                                                      \
-    X(mapping, "mapping")                                                                            \
-    X(next, "tb_next")                                                                               \
-    X(frame, "tb_frame")                                                                             \
-    X(start, "start")                                                                                \
-    X(stop, "stop")                                                                                  \
-    X(step, "step")                                                                                  \
-    X(length, "length")                                                                              \
-    X(od_node, "order entry")                                                                        \
-    X(lru_entry, "lru entry")                                                                        \
-    X(base, "base")                                                                                  \
-    X(dtype, "dtype")                                                                                \
-    X(f_code, "f_code")                                                                              \
-    X(f_locals, "f_locals")                                                                          \
-    X(f_frame, "frame object")                                                                       \
-    X(object, "object")                                                                              \
+#define HSIGHT__NAME_LIST(X)                                                                       \
+    X(dict, "__dict__")                                                                            \
+    X(annotations, "__annotations__")                                                              \
+    X(callback, "__callback__")                                                                    \
+    X(cell_contents, "cell_contents")                                                              \
+    X(self, "__self__")                                                                            \
+    X(func, "__func__")                                                                            \
+    X(module, "__module__")                                                                        \
+    X(name, "__name__")                                                                            \
+    X(args, "args")                                                                                \
+    X(notes, "__notes__")                                                                          \
+    X(traceback, "__traceback__")                                                                  \
+    X(context, "__context__")                                                                      \
+    X(cause, "__cause__")                                                                          \
+    X(objclass, "__objclass__")                                                                    \
+    X(qualname, "__qualname__")                                                                    \
+    X(mapping, "mapping")                                                                          \
+    X(next, "tb_next")                                                                             \
+    X(frame, "tb_frame")                                                                           \
+    X(start, "start")                                                                              \
+    X(stop, "stop")                                                                                \
+    X(step, "step")                                                                                \
+    X(length, "length")                                                                            \
+    X(od_node, "order entry")                                                                      \
+    X(lru_entry, "lru entry")                                                                      \
+    X(base, "base")                                                                                \
+    X(dtype, "dtype")                                                                              \
+    X(f_code, "f_code")                                                                            \
+    X(f_locals, "f_locals")                                                                        \
+    X(f_frame, "frame object")                                                                     \
+    X(object, "object")                                                                            \
     X(class_, "__class__")
 
 typedef enum {
@@ -72,18 +73,18 @@ struct hsight__type_info {
     PyTypeObject *type;
     hsight__rule rule;
     hsight__size_rule size;
-    hsight__type_info *base;     /* class written in Python: its first base written in C */
-    hsight__member *members;     /* references at fixed offsets: __slots__, fields of C structs */
+    hsight__type_info *base; /* class written in Python: its first base written in C */
+    hsight__member *members; /* references at fixed offsets: __slots__, fields of C structs */
     uint32_t member_count;
     hsight_string_id *key_names; /* shared keys, filled as they are met; 0 = not yet */
     uint32_t key_count;
-    size_t fixed_bytes;          /* preheader + basicsize */
-    hsight_type_id id;           /* 0 until an object is described */
-    uint32_t node_flags;         /* HSIGHT_NODE_TYPE, _MODULE */
-    bool owns_class;             /* instances own a reference to the class */
-    bool is_heapsight;           /* our own: never shown */
+    size_t fixed_bytes;  /* preheader + basicsize */
+    hsight_type_id id;   /* 0 until an object is described */
+    uint32_t node_flags; /* HSIGHT_NODE_TYPE, _MODULE */
+    bool owns_class;     /* instances own a reference to the class */
+    bool is_heapsight;   /* our own: never shown */
     bool managed_dict;
-    bool gc;                     /* instances have a gc head */
+    bool gc; /* instances have a gc head */
 };
 
 typedef struct {
@@ -92,22 +93,22 @@ typedef struct {
     uint32_t source;
 } hsight__edge;
 
-#define HSIGHT__PENDING 512
+#define HSIGHT__PENDING      512
 #define HSIGHT__RECENT_NAMES 1024
 
 struct hsight__visit {
     hsight_builder *builder;
     void (*flush)(hsight__visit *visit);
     void (*assign)(hsight__visit *visit, hsight__type_info *info); /* fills in a type met first */
-    void *state;          /* of whoever set flush */
-    uint32_t source;      /* node being visited */
+    void *state;                                                   /* of whoever set flush */
+    uint32_t source;                                               /* node being visited */
     uint32_t pending_count;
     hsight_status status; /* first failure; the walk stops at the next chance */
     hsight_error *err;
     bool values;
     struct hsight__type_table *types;
     hsight_string_id names[HSIGHT__NAME_COUNT];
-    PyObject **scratch;   /* targets tp_traverse handed out for one object */
+    PyObject **scratch; /* targets tp_traverse handed out for one object */
     uint32_t *scratch_labels;
     size_t scratch_count;
     size_t scratch_capacity;
@@ -120,7 +121,8 @@ struct hsight__visit {
     hsight__edge pending[HSIGHT__PENDING];
 };
 
-/* Closure variables by cell, collected from functions while they are visited (rules_callables.c). */
+/* Closure variables by cell, collected from functions while they are visited (rules_callables.c).
+ */
 typedef struct hsight__cell_names {
     struct {
         PyObject *cell;
@@ -132,7 +134,8 @@ typedef struct hsight__cell_names {
 
 hsight_status hsight__visit_begin(hsight__visit *visit, hsight_builder *builder, hsight_error *err);
 void hsight__visit_end(hsight__visit *visit);
-/* Keep the first failure, with the message given or (keep_failure) the one already in visit->err. */
+/* Keep the first failure, with the message given or (keep_failure) the one already in visit->err.
+ */
 void hsight__visit_fail(hsight__visit *visit, hsight_status status, const char *message);
 void hsight__visit_keep_failure(hsight__visit *visit, hsight_status status);
 
@@ -155,8 +158,8 @@ static inline void hsight__emit(hsight__visit *visit, PyObject *target, hsight_l
     edge->source = visit->source;
 }
 
-static inline void hsight__emit_named(hsight__visit *visit, PyObject *target, hsight_label_kind kind,
-                                      hsight__name name)
+static inline void hsight__emit_named(hsight__visit *visit, PyObject *target,
+                                      hsight_label_kind kind, hsight__name name)
 {
     if (target != NULL) {
         hsight__emit(visit, target, hsight_label_make(kind, visit->names[name].index));
@@ -177,7 +180,8 @@ static inline void hsight__visit_object(hsight__visit *visit, PyObject *object,
     }
 }
 
-/* ---- types (type_table.c) ----------------------------------------------------------------------- */
+/* ---- types (type_table.c) -----------------------------------------------------------------------
+ */
 
 /* Never NULL: when memory runs out the visit fails and a spare entry is handed out. */
 hsight__type_info *hsight__type_info_of(hsight__visit *visit, PyTypeObject *type);
@@ -194,7 +198,8 @@ void hsight__type_table_each(hsight__visit *visit, void (*each)(void *state, PyT
 typedef uint32_t (*hsight__node_lookup)(void *state, const void *address);
 void hsight__type_table_set_nodes(hsight__visit *visit, hsight__node_lookup node_of, void *state);
 
-/* ---- rules and sizes ------------------------------------------------------------------------------ */
+/* ---- rules and sizes
+ * ------------------------------------------------------------------------------ */
 
 /* Fill info->rule, base and members for info->type (rules.c). */
 void hsight__rules_assign(hsight__visit *visit, hsight__type_info *info);

@@ -8,15 +8,16 @@
  * (prefetch), then read, so that cache misses overlap.
  * I1  every node below the one being visited is described; edges come grouped by source, ascending.
  * I2  a dict value follows its key: `previous` is the key when the value is resolved. */
-#include "capture.h"
 #include "walk.h"
+#include "capture.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define BLOCK 128 /* objects whose headers are fetched ahead */
 
-/* ---- resolving ----------------------------------------------------------------------------------------- */
+/* ---- resolving
+ * ----------------------------------------------------------------------------------------- */
 
 /* Flags exist once an object is described; those still in the queue are marked at the end. */
 static void mark_namespace(hsight__walk *walk, PyObject *dict, uint32_t node, uint32_t source)
@@ -31,7 +32,8 @@ static void mark_namespace(hsight__walk *walk, PyObject *dict, uint32_t node, ui
     }
 }
 
-static inline hsight_label resolve_label(hsight__walk *walk, const hsight__edge *edge, uint32_t node)
+static inline hsight_label resolve_label(hsight__walk *walk, const hsight__edge *edge,
+                                         uint32_t node)
 {
     hsight_label label = {edge->label};
     if (label.bits == hsight_label_make(HSIGHT_LABEL_DICT_VALUE, 0).bits) {
@@ -49,8 +51,8 @@ static void add_run(hsight__walk *walk, uint32_t source, const hsight_node_id *t
     if (count == 0) {
         return;
     }
-    hsight_status status = hsight_builder_add_edges(
-        walk->visit.builder, (hsight_node_id){source}, targets, labels, count, walk->visit.err);
+    hsight_status status = hsight_builder_add_edges(walk->visit.builder, (hsight_node_id){source},
+                                                    targets, labels, count, walk->visit.err);
     if (status != HSIGHT_OK) {
         hsight__visit_keep_failure(&walk->visit, status);
     }
@@ -65,7 +67,8 @@ static void resolve(hsight__walk *walk, uint32_t *const *slots)
     uint32_t count = 0, source = 0;
     for (uint32_t i = 0; i < visit->pending_count; i++) {
         const hsight__edge *edge = &visit->pending[i];
-        uint32_t node = *slots[i] != 0 ? *slots[i] : hsight__walk_number(walk, slots[i], edge->target);
+        uint32_t node =
+            *slots[i] != 0 ? *slots[i] : hsight__walk_number(walk, slots[i], edge->target);
         if (node == HSIGHT__HIDDEN || node == 0) {
             walk->previous.index = 0;
             continue;
@@ -98,7 +101,8 @@ static void flush(hsight__visit *visit)
     visit->pending_count = 0;
 }
 
-/* ---- visiting ------------------------------------------------------------------------------------------- */
+/* ---- visiting
+ * ------------------------------------------------------------------------------------------- */
 
 static void describe(hsight__walk *walk, uint32_t node, PyObject *object, hsight__type_info *info,
                      bool tracked)
@@ -123,8 +127,7 @@ static void describe(hsight__walk *walk, uint32_t node, PyObject *object, hsight
         hsight__visit_keep_failure(&walk->visit, status);
     }
     hsight_string_id text = hsight__preview(visit, object);
-    if (text.index != 0 &&
-        hsight_builder_preview(visit->builder, id, text, NULL) != HSIGHT_OK) {
+    if (text.index != 0 && hsight_builder_preview(visit->builder, id, text, NULL) != HSIGHT_OK) {
         visit->dropped_count++;
     }
 }
@@ -161,7 +164,9 @@ static uint32_t visit_from(hsight__walk *walk, uint32_t node, uint32_t tracked_c
     return node;
 }
 
-/* ---- phases ----------------------------------------------------------------------------------------------- */
+/* ---- phases
+ * -----------------------------------------------------------------------------------------------
+ */
 
 typedef struct {
     hsight__walk *walk;
@@ -186,7 +191,8 @@ static void collect_tracked(hsight__walk *walk, PyObject *probe)
 {
     collecting c = {walk, probe};
     if (hsight__compat_visit_tracked(add_tracked, &c) != 0) {
-        hsight__visit_fail(&walk->visit, HSIGHT_ENOMEM, "out of memory while objects were collected");
+        hsight__visit_fail(&walk->visit, HSIGHT_ENOMEM,
+                           "out of memory while objects were collected");
     }
 }
 
@@ -242,10 +248,12 @@ static void name_cells(hsight__walk *walk)
         if (node == 0) {
             continue;
         }
-        hsight_references edges = hsight_builder_references(walk->visit.builder, (hsight_node_id){node});
+        hsight_references edges =
+            hsight_builder_references(walk->visit.builder, (hsight_node_id){node});
         if (edges.count > 0) {
-            hsight_builder_set_label(walk->visit.builder, edges.first,
-                                     hsight_label_make(HSIGHT_LABEL_CELL, cells->items[i].name.index));
+            hsight_builder_set_label(
+                walk->visit.builder, edges.first,
+                hsight_label_make(HSIGHT_LABEL_CELL, cells->items[i].name.index));
         }
     }
 }
@@ -283,8 +291,8 @@ hsight_status hsight_capture_walk(hsight_builder *builder, bool values, PyObject
         return HSIGHT_ENOMEM;
     }
     walk->visit.values = values;
-    walk->dict_label = hsight_label_make(HSIGHT_LABEL_ATTRIBUTE,
-                                         walk->visit.names[HSIGHT__NAME_dict].index);
+    walk->dict_label =
+        hsight_label_make(HSIGHT_LABEL_ATTRIBUTE, walk->visit.names[HSIGHT__NAME_dict].index);
     hsight__pointer_map_init(&walk->map, true);
     hsight__hide_modules(walk);
     collect_tracked(walk, interned_probe);

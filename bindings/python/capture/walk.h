@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* walk.h - one walk over the heap, and what its phases share.
  *
- *   collect tracked objects -> hide our own -> number them -> roots -> visit all -> balance -> freeze
+ *   collect tracked objects -> hide our own -> number them -> roots -> visit all -> balance ->
+ * freeze
  *
- * The GIL is held from the first phase to the last; nothing is allocated from Python and no refcount
- * changes, so no object can die meanwhile. */
+ * The GIL is held from the first phase to the last; nothing is allocated from Python and no
+ * refcount changes, so no object can die meanwhile. */
 #ifndef HEAPSIGHT_CAPTURE_WALK_H
 #define HEAPSIGHT_CAPTURE_WALK_H
 
@@ -29,12 +30,12 @@ typedef struct {
     hsight__pointer_map map;
     hsight__pointers tracked; /* what the collector tracks; freed once it is numbered */
     hsight__pointers own;     /* heapsight's own objects, as found */
-    hsight__pointers held;    /* one item per reference owned by frames, threads or our own objects */
-    hsight__pointers kept;    /* objects our own objects refer to, for roots of last resort */
-    hsight__pointers unknown; /* words of operand stacks whose use is unknown */
+    hsight__pointers held; /* one item per reference owned by frames, threads or our own objects */
+    hsight__pointers kept; /* objects our own objects refer to, for roots of last resort */
+    hsight__pointers unknown;    /* words of operand stacks whose use is unknown */
     hsight__pointers namespaces; /* dicts that are a __dict__, not yet visited when that was seen */
-    hsight_label dict_label;  /* of an edge to a __dict__ */
-    hsight_node_id previous;  /* target of the edge resolved last: the key of a dict value */
+    hsight_label dict_label;     /* of an edge to a __dict__ */
+    hsight_node_id previous;     /* target of the edge resolved last: the key of a dict value */
     uint64_t overcounted_count;
 } hsight__walk;
 
@@ -50,8 +51,8 @@ bool hsight__is_hidden(hsight__walk *walk, const void *address);
 
 /* ---- the phases, each a file; walk.c runs them ---- */
 
-/* hide.c: heapsight's own objects. First the modules, then each tracked object is asked, then what was
- * found (walk->own) is hidden together with what only it owns. */
+/* hide.c: heapsight's own objects. First the modules, then each tracked object is asked, then what
+ * was found (walk->own) is hidden together with what only it owns. */
 void hsight__hide_modules(hsight__walk *walk);
 bool hsight__is_own(hsight__walk *walk, PyObject *object);
 void hsight__hide_own(hsight__walk *walk);
@@ -59,7 +60,8 @@ void hsight__hide_own(hsight__walk *walk);
 /* roots.c: modules, thread frames, parts of the interpreter. */
 void hsight__roots_add(hsight__walk *walk);
 
-/* balance.c: refcounts against references found; adds C_HELD and INTERPRETER roots. Frees the map. */
+/* balance.c: refcounts against references found; adds C_HELD and INTERPRETER roots. Frees the map.
+ */
 void hsight__balance(hsight__walk *walk);
 
 #endif

@@ -7,7 +7,8 @@
 
 PyObject *core_string(hsight_string text)
 {
-    return PyUnicode_DecodeUTF8(text.data != NULL ? text.data : "", (Py_ssize_t)text.length, "replace");
+    return PyUnicode_DecodeUTF8(text.data != NULL ? text.data : "", (Py_ssize_t)text.length,
+                                "replace");
 }
 
 static int text_write(void *state, const char *data, size_t length)
@@ -49,10 +50,10 @@ PyObject *core_text_take(core_text *text, core_state *state, hsight_status statu
 
 int core_sort(const char *name, hsight_sort *out)
 {
-#define MATCH(identifier, number, text)                                                              \
-    if (strcmp(name, text) == 0) {                                                                   \
-        *out = HSIGHT_SORT_##identifier;                                                             \
-        return 0;                                                                                    \
+#define MATCH(identifier, number, text)                                                            \
+    if (strcmp(name, text) == 0) {                                                                 \
+        *out = HSIGHT_SORT_##identifier;                                                           \
+        return 0;                                                                                  \
     }
     HSIGHT_SORT_LIST(MATCH)
 #undef MATCH

@@ -51,10 +51,8 @@ static PyObject *load(PyObject *module, PyObject *path)
     hsight_error err;
     hsight_snapshot *snapshot = NULL;
     hsight_status status;
-    Py_BEGIN_ALLOW_THREADS
-    status = hsight_store_load(PyBytes_AS_STRING(bytes), &snapshot, &err);
-    Py_END_ALLOW_THREADS
-    Py_DECREF(bytes);
+    Py_BEGIN_ALLOW_THREADS status = hsight_store_load(PyBytes_AS_STRING(bytes), &snapshot, &err);
+    Py_END_ALLOW_THREADS Py_DECREF(bytes);
     core_state *state = core_get_state(module);
     return status == HSIGHT_OK ? core_snapshot_new(state, snapshot) : core_raise(state, &err);
 }
@@ -71,17 +69,16 @@ static PyObject *diff(PyObject *module, PyObject *args, PyObject *keywords)
         return NULL;
     }
     if (core_sort(sort_name, &sort) < 0) {
-        return PyErr_Format(PyExc_ValueError, "sort must be \"size\", \"count\" or \"type\", not \"%s\"",
-                            sort_name);
+        return PyErr_Format(PyExc_ValueError,
+                            "sort must be \"size\", \"count\" or \"type\", not \"%s\"", sort_name);
     }
     hsight_error err;
     hsight_diff *made = NULL;
     hsight_status status;
     const hsight_graph *graphs[] = {core_graph(before), core_graph(after)};
-    Py_BEGIN_ALLOW_THREADS
-    status = hsight_diff_new(graphs[0], graphs[1], sort, &made, &err);
-    Py_END_ALLOW_THREADS
-    if (status != HSIGHT_OK) {
+    Py_BEGIN_ALLOW_THREADS status = hsight_diff_new(graphs[0], graphs[1], sort, &made, &err);
+    Py_END_ALLOW_THREADS if (status != HSIGHT_OK)
+    {
         return core_raise(state, &err);
     }
     return core_diff_new(state, made, before, after);
@@ -113,8 +110,8 @@ static PyObject *deep_sizes(PyObject *module, PyObject *objects)
         return PyErr_NoMemory();
     }
     hsight_error err;
-    hsight_status status = hsight_capture_deep_sizes(((PyListObject *)objects)->ob_item, count, sizes,
-                                                     &err);
+    hsight_status status =
+        hsight_capture_deep_sizes(((PyListObject *)objects)->ob_item, count, sizes, &err);
     PyObject *answer = status == HSIGHT_OK ? sizes_to_list(sizes, count)
                                            : core_raise(core_get_state(module), &err);
     PyMem_Free(sizes);

@@ -34,10 +34,10 @@ int core_add_errors(PyObject *module)
         PyModule_AddObjectRef(module, "HeapsightError", state->base_error) < 0) {
         return -1;
     }
-#define ADD(name, number, message, exception)                                                        \
-    state->errors[number] = error_class(module, state, PyExc_##exception);                           \
-    if (state->errors[number] == NULL) {                                                             \
-        return -1;                                                                                   \
+#define ADD(name, number, message, exception)                                                      \
+    state->errors[number] = error_class(module, state, PyExc_##exception);                         \
+    if (state->errors[number] == NULL) {                                                           \
+        return -1;                                                                                 \
     }
     HSIGHT_ERROR_LIST(ADD)
 #undef ADD
@@ -47,7 +47,8 @@ int core_add_errors(PyObject *module)
 PyObject *core_raise(core_state *state, const hsight_error *err)
 {
     PyObject *class = state->errors[err->status];
-    PyObject *text = PyUnicode_DecodeUTF8(err->message, (Py_ssize_t)strlen(err->message), "replace");
+    PyObject *text =
+        PyUnicode_DecodeUTF8(err->message, (Py_ssize_t)strlen(err->message), "replace");
     PyObject *error = text != NULL ? PyObject_CallOneArg(class, text) : NULL;
     Py_XDECREF(text);
     if (error == NULL) {

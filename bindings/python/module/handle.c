@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* handle.c - what the Python types of the module share: a C handle, how it is freed, what it borrows
- * from, and the state of the module. */
+/* handle.c - what the Python types of the module share: a C handle, how it is freed, what it
+ * borrows from, and the state of the module. */
 #include "module.h"
 
 core_state *core_get_state(PyObject *module)

@@ -17,7 +17,8 @@ typedef struct {
     PyObject *errors[16]; /* by status */
 } core_state;
 
-/* errors.c: HeapsightError and one class per builtin it goes with; raise by status. Returns NULL. */
+/* errors.c: HeapsightError and one class per builtin it goes with; raise by status. Returns NULL.
+ */
 int core_add_errors(PyObject *module);
 PyObject *core_raise(core_state *state, const hsight_error *err);
 
@@ -25,8 +26,7 @@ PyObject *core_raise(core_state *state, const hsight_error *err);
 
 /* A C object and the Python objects whose memory it borrows. */
 typedef struct {
-    PyObject_HEAD
-    void *value;
+    PyObject_HEAD void *value;
     void (*release)(void *value);
     PyObject *kept[2];
 } core_handle;
@@ -45,14 +45,18 @@ void core_handle_dealloc(PyObject *self);
 int core_handle_traverse(PyObject *self, visitproc visit, void *arg);
 const hsight_graph *core_graph(PyObject *snapshot);
 
-#define CORE_HANDLE_SPEC(type_name, type_slots)                                                      \
-    {                                                                                                \
-        .name = "heapsight._core." type_name, .basicsize = sizeof(core_handle),                      \
-        .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION |       \
-                 Py_TPFLAGS_IMMUTABLETYPE,                                                           \
-        .slots = type_slots,                                                                         \
+#define CORE_HANDLE_SPEC(type_name, type_slots)                                                    \
+    {                                                                                              \
+        .name = "heapsight._core." type_name, .basicsize = sizeof(core_handle),                    \
+        .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION |     \
+                 Py_TPFLAGS_IMMUTABLETYPE,                                                         \
+        .slots = type_slots,                                                                       \
     }
-#define CORE_HANDLE_SLOTS {Py_tp_dealloc, core_handle_dealloc}, {Py_tp_traverse, core_handle_traverse}
+#define CORE_HANDLE_SLOTS                                                                          \
+    {Py_tp_dealloc, core_handle_dealloc},                                                          \
+    {                                                                                              \
+        Py_tp_traverse, core_handle_traverse                                                       \
+    }
 
 /* ---- the types, one file each; constructors consume their handle ---- */
 

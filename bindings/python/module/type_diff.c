@@ -20,10 +20,10 @@ static PyObject *rows(PyObject *self, PyObject *unused)
     const hsight_diff_row *row = hsight_diff_rows(diff);
     PyObject *list = PyList_New((Py_ssize_t)count);
     for (uint32_t i = 0; list != NULL && i < count; i++, row++) {
-        PyObject *item = Py_BuildValue(
-            "(NLLKK)", core_string(row->type), (long long)row->count_delta,
-            (long long)row->bytes_delta, (unsigned long long)row->count_after,
-            (unsigned long long)row->bytes_after);
+        PyObject *item =
+            Py_BuildValue("(NLLKK)", core_string(row->type), (long long)row->count_delta,
+                          (long long)row->bytes_delta, (unsigned long long)row->count_after,
+                          (unsigned long long)row->bytes_after);
         if (item == NULL) {
             Py_CLEAR(list);
         } else {
@@ -44,10 +44,8 @@ static PyObject *text(PyObject *self, PyObject *args, PyObject *keywords)
     hsight_error err;
     hsight_sink sink = core_text_sink(&buffer);
     hsight_status status;
-    Py_BEGIN_ALLOW_THREADS
-    status = hsight_report_diff(core_value(self), limit, &sink, &err);
-    Py_END_ALLOW_THREADS
-    return core_text_take(&buffer, core_state_of(self), status, &err);
+    Py_BEGIN_ALLOW_THREADS status = hsight_report_diff(core_value(self), limit, &sink, &err);
+    Py_END_ALLOW_THREADS return core_text_take(&buffer, core_state_of(self), status, &err);
 }
 
 static PyMethodDef methods[] = {

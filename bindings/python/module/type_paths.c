@@ -50,9 +50,9 @@ static PyObject *steps(const hsight_graph *graph, const hsight_path *path)
 
 static const char *root_kind_text(uint32_t kind)
 {
-#define KIND(name, number, text)                                                                     \
-    if (kind == number) {                                                                            \
-        return text;                                                                                 \
+#define KIND(name, number, text)                                                                   \
+    if (kind == number) {                                                                          \
+        return text;                                                                               \
     }
     HSIGHT_ROOT_LIST(KIND)
 #undef KIND
@@ -66,19 +66,17 @@ static PyObject *row(const hsight_graph *graph, const hsight_path *path)
         hsight_report_path_expression(graph, path, expression, sizeof(expression));
     size_t root_length = hsight_report_root_text(graph, path->root, root_text, sizeof(root_text));
     const hsight_root *root = path->root;
-    return Py_BuildValue(
-        "{sN sN ss sN sN sN sN sI sK sK sN}",
-        "expression", core_string((hsight_string){expression, expression_length}),
-        "root", core_string((hsight_string){root_text, root_length}),
-        "root_kind", root_kind_text(root->kind),
-        "root_name", core_string(hsight_graph_string(graph, root->name)),
-        "thread", core_string(hsight_graph_string(graph, root->thread)),
-        "function", core_string(hsight_graph_string(graph, root->function)),
-        "file", core_string(hsight_graph_string(graph, root->file)),
-        "line", (unsigned int)root->line,
-        "object_count", (unsigned long long)path->object_count,
-        "bytes", (unsigned long long)path->bytes,
-        "steps", steps(graph, path));
+    return Py_BuildValue("{sN sN ss sN sN sN sN sI sK sK sN}", "expression",
+                         core_string((hsight_string){expression, expression_length}), "root",
+                         core_string((hsight_string){root_text, root_length}), "root_kind",
+                         root_kind_text(root->kind), "root_name",
+                         core_string(hsight_graph_string(graph, root->name)), "thread",
+                         core_string(hsight_graph_string(graph, root->thread)), "function",
+                         core_string(hsight_graph_string(graph, root->function)), "file",
+                         core_string(hsight_graph_string(graph, root->file)), "line",
+                         (unsigned int)root->line, "object_count",
+                         (unsigned long long)path->object_count, "bytes",
+                         (unsigned long long)path->bytes, "steps", steps(graph, path));
 }
 
 static PyObject *rows(PyObject *self, PyObject *unused)
@@ -106,10 +104,9 @@ static PyObject *text(PyObject *self, PyObject *unused)
     hsight_error err;
     hsight_sink sink = core_text_sink(&buffer);
     hsight_status status;
-    Py_BEGIN_ALLOW_THREADS
-    status = hsight_report_paths(graph_of(self), core_value(self), &sink, &err);
-    Py_END_ALLOW_THREADS
-    return core_text_take(&buffer, core_state_of(self), status, &err);
+    Py_BEGIN_ALLOW_THREADS status =
+        hsight_report_paths(graph_of(self), core_value(self), &sink, &err);
+    Py_END_ALLOW_THREADS return core_text_take(&buffer, core_state_of(self), status, &err);
 }
 
 static PyObject *subgraph(PyObject *self, PyObject *unused)
@@ -118,8 +115,7 @@ static PyObject *subgraph(PyObject *self, PyObject *unused)
     hsight_error err;
     hsight_subgraph *made = NULL;
     core_state *state = core_state_of(self);
-    hsight_status status =
-        hsight_subgraph_of_paths(graph_of(self), core_value(self), &made, &err);
+    hsight_status status = hsight_subgraph_of_paths(graph_of(self), core_value(self), &made, &err);
     if (status != HSIGHT_OK) {
         return core_raise(state, &err);
     }

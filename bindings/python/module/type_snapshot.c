@@ -12,7 +12,8 @@ PyObject *core_snapshot_new(core_state *state, hsight_snapshot *snapshot)
     return core_handle_new(state->snapshot_type, snapshot, release, NULL, NULL);
 }
 
-/* ---- facts ---------------------------------------------------------------------------------------- */
+/* ---- facts
+ * ---------------------------------------------------------------------------------------- */
 
 static int set_item(PyObject *dict, const char *key, PyObject *item)
 {
@@ -100,20 +101,20 @@ static PyObject *info_text(PyObject *self, PyObject *unused)
     hsight_error err;
     hsight_sink sink = core_text_sink(&text);
     hsight_status status;
-    Py_BEGIN_ALLOW_THREADS
-    status = hsight_report_info(core_value(self), &sink, &err);
-    Py_END_ALLOW_THREADS
-    return core_text_take(&text, core_state_of(self), status, &err);
+    Py_BEGIN_ALLOW_THREADS status = hsight_report_info(core_value(self), &sink, &err);
+    Py_END_ALLOW_THREADS return core_text_take(&text, core_state_of(self), status, &err);
 }
 
-/* ---- types ----------------------------------------------------------------------------------------- */
+/* ---- types
+ * ----------------------------------------------------------------------------------------- */
 
 static int parse_sort(const char *name, hsight_sort *sort)
 {
     if (core_sort(name, sort) == 0) {
         return 0;
     }
-    PyErr_Format(PyExc_ValueError, "sort must be \"size\", \"count\" or \"type\", not \"%s\"", name);
+    PyErr_Format(PyExc_ValueError, "sort must be \"size\", \"count\" or \"type\", not \"%s\"",
+                 name);
     return -1;
 }
 
@@ -123,9 +124,9 @@ static PyObject *histogram_rows(const hsight_histogram *histogram)
     const hsight_histogram_row *rows = hsight_histogram_rows(histogram);
     PyObject *list = PyList_New((Py_ssize_t)count);
     for (uint32_t i = 0; list != NULL && i < count; i++) {
-        PyObject *row = Py_BuildValue("(NKK)", core_string(rows[i].type),
-                                      (unsigned long long)rows[i].count,
-                                      (unsigned long long)rows[i].bytes);
+        PyObject *row =
+            Py_BuildValue("(NKK)", core_string(rows[i].type), (unsigned long long)rows[i].count,
+                          (unsigned long long)rows[i].bytes);
         if (row == NULL) {
             Py_CLEAR(list);
         } else {
@@ -147,10 +148,9 @@ static PyObject *types(PyObject *self, PyObject *args, PyObject *keywords)
     hsight_error err;
     hsight_histogram *histogram = NULL;
     hsight_status status;
-    Py_BEGIN_ALLOW_THREADS
-    status = hsight_histogram_new(core_graph(self), sort, &histogram, &err);
-    Py_END_ALLOW_THREADS
-    if (status != HSIGHT_OK) {
+    Py_BEGIN_ALLOW_THREADS status = hsight_histogram_new(core_graph(self), sort, &histogram, &err);
+    Py_END_ALLOW_THREADS if (status != HSIGHT_OK)
+    {
         return core_raise(core_state_of(self), &err);
     }
     PyObject *rows = histogram_rows(histogram);
@@ -172,13 +172,12 @@ static PyObject *types_text(PyObject *self, PyObject *args, PyObject *keywords)
     hsight_error err;
     hsight_sink sink = core_text_sink(&text);
     hsight_status status;
-    Py_BEGIN_ALLOW_THREADS
-    status = hsight_report_types(core_value(self), sort, limit, &sink, &err);
-    Py_END_ALLOW_THREADS
-    return core_text_take(&text, core_state_of(self), status, &err);
+    Py_BEGIN_ALLOW_THREADS status = hsight_report_types(core_value(self), sort, limit, &sink, &err);
+    Py_END_ALLOW_THREADS return core_text_take(&text, core_state_of(self), status, &err);
 }
 
-/* ---- objects ----------------------------------------------------------------------------------------- */
+/* ---- objects
+ * ----------------------------------------------------------------------------------------- */
 
 static PyObject *describe(PyObject *self, PyObject *address)
 {
@@ -191,11 +190,11 @@ static PyObject *describe(PyObject *self, PyObject *address)
     if (node.index == 0) {
         Py_RETURN_NONE;
     }
-    return Py_BuildValue(
-        "(NKIN)", core_string(hsight_graph_type_name(graph, hsight_graph_type(graph, node))),
-        (unsigned long long)hsight_graph_shallow_bytes(graph, node),
-        (unsigned int)hsight_graph_refcount(graph, node),
-        core_string(hsight_graph_preview(graph, node)));
+    return Py_BuildValue("(NKIN)",
+                         core_string(hsight_graph_type_name(graph, hsight_graph_type(graph, node))),
+                         (unsigned long long)hsight_graph_shallow_bytes(graph, node),
+                         (unsigned int)hsight_graph_refcount(graph, node),
+                         core_string(hsight_graph_preview(graph, node)));
 }
 
 static int nodes_of_type(PyObject *self, PyObject *name, hsight_node_id **nodes, uint32_t *count)
@@ -207,11 +206,10 @@ static int nodes_of_type(PyObject *self, PyObject *name, hsight_node_id **nodes,
     }
     hsight_error err;
     hsight_status status;
-    Py_BEGIN_ALLOW_THREADS
-    status = hsight_nodes_of_type(core_graph(self), (hsight_string){text, (size_t)length}, nodes,
-                                  count, &err);
-    Py_END_ALLOW_THREADS
-    if (status != HSIGHT_OK) {
+    Py_BEGIN_ALLOW_THREADS status = hsight_nodes_of_type(
+        core_graph(self), (hsight_string){text, (size_t)length}, nodes, count, &err);
+    Py_END_ALLOW_THREADS if (status != HSIGHT_OK)
+    {
         core_raise(core_state_of(self), &err);
         return -1;
     }
@@ -232,7 +230,8 @@ static PyObject *addresses(PyObject *self, PyObject *args, PyObject *keywords)
     uint32_t shown = limit != 0 && limit < count ? limit : count;
     PyObject *list = PyList_New((Py_ssize_t)shown);
     for (uint32_t i = 0; list != NULL && i < shown; i++) {
-        PyObject *item = PyLong_FromUnsignedLongLong(hsight_graph_address(core_graph(self), nodes[i]));
+        PyObject *item =
+            PyLong_FromUnsignedLongLong(hsight_graph_address(core_graph(self), nodes[i]));
         if (item == NULL) {
             Py_CLEAR(list);
         } else {
@@ -254,18 +253,18 @@ static PyObject *paths(PyObject *self, PyObject *args, PyObject *keywords)
     core_state *state = core_state_of(self);
     hsight_node_id *nodes = NULL;
     uint32_t count = 0;
-    int found = PyUnicode_Check(targets) ? nodes_of_type(self, targets, &nodes, &count)
-                                         : core_nodes(state, core_graph(self), targets, &nodes, &count);
+    int found = PyUnicode_Check(targets)
+                    ? nodes_of_type(self, targets, &nodes, &count)
+                    : core_nodes(state, core_graph(self), targets, &nodes, &count);
     if (found < 0) {
         return NULL;
     }
     hsight_error err;
     hsight_paths *made = NULL;
     hsight_status status;
-    Py_BEGIN_ALLOW_THREADS
-    status = hsight_paths_find(core_graph(self), nodes, count, limit, &made, &err);
-    Py_END_ALLOW_THREADS
-    hsight_nodes_free(nodes, count);
+    Py_BEGIN_ALLOW_THREADS status =
+        hsight_paths_find(core_graph(self), nodes, count, limit, &made, &err);
+    Py_END_ALLOW_THREADS hsight_nodes_free(nodes, count);
     return status == HSIGHT_OK ? core_paths_new(state, made, self) : core_raise(state, &err);
 }
 
@@ -276,8 +275,8 @@ static int parse_direction(const char *name, hsight_direction *out)
     } else if (strcmp(name, "referents") == 0) {
         *out = HSIGHT_REFERENTS;
     } else {
-        PyErr_Format(PyExc_ValueError, "direction must be \"referrers\" or \"referents\", not \"%s\"",
-                     name);
+        PyErr_Format(PyExc_ValueError,
+                     "direction must be \"referrers\" or \"referents\", not \"%s\"", name);
         return -1;
     }
     return 0;
@@ -306,10 +305,9 @@ static PyObject *around(PyObject *self, PyObject *args, PyObject *keywords)
     hsight_error err;
     hsight_subgraph *made = NULL;
     hsight_status status;
-    Py_BEGIN_ALLOW_THREADS
-    status = hsight_subgraph_around(core_graph(self), NULL, nodes, count, &options, &made, &err);
-    Py_END_ALLOW_THREADS
-    hsight_nodes_free(nodes, count);
+    Py_BEGIN_ALLOW_THREADS status =
+        hsight_subgraph_around(core_graph(self), NULL, nodes, count, &options, &made, &err);
+    Py_END_ALLOW_THREADS hsight_nodes_free(nodes, count);
     return status == HSIGHT_OK ? core_subgraph_new(state, made, self) : core_raise(state, &err);
 }
 
@@ -321,17 +319,16 @@ static PyObject *save(PyObject *self, PyObject *path)
     }
     hsight_error err;
     hsight_status status;
-    Py_BEGIN_ALLOW_THREADS
-    status = hsight_store_save(core_value(self), PyBytes_AS_STRING(bytes), &err);
-    Py_END_ALLOW_THREADS
-    Py_DECREF(bytes);
+    Py_BEGIN_ALLOW_THREADS status =
+        hsight_store_save(core_value(self), PyBytes_AS_STRING(bytes), &err);
+    Py_END_ALLOW_THREADS Py_DECREF(bytes);
     if (status != HSIGHT_OK) {
         return core_raise(core_state_of(self), &err);
     }
     Py_RETURN_NONE;
 }
 
-#define KEYWORDS(function) (PyCFunction)(void (*)(void))function, METH_VARARGS | METH_KEYWORDS
+#define KEYWORDS(function) (PyCFunction)(void (*)(void)) function, METH_VARARGS | METH_KEYWORDS
 
 static PyMethodDef methods[] = {
     {"info_text", info_text, METH_NOARGS, NULL},

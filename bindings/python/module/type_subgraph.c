@@ -33,8 +33,8 @@ static PyObject *draw(PyObject *self, PyObject *args, PyObject *keywords)
         return NULL;
     }
     hsight_error err;
-    hsight_status status = hsight_report_draw(core_value(self),
-                                              PyBytes_AS_STRING(path), timeout_ms, &err);
+    hsight_status status =
+        hsight_report_draw(core_value(self), PyBytes_AS_STRING(path), timeout_ms, &err);
     Py_DECREF(path);
     if (status != HSIGHT_OK) {
         return core_raise(core_state_of(self), &err);
