@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """heapsight run: the program behaves as without it, and the snapshots are there."""
 
+import os
 import re
 import signal
 import subprocess
@@ -302,6 +303,7 @@ def test_a_program_that_is_terminated(write, tmp_path):
         line, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     assert process.stdout.readline() == "ready\n"
+    time.sleep(0.5)  # a signal just before time.sleep() begins is handled after its end
     process.terminate()
     said = process.communicate(timeout=60)[1]
     assert process.returncode == -signal.SIGTERM
@@ -387,6 +389,54 @@ def test_children_write_nothing(write, heapsight, tmp_path):
     assert done.stdout.split() == ["3", "5", "5", "child", "0"]
     assert names(tmp_path / "out") == ["001-start.hsnap", "002-exit.hsnap"]
     assert done.stderr.count("heapsight: wrote") == 1
+
+
+def test_forking_with_a_timer_is_as_without(write, python, heapsight, tmp_path):
+    """The interpreter warns when a process with several threads forks; the timer goes on."""
+    write(
+        "prog.py",
+        """
+        import os, sys, time
+        end = time.monotonic() + 1.5
+        while time.monotonic() < end:
+            if os.fork() == 0:
+                os._exit(0)
+            os.wait()
+            time.sleep(0.03)
+        """,
+    )
+    environment = {**os.environ, "PYTHONWARNINGS": "always"}
+    assert python("prog.py", env=environment).stderr == ""
+    done = heapsight("run", "-o", "out", "--every", "0.3", "prog.py", env=environment)
+    assert done.returncode == 0
+    if sys.version_info[:2] != (3, 13):  # which counts threads after the timer is back
+        assert without_us(done.stderr) == ""
+    timer = [name for name in names(tmp_path / "out") if name.endswith("-timer.hsnap")]
+    assert len(timer) >= 2
+
+
+def test_a_disk_that_is_full(write, python, tmp_path):
+    (tmp_path / "full").mkdir()
+    write("prog.py", "print('on we go')")
+    write(
+        "steps.sh",
+        """
+        mount -t tmpfs -o size=64k tmpfs full || exit 99
+        "$PYTHON" -m heapsight run -o full/out prog.py; echo "code $?"
+        ls -A full/out
+        """,
+    )
+    shell = "import subprocess, sys; sys.exit(subprocess.run(sys.argv[1:]).returncode)"
+    environment = {**os.environ, "PYTHON": sys.executable}
+    done = python("-c", shell, "unshare", "--mount", "sh", "steps.sh", env=environment)
+    if done.returncode == 99 or "unshare" in done.stderr:
+        pytest.skip(f"a small file system cannot be mounted here: {done.stderr.strip()[-100:]}")
+    assert done.stdout == "on we go\ncode 0\n", done.stderr
+    said = done.stderr.splitlines()
+    assert len(said) == 3
+    assert said[0].startswith("heapsight: could not write 001-start.hsnap: ")
+    assert "No space left on device" in said[0]
+    assert said[2] == "heapsight: no snapshot was written"
 
 
 def test_a_snapshot_that_fails_is_a_sentence(write, heapsight, tmp_path):

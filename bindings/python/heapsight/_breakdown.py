@@ -18,6 +18,7 @@ __all__ = ["measure", "shallow_bytes"]
 _MRO = type.__dict__["__mro__"].__get__
 _NAMESPACE = type.__dict__["__dict__"].__get__
 PREVIEW_LENGTH = 40
+LARGEST_SHOWN = 10**30  # of whole numbers: larger ones are slow to write
 SMALLEST_SHARE = 0.001  # of the whole: referents below are not kept
 
 
@@ -109,15 +110,15 @@ def _attributes(value: object) -> Iterator[tuple[str, object]]:
                     continue
 
 
-def _preview(value: object) -> str:
+def _preview(value: Any) -> str:
     """A few characters that tell a value from its neighbours."""
     kind = type(value)
     if kind is str:
-        return repr(_clip(value))  # type: ignore[arg-type]
-    if kind in (bool, float, type(None)) or (kind is int and abs(value) < 10**30):  # type: ignore[arg-type]
+        return repr(_clip(value))
+    if kind in (bool, float, type(None)) or (kind is int and abs(value) < LARGEST_SHOWN):
         return repr(value)
     if kind in (bytes, bytearray, dict, frozenset, list, set, tuple):
-        return f"<{kind.__name__} of {len(value)}>"  # type: ignore[arg-type]
+        return f"<{kind.__name__} of {len(value)}>"
     return f"<{kind.__name__}>"
 
 

@@ -74,7 +74,11 @@ class Recorder:
             ) from problem
         self._number = max((int(match[1]) for match in taken if match), default=0)
         atexit.register(self._finish)
-        os.register_at_fork(after_in_child=self._abandon)
+        os.register_at_fork(
+            before=self._pause_timer,
+            after_in_parent=self._resume_timer,
+            after_in_child=self._abandon,
+        )
         self.take("start")
         self._install(signal.SIGTERM, self._terminate)
         if self._on_signal is not None:
@@ -167,6 +171,16 @@ class Recorder:
         command = ["diff", files[0], files[-1]] if len(files) > 1 else ["types", files[0]]
         counted = "1 snapshot" if len(files) == 1 else f"{len(files):,} snapshots"
         return [f"wrote {counted}: {' '.join(listed)}", f"next: heapsight {' '.join(command)}"]
+
+    def _pause_timer(self) -> None:
+        """No snapshot is under way when the program forks, and there is no thread more than it has
+        itself: the interpreter warns of those (3.13 counts when the timer is back)."""
+        if self._timer is not None and os.getpid() == self._process:
+            self._timer.stop()
+
+    def _resume_timer(self) -> None:
+        if self._timer is not None and os.getpid() == self._process and not self._ending:
+            self._timer.start()
 
     def _abandon(self) -> None:
         """In a forked child: handle signals as if heapsight were not there."""
