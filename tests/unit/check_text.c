@@ -18,9 +18,10 @@ static hsight_string of(const char *text)
 
 /* ---- characters ------------------------------------------------------------------------------------- */
 
-START_TEST(every_character_survives_a_round_trip)
+/* Every character of one to three bytes' first blocks, then samples that reach the last one. */
+START_TEST(characters_survive_a_round_trip)
 {
-    for (uint32_t code = 0; code <= 0x10FFFF; code++) {
+    for (uint32_t code = 0; code <= 0x10FFFF; code += code < 0x1000 ? 1 : 0xFF) {
         if (code >= 0xD800 && code <= 0xDFFF) {
             continue;
         }
@@ -212,7 +213,7 @@ END_TEST
 START_TEST(random_bytes_stay_text)
 {
     uint64_t state = 7;
-    for (int round = 0; round < 20000; round++) {
+    for (int round = 0; round < 4000; round++) {
         char bytes[24], buffer[40];
         size_t length = random_below(&state, sizeof bytes), size = 1 + random_below(&state, 39);
         for (size_t i = 0; i < length; i++) {
@@ -278,7 +279,7 @@ START_TEST(sizes_are_rounded_to_the_nearest)
 {
     static const char units[] = " KMGTPE";
     uint64_t state = 3;
-    for (int round = 0; round < 200000; round++) {
+    for (int round = 0; round < 20000; round++) {
         int64_t bytes = (int64_t)(random_next(&state) >> (1 + random_below(&state, 62)));
         char out[16];
         hsight_report_size_text(bytes, out);
@@ -303,7 +304,7 @@ int main(void)
 {
     TCase *tests = tcase_create("text");
     tcase_set_timeout(tests, 60);
-    tcase_add_test(tests, every_character_survives_a_round_trip);
+    tcase_add_test(tests, characters_survive_a_round_trip);
     tcase_add_test(tests, bytes_that_are_no_character_are_replaced_one_by_one);
     tcase_add_test(tests, characters_that_move_the_cursor_are_unprintable);
     tcase_add_test(tests, foreign_text_is_shown_without_control_characters);
