@@ -14,17 +14,17 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* ---- import ---------------------------------------------------------------------------------- */
+/* ---- import ---- */
 
 /* Why this interpreter cannot be walked, as one sentence; NULL when it can. Compares every private
  * layout that is used with what the running interpreter really does. */
 const char *hsight__compat_check(void);
-/* "direct walk" or which part fell back; valid after the check. */
+/* How the heap is walked, for the snapshot's metadata. */
 const char *hsight__compat_description(void);
 /* The tp_traverse of every class written in Python; valid after the check. */
 traverseproc hsight__compat_python_traverse(void);
 
-/* ---- the collector --------------------------------------------------------------------------- */
+/* ---- the collector ---- */
 
 typedef int (*hsight__compat_object_visitor)(PyObject *object, void *state); /* non-zero stops */
 
@@ -36,7 +36,7 @@ int hsight__compat_visit_tracked(hsight__compat_object_visitor visitor, void *st
  * not in the refcounts. `probe` is any interned string. */
 bool hsight__compat_is_interned_table(PyObject *dict, PyObject *probe);
 
-/* ---- objects --------------------------------------------------------------------------------- */
+/* ---- objects ---- */
 
 /* The refcount says nothing: immortal (PEP 683), deep-frozen (3.11), or a static type. */
 bool hsight__compat_is_immortal(PyObject *object);
@@ -70,11 +70,8 @@ typedef enum {
 hsight__compat_dict_kind hsight__compat_dict_kind_of(PyObject *dict);
 /* Tables that belong to the dict: keys (when its own) and values. */
 size_t hsight__compat_dict_table_bytes(PyObject *dict);
-/* Where the first key lies, to prefetch. */
-const void *hsight__compat_dict_keys(PyObject *dict);
 
-/* ---- types, code, modules, functions: parts that tp_traverse leaves out or cannot be called for
- * --- */
+/* ---- types, code, modules, functions: parts that tp_traverse leaves out or cannot be called for ---- */
 
 typedef void (*hsight__compat_part_visitor)(const char *name, PyObject *part, void *state);
 /* All references a class owns, but its metaclass: __dict__, __mro__, ... shared keys included
@@ -90,7 +87,7 @@ PyObject *hsight__compat_module_name(PyObject *module);
 PyObject *hsight__compat_type_dict(PyTypeObject *type);
 PyObject *hsight__compat_code_free_names(PyObject *code, Py_ssize_t index);
 
-/* ---- frames ---------------------------------------------------------------------------------- */
+/* ---- frames ---- */
 
 typedef struct _PyInterpreterFrame hsight__compat_frame;
 
@@ -129,18 +126,21 @@ void hsight__compat_frame_items(hsight__compat_frame *frame, hsight__compat_fram
 int hsight__compat_frame_unknown_slots(hsight__compat_frame *frame, PyObject ***slots);
 
 /* Generators, coroutines, async generators: parts outside the frame, then the frame if it lives. */
-bool hsight__compat_is_generator(PyTypeObject *type);
 void hsight__compat_generator_parts(PyObject *generator, hsight__compat_part_visitor visitor,
                                     void *state);
 hsight__compat_frame *hsight__compat_generator_frame(PyObject *generator);
-/* Bytes of the slots that follow the fixed part of a frame inside a generator or frame object. */
-size_t hsight__compat_frame_slots_bytes(hsight__compat_frame *frame);
+/* The code of a generator or frame object, also when its frame has ended; NULL when that is gone.
+ */
+PyObject *hsight__compat_generator_code(PyObject *generator);
+PyObject *hsight__compat_frame_object_code(PyObject *frame_object);
+/* Bytes of the slots that follow the fixed part inside a generator or frame object; 0 for NULL. */
+size_t hsight__compat_code_slots_bytes(PyObject *code);
 /* Frame objects: fields, then the frame when the object owns it (else NULL). */
 void hsight__compat_frame_object_parts(PyObject *frame_object, hsight__compat_part_visitor visitor,
                                        void *state);
 hsight__compat_frame *hsight__compat_frame_object_frame(PyObject *frame_object);
 
-/* ---- threads --------------------------------------------------------------------------------- */
+/* ---- threads ---- */
 
 /* Objects a thread state owns: exceptions being handled, context, trace function, ... */
 void hsight__compat_thread_parts(PyThreadState *thread, hsight__compat_part_visitor visitor,

@@ -128,10 +128,28 @@ hsight__compat_frame *hsight__compat_generator_frame(PyObject *object)
 #endif
 }
 
-size_t hsight__compat_frame_slots_bytes(hsight__compat_frame *frame)
+size_t hsight__compat_code_slots_bytes(PyObject *object)
 {
-    PyCodeObject *code = (PyCodeObject *)hsight__compat_frame_code(frame);
+    PyCodeObject *code = (PyCodeObject *)object;
     return code == NULL ? 0 : (size_t)(code->co_nlocalsplus + code->co_stacksize) * sizeof(slot);
+}
+
+PyObject *hsight__compat_generator_code(PyObject *object)
+{
+    PyGenObject *generator = (PyGenObject *)object;
+#if PY_VERSION_HEX >= 0x030E0000
+    return hsight__compat_frame_code(&generator->gi_iframe);
+#elif PY_VERSION_HEX >= 0x030C0000
+    return hsight__compat_frame_code((hsight__compat_frame *)generator->gi_iframe);
+#else
+    return (PyObject *)generator->gi_code;
+#endif
+}
+
+PyObject *hsight__compat_frame_object_code(PyObject *object)
+{
+    hsight__compat_frame *frame = ((PyFrameObject *)object)->f_frame;
+    return frame != NULL ? hsight__compat_frame_code(frame) : NULL;
 }
 
 PyObject *hsight__compat_frame_generator(hsight__compat_frame *frame)
@@ -240,13 +258,7 @@ int hsight__compat_frame_unknown_slots(hsight__compat_frame *frame, PyObject ***
 #endif
 }
 
-/* ---- generators and frame objects
- * ---------------------------------------------------------------- */
-
-bool hsight__compat_is_generator(PyTypeObject *type)
-{
-    return type == &PyGen_Type || type == &PyCoro_Type || type == &PyAsyncGen_Type;
-}
+/* ---- generators and frame objects ---- */
 
 void hsight__compat_generator_parts(PyObject *object, hsight__compat_part_visitor visitor,
                                     void *state)
@@ -260,9 +272,10 @@ void hsight__compat_generator_parts(PyObject *object, hsight__compat_part_visito
     } else if (Py_IS_TYPE(object, &PyAsyncGen_Type)) {
         PART("finalizer", generator->gi_origin_or_finalizer);
     }
-#if PY_VERSION_HEX < 0x030C0000
-    PART("gi_code", generator->gi_code);
-#endif
+    /* Since 3.12 the code is the frame's, and the only part of it that outlives the frame. */
+    if (PY_VERSION_HEX < 0x030C0000 || hsight__compat_generator_frame(object) == NULL) {
+        PART("gi_code", hsight__compat_generator_code(object));
+    }
 }
 
 void hsight__compat_frame_object_parts(PyObject *object, hsight__compat_part_visitor visitor,
@@ -286,8 +299,7 @@ hsight__compat_frame *hsight__compat_frame_object_frame(PyObject *object)
     return frame != NULL && frame->owner == FRAME_OWNED_BY_FRAME_OBJECT ? frame : NULL;
 }
 
-/* ---- threads
- * ------------------------------------------------------------------------------------- */
+/* ---- threads ---- */
 
 void hsight__compat_thread_parts(PyThreadState *thread, hsight__compat_part_visitor visitor,
                                  void *state)

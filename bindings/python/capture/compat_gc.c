@@ -23,8 +23,7 @@
 #include <stddef.h>
 #include <string.h>
 
-/* ---- rings
- * --------------------------------------------------------------------------------------- */
+/* ---- rings ---- */
 
 static PyObject *object_of(PyGC_Head *head)
 {
@@ -89,8 +88,7 @@ int hsight__compat_visit_tracked(hsight__compat_object_visitor visitor, void *st
 }
 #endif
 
-/* ---- the check at import
- * --------------------------------------------------------------------------- */
+/* ---- the check at import ---- */
 
 const char *hsight__compat_description(void)
 {
@@ -197,13 +195,21 @@ static const char *check_version(void)
     return NULL;
 }
 
+static const char *check_interpreter(void)
+{
+    if (PyInterpreterState_Get() != PyInterpreterState_Main()) {
+        return "heapsight does not support subinterpreters: import it in the main interpreter";
+    }
+    return NULL;
+}
+
 const char *hsight__compat_check(void)
 {
 #ifdef Py_GIL_DISABLED
     return "heapsight does not support free-threaded CPython yet: use a build with the GIL";
 #else
-    const char *(*const checks[])(void) = {check_version, check_frames, check_collector,
-                                           check_attributes};
+    const char *(*const checks[])(void) = {check_version, check_interpreter, check_frames,
+                                           check_collector, check_attributes};
     for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
         const char *problem = checks[i]();
         if (problem != NULL) {

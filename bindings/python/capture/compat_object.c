@@ -198,11 +198,6 @@ size_t hsight__compat_dict_table_bytes(PyObject *object)
     }
 }
 
-const void *hsight__compat_dict_keys(PyObject *dict)
-{
-    return ((PyDictObject *)dict)->ma_keys;
-}
-
 size_t hsight__compat_shared_keys_bytes(PyTypeObject *type)
 {
     PyDictKeysObject *keys = shared_keys(type);
@@ -227,8 +222,7 @@ bool hsight__compat_is_interned_table(PyObject *object, PyObject *probe)
 #endif
 }
 
-/* ---- parts of classes, code, functions, modules
- * -------------------------------------------------- */
+/* ---- parts of classes, code, functions, modules ---- */
 
 PyObject *hsight__compat_type_dict(PyTypeObject *type)
 {

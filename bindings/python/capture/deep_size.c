@@ -10,7 +10,7 @@
 
 #include <stdlib.h>
 
-enum { SEEN = 1, ITEM = 2 };
+enum { SEEN = 1, ITEM = 2, DONE = 3 };
 
 typedef struct {
     hsight__visit visit;
@@ -53,7 +53,14 @@ static uint64_t size_of_item(sizing *s, PyObject *item)
 {
     hsight__visit *visit = &s->visit;
     uint64_t bytes = 0;
-    if (!hsight__pointers_add(&s->stack, item)) {
+    uint32_t *slot = hsight__pointer_map_slot(&s->seen, item, true);
+    if (slot != NULL && *slot == DONE) {
+        return 0; /* the same object again: charged to the earlier item */
+    }
+    if (slot != NULL) {
+        *slot = DONE;
+    }
+    if (slot == NULL || !hsight__pointers_add(&s->stack, item)) {
         hsight__visit_fail(visit, HSIGHT_ENOMEM, "out of memory while sizes were added up");
     }
     while (s->stack.count > 0 && visit->status == HSIGHT_OK) {
@@ -92,7 +99,7 @@ hsight_status hsight_capture_deep_sizes(PyObject *const *items, Py_ssize_t count
     if (s == NULL || hsight__visit_begin(&s->visit, names, err) != HSIGHT_OK) {
         free(s);
         hsight_builder_free(names);
-        return HSIGHT_ENOMEM;
+        return hsight__out_of_memory(err);
     }
     hsight__pointer_map_init(&s->seen, false);
     s->visit.flush = flush;

@@ -28,16 +28,6 @@ static void hide(hiding *h, PyObject *object)
     *slot = HSIGHT__HIDDEN;
 }
 
-/* Found while objects were collected; modules and their dicts are marked already. */
-static void hide_found(hiding *h, PyObject *object)
-{
-    uint32_t *slot = hsight__pointer_map_slot(&h->walk->map, object, true);
-    if (slot != NULL) {
-        *slot = 0;
-    }
-    hide(h, object);
-}
-
 static bool is_own_name(PyObject *name)
 {
     static const char package[] = "heapsight";
@@ -159,14 +149,26 @@ static void keep_outgoing(hiding *h)
     }
 }
 
+/* Modules and their dicts were marked when they were found; now each is hidden by hide(). */
+static void forget_marks(hsight__walk *walk)
+{
+    for (size_t i = 0; i < walk->own.count; i++) {
+        uint32_t *slot = hsight__pointer_map_slot(&walk->map, walk->own.items[i], true);
+        if (slot != NULL) {
+            *slot = 0;
+        }
+    }
+}
+
 void hsight__hide_own(hsight__walk *walk)
 {
     hiding h = {.walk = walk};
     hsight__pointer_map_init(&h.counts, false);
     walk->visit.flush = flush;
     walk->visit.state = &h;
+    forget_marks(walk);
     for (size_t i = 0; i < walk->own.count; i++) {
-        hide_found(&h, walk->own.items[i]);
+        hide(&h, walk->own.items[i]); /* once, however often it was found */
     }
     spread(&h);
     keep_outgoing(&h);

@@ -19,6 +19,15 @@ void hsight__visit_fail(hsight__visit *visit, hsight_status status, const char *
     }
 }
 
+hsight_status hsight__out_of_memory(hsight_error *err)
+{
+    if (err != NULL) {
+        *err = (hsight_error){.status = HSIGHT_ENOMEM};
+        snprintf(err->message, sizeof(err->message), "out of memory before the walk began");
+    }
+    return HSIGHT_ENOMEM;
+}
+
 void hsight__visit_keep_failure(hsight__visit *visit, hsight_status status)
 {
     if (visit->status == HSIGHT_OK) {
@@ -26,8 +35,7 @@ void hsight__visit_keep_failure(hsight__visit *visit, hsight_status status)
     }
 }
 
-/* ---- texts
- * ------------------------------------------------------------------------------------------ */
+/* ---- texts ---- */
 
 /* Copies a str, truncated; a str that has no cached UTF-8 and is not ASCII is written escaped,
  * because PyUnicode_AsUTF8() would add a buffer to an object that belongs to the program. */
@@ -108,8 +116,19 @@ hsight_string_id hsight__visit_name(hsight__visit *visit, const char *text)
     return intern(visit, text, text, strlen(text));
 }
 
-/* ---- parts
- * ------------------------------------------------------------------------------------------ */
+PyObject *hsight__dict_value(PyObject *dict, const char *key)
+{
+    Py_ssize_t at = 0;
+    PyObject *name, *value;
+    while (dict != NULL && PyDict_Next(dict, &at, &name, &value)) {
+        if (PyUnicode_CheckExact(name) && PyUnicode_CompareWithASCIIString(name, key) == 0) {
+            return value;
+        }
+    }
+    return NULL;
+}
+
+/* ---- parts ---- */
 
 static void emit_interned(hsight__visit *visit, const char *name, PyObject *target,
                           hsight_label_kind kind)

@@ -3,8 +3,7 @@
  * walk stand on. Memory: the lists and the map belong to the walk. Cost: amortised O(1) a call. */
 #include "walk.h"
 
-/* ---- pointers
- * ------------------------------------------------------------------------------------ */
+/* ---- pointers ---- */
 
 bool hsight__pointers_add(hsight__pointers *pointers, PyObject *pointer)
 {
@@ -35,8 +34,7 @@ void hsight__pointers_free(hsight__pointers *pointers)
     *pointers = (hsight__pointers){0};
 }
 
-/* ---- numbering
- * -------------------------------------------------------------------------------------- */
+/* ---- numbering ---- */
 
 uint32_t hsight__walk_number(hsight__walk *walk, uint32_t *slot, PyObject *object)
 {

@@ -105,9 +105,15 @@ static hsight_string_id preview_int(hsight__visit *visit, PyObject *object)
 
 static hsight_string_id preview_float(hsight__visit *visit, PyObject *object)
 {
-    char text[48];
-    int length = snprintf(text, sizeof(text), "%.12g", PyFloat_AS_DOUBLE(object));
-    return add(visit, text, (size_t)length);
+    char *text = PyOS_double_to_string(PyFloat_AS_DOUBLE(object), 'r', 0, Py_DTSF_ADD_DOT_0, NULL);
+    if (text == NULL) {
+        PyErr_Clear();
+        visit->dropped_count++;
+        return (hsight_string_id){0};
+    }
+    hsight_string_id id = add(visit, text, strlen(text));
+    PyMem_Free(text);
+    return id;
 }
 
 hsight_string_id hsight__preview(hsight__visit *visit, PyObject *object)

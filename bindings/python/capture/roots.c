@@ -44,20 +44,7 @@ static void add_modules(hsight__walk *walk)
     hold(walk, modules);
 }
 
-/* ---- thread names
- * --------------------------------------------------------------------------------- */
-
-static PyObject *dict_value(PyObject *dict, const char *key)
-{
-    Py_ssize_t at = 0;
-    PyObject *name, *value;
-    while (dict != NULL && PyDict_Next(dict, &at, &name, &value)) {
-        if (PyUnicode_CheckExact(name) && PyUnicode_CompareWithASCIIString(name, key) == 0) {
-            return value;
-        }
-    }
-    return NULL;
-}
+/* ---- thread names ---- */
 
 static PyObject *instance_value(PyObject *object, const char *key)
 {
@@ -74,17 +61,17 @@ static PyObject *instance_value(PyObject *object, const char *key)
             return attributes.slots[i];
         }
     }
-    return dict_value(attributes.dict, key);
+    return hsight__dict_value(attributes.dict, key);
 }
 
 /* threading._active maps thread ids to Thread objects. */
 static PyObject *active_threads(void)
 {
-    PyObject *module = dict_value(PyImport_GetModuleDict(), "threading");
+    PyObject *module = hsight__dict_value(PyImport_GetModuleDict(), "threading");
     if (module == NULL || !PyModule_Check(module)) {
         return NULL;
     }
-    PyObject *active = dict_value(PyModule_GetDict(module), "_active");
+    PyObject *active = hsight__dict_value(PyModule_GetDict(module), "_active");
     return active != NULL && PyDict_CheckExact(active) ? active : NULL;
 }
 
@@ -113,8 +100,7 @@ static hsight_string_id thread_name(hsight__walk *walk, PyObject *active, unsign
     return name;
 }
 
-/* ---- frames
- * ----------------------------------------------------------------------------------------- */
+/* ---- frames ---- */
 
 typedef struct {
     hsight__walk *walk;

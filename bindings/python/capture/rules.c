@@ -13,8 +13,7 @@
 #include <string.h>
 #include <structmember.h>
 
-/* ---- rows
- * ------------------------------------------------------------------------------------------ */
+/* ---- rows ---- */
 
 typedef struct {
     PyTypeObject *type; /* or NULL: */
@@ -94,8 +93,7 @@ static const field_row *field_rows(size_t *count)
     return rows;
 }
 
-/* ---- members
- * ---------------------------------------------------------------------------------------- */
+/* ---- members ---- */
 
 static void add_member(hsight__visit *visit, hsight__type_info *info, Py_ssize_t offset,
                        hsight_string_id name)
@@ -149,17 +147,13 @@ static void add_fields(hsight__visit *visit, hsight__type_info *info)
     }
 }
 
-/* ---- assignment
- * -------------------------------------------------------------------------------------- */
+/* ---- assignment ---- */
 
-/* Python's own classes carry one tp_traverse; those without gc (such as `class I(int)` with empty
- * __slots__) have none and are told by their tp_dealloc being shared with the rest. */
+/* Classes written in Python carry one tp_traverse. */
 static bool is_python_class(PyTypeObject *type)
 {
     return PyType_HasFeature(type, Py_TPFLAGS_HEAPTYPE) &&
-           (type->tp_traverse == hsight__compat_python_traverse() ||
-            (type->tp_traverse == NULL && type->tp_base != NULL &&
-             !PyType_HasFeature(type->tp_base, Py_TPFLAGS_HEAPTYPE)));
+           type->tp_traverse == hsight__compat_python_traverse();
 }
 
 static hsight__rule rule_by_row(PyTypeObject *type)
@@ -192,7 +186,7 @@ void hsight__rules_assign(hsight__visit *visit, hsight__type_info *info)
         return;
     }
     hsight__rule own = rule_by_row(type);
-    if (own == hsight__rule_nothing || (own == NULL && type == &PyBaseObject_Type)) {
+    if (type == &PyBaseObject_Type) {
         info->rule = hsight__rule_nothing;
         return;
     }

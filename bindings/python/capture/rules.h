@@ -37,9 +37,11 @@ void hsight__rule_instance(hsight__visit *visit, PyObject *object, hsight__type_
 void hsight__rule_traverse(hsight__visit *visit, PyObject *object, hsight__type_info *info);
 /* Every member is owned; tp_traverse is not asked. */
 void hsight__rule_members(hsight__visit *visit, PyObject *object, hsight__type_info *info);
-/* Run tp_traverse into visit->scratch; one reference to the object's own class is left out.
+/* Run tp_traverse into visit->scratch; one reference to the object's own class is
+ * left out where info->type is a heap type.
  * Returns the number of targets. */
-size_t hsight__traverse_collect(hsight__visit *visit, PyObject *object, traverseproc traverse);
+size_t hsight__traverse_collect(hsight__visit *visit, PyObject *object,
+                                const hsight__type_info *info);
 /* Labels of scratch targets that members explain; the rest stay 0. */
 void hsight__traverse_label(hsight__visit *visit, PyObject *object, const hsight__type_info *info);
 void hsight__traverse_emit(hsight__visit *visit);

@@ -6,8 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- functions and cells
- * ---------------------------------------------------------------------------- */
+/* ---- functions and cells ---- */
 
 static void remember_cell(hsight__visit *visit, PyObject *cell, PyObject *name)
 {
@@ -63,8 +62,7 @@ void hsight__rule_cell(hsight__visit *visit, PyObject *object, hsight__type_info
     }
 }
 
-/* ---- code, frames, generators
- * ------------------------------------------------------------------------- */
+/* ---- code, frames, generators ---- */
 
 void hsight__rule_code(hsight__visit *visit, PyObject *object, hsight__type_info *info)
 {
@@ -131,8 +129,7 @@ void hsight__rule_frame(hsight__visit *visit, PyObject *object, hsight__type_inf
     hsight__emit_frame(visit, hsight__compat_frame_object_frame(object), object);
 }
 
-/* ---- classes, modules, weak references
- * ------------------------------------------------------------------ */
+/* ---- classes, modules, weak references ---- */
 
 static void emit_class_part(const char *name, PyObject *part, void *state)
 {

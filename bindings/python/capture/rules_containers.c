@@ -105,7 +105,7 @@ void hsight__rule_default_dict(hsight__visit *visit, PyObject *object, hsight__t
 /* The blocks are private; tp_traverse visits the items in order. */
 void hsight__rule_deque(hsight__visit *visit, PyObject *object, hsight__type_info *info)
 {
-    size_t count = hsight__traverse_collect(visit, object, info->type->tp_traverse);
+    size_t count = hsight__traverse_collect(visit, object, info);
     for (size_t i = 0; i < count; i++) {
         visit->scratch_labels[i] = hsight_label_make(HSIGHT_LABEL_INDEX, i).bits;
     }
@@ -157,7 +157,7 @@ typedef struct {
 
 #define NUMPY_OBJECT     17
 #define NUMPY_OWNDATA    0x0004
-#define NUMPY_CONTIGUOUS 0x0001
+#define NUMPY_CONTIGUOUS (0x0001 | 0x0002) /* in the order of C, or of Fortran */
 
 static void emit_array_items(hsight__visit *visit, const array_fields *array)
 {

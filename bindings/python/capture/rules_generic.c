@@ -4,8 +4,7 @@
 
 #include <stdlib.h>
 
-/* ---- classes written in Python
- * ------------------------------------------------------------------- */
+/* ---- classes written in Python ---- */
 
 static hsight_string_id key_name(hsight__visit *visit, hsight__type_info *info, Py_ssize_t index)
 {
@@ -23,6 +22,18 @@ static hsight_string_id key_name(hsight__visit *visit, hsight__type_info *info, 
         info->key_count = count;
     }
     return info->key_names[index];
+}
+
+/* A C base with a managed dict of its own (asyncio.Future since 3.13) visits it; but while the
+ * values lie in the instance, tp_traverse leaves the dict object out. */
+static void emit_dict_beside_values(hsight__visit *visit, PyObject *object,
+                                    const hsight__type_info *info)
+{
+    hsight__compat_attributes attributes;
+    hsight__compat_read_attributes(object, info->type, &attributes);
+    if (attributes.slots != NULL) {
+        hsight__emit_named(visit, attributes.dict, HSIGHT_LABEL_ATTRIBUTE, HSIGHT__NAME_dict);
+    }
 }
 
 static void emit_attributes(hsight__visit *visit, PyObject *object, hsight__type_info *info)
@@ -53,7 +64,9 @@ static PyObject *dict_at_offset(PyObject *object, PyTypeObject *type)
 void hsight__rule_instance(hsight__visit *visit, PyObject *object, hsight__type_info *info)
 {
     hsight__rule_members(visit, object, info);
-    if (info->managed_dict) {
+    if (info->managed_dict && info->base->managed_dict) {
+        emit_dict_beside_values(visit, object, info);
+    } else if (info->managed_dict) {
         emit_attributes(visit, object, info);
     } else if (info->type->tp_dictoffset != 0 &&
                info->type->tp_dictoffset != info->base->type->tp_dictoffset) {
@@ -73,8 +86,7 @@ void hsight__rule_members(hsight__visit *visit, PyObject *object, hsight__type_i
     }
 }
 
-/* ---- tp_traverse
- * ---------------------------------------------------------------------------------- */
+/* ---- tp_traverse ---- */
 
 static bool grow_scratch(hsight__visit *visit)
 {
@@ -122,12 +134,13 @@ static void leave_out_class(hsight__visit *visit, PyObject *class)
     }
 }
 
-size_t hsight__traverse_collect(hsight__visit *visit, PyObject *object, traverseproc traverse)
+size_t hsight__traverse_collect(hsight__visit *visit, PyObject *object,
+                                const hsight__type_info *info)
 {
     visit->scratch_count = 0;
-    if (traverse != NULL && PyObject_IS_GC(object)) {
-        traverse(object, collect, visit);
-        if (PyType_HasFeature(Py_TYPE(object), Py_TPFLAGS_HEAPTYPE)) {
+    if (info->type->tp_traverse != NULL && PyObject_IS_GC(object)) {
+        info->type->tp_traverse(object, collect, visit);
+        if (PyType_HasFeature(info->type, Py_TPFLAGS_HEAPTYPE)) { /* static types leave it out */
             leave_out_class(visit, (PyObject *)Py_TYPE(object));
         }
     }
@@ -144,6 +157,21 @@ static void label_first(hsight__visit *visit, PyObject *value, hsight_label labe
     }
 }
 
+static void label_attributes(hsight__visit *visit, PyObject *object)
+{
+    hsight__type_info *info = hsight__type_info_of(visit, Py_TYPE(object));
+    hsight__compat_attributes attributes;
+    hsight__compat_read_attributes(object, info->type, &attributes);
+    for (Py_ssize_t i = 0; i < attributes.count; i++) {
+        hsight_string_id name =
+            attributes.slots[i] != NULL ? key_name(visit, info, i) : (hsight_string_id){0};
+        label_first(visit, attributes.slots[i],
+                    hsight_label_make(HSIGHT_LABEL_ATTRIBUTE, name.index));
+    }
+    label_first(visit, attributes.dict,
+                hsight_label_make(HSIGHT_LABEL_ATTRIBUTE, visit->names[HSIGHT__NAME_dict].index));
+}
+
 /* Beyond this many targets the object is a container of its own kind; only its first are named. */
 #define MOST_TARGETS_TO_LABEL 4096
 
@@ -155,7 +183,9 @@ void hsight__traverse_label(hsight__visit *visit, PyObject *object, const hsight
     for (uint32_t i = 0; i < info->member_count; i++) {
         label_first(visit, hsight__member_value(object, &info->members[i]), info->members[i].label);
     }
-    if (info->type->tp_dictoffset > 0) {
+    if (info->managed_dict) {
+        label_attributes(visit, object);
+    } else if (info->type->tp_dictoffset > 0) {
         PyObject *dict = *(PyObject **)((char *)object + info->type->tp_dictoffset);
         label_first(
             visit, dict,
@@ -172,7 +202,7 @@ void hsight__traverse_emit(hsight__visit *visit)
 
 void hsight__rule_traverse(hsight__visit *visit, PyObject *object, hsight__type_info *info)
 {
-    hsight__traverse_collect(visit, object, info->type->tp_traverse);
+    hsight__traverse_collect(visit, object, info);
     hsight__traverse_label(visit, object, info);
     hsight__traverse_emit(visit);
 }

@@ -29,9 +29,11 @@ static size_t size_int(PyObject *object, const hsight__type_info *info)
     return hsight__compat_int_bytes(object);
 }
 
+/* While list.sort() compares, `allocated` is -1. */
 static size_t size_list(PyObject *object, const hsight__type_info *info)
 {
-    return info->fixed_bytes + (size_t)((PyListObject *)object)->allocated * sizeof(PyObject *);
+    Py_ssize_t allocated = ((PyListObject *)object)->allocated;
+    return info->fixed_bytes + (size_t)(allocated > 0 ? allocated : 0) * sizeof(PyObject *);
 }
 
 static size_t size_dict(PyObject *object, const hsight__type_info *info)
@@ -70,66 +72,65 @@ static size_t size_type(PyObject *object, const hsight__type_info *info)
     if (!PyType_HasFeature(type, Py_TPFLAGS_HEAPTYPE)) {
         return sizeof(PyTypeObject);
     }
-    return size_variable(object, info) + hsight__compat_shared_keys_bytes(type);
+    size_t spare_item = (size_t)info->type->tp_itemsize; /* PyType_GenericAlloc adds one */
+    return size_variable(object, info) + spare_item + hsight__compat_shared_keys_bytes(type);
 }
 
-/* tp_itemsize of these counts frame slots, but they are not variable-sized objects. */
+/* tp_itemsize of these counts frame slots, but they are not variable-sized objects. The slots stay
+ * part of the block when the frame has ended. */
 static size_t size_generator(PyObject *object, const hsight__type_info *info)
 {
-    hsight__compat_frame *frame = hsight__compat_generator_frame(object);
-    return info->fixed_bytes + (frame != NULL ? hsight__compat_frame_slots_bytes(frame) : 0);
+    return info->fixed_bytes +
+           hsight__compat_code_slots_bytes(hsight__compat_generator_code(object));
 }
 
 static size_t size_frame(PyObject *object, const hsight__type_info *info)
 {
-    hsight__compat_frame *frame = hsight__compat_frame_object_frame(object);
-    return info->fixed_bytes + (frame != NULL ? hsight__compat_frame_slots_bytes(frame) : 0);
+    return info->fixed_bytes +
+           hsight__compat_code_slots_bytes(hsight__compat_frame_object_code(object));
 }
 
-/* ---- C types that know their buffers
- * ------------------------------------------------------------------ */
+/* ---- C types that know their buffers ---- */
 
-/* tp_name begins with one of these: their __sizeof__ was read and only adds up fields. */
+/* tp_name begins with one of these: their __sizeof__ was read on 3.11 to 3.15 and only adds up
+ * fields, also before __init__ ran. (Struct's is left out: it follows a pointer that __init__
+ * sets.) */
 static const char *const trusted_sizeof[] = {
-    "collections.deque", "collections.OrderedDict",
-    "array.array",       "_io.",
-    "_struct.Struct",    "Struct",
-    "_pickle.",          "memoryview",
-    "_queue.",           "zlib.",
-    "itertools.",        "functools.",
-    "decimal.",          "numpy.ndarray",
-    "mmap.mmap",         "xml.etree.ElementTree.",
+    "collections.deque",
+    "collections.OrderedDict",
+    "array.array",
     "bytearray",
+    "_io.",
+    "_pickle.",
+    "itertools.",
+    "decimal.",
+    "numpy.ndarray",
+    "xml.etree.ElementTree.",
 };
 
-static PyMethodDescrObject *c_sizeof(PyTypeObject *type)
+static PyCFunction c_sizeof(PyTypeObject *type)
 {
-    PyObject *dict = hsight__compat_type_dict(type);
-    Py_ssize_t at = 0;
-    PyObject *name, *value;
-    while (dict != NULL && PyDict_Next(dict, &at, &name, &value)) {
-        if (PyUnicode_CheckExact(name) &&
-            PyUnicode_CompareWithASCIIString(name, "__sizeof__") == 0) {
-            return Py_IS_TYPE(value, &PyMethodDescr_Type) ? (PyMethodDescrObject *)value : NULL;
+    PyObject *value = hsight__type_own_attribute(type, "__sizeof__");
+    if (value == NULL || !Py_IS_TYPE(value, &PyMethodDescr_Type)) {
+        return NULL;
+    }
+    const PyMethodDef *method = ((PyMethodDescrObject *)value)->d_method;
+    return (method->ml_flags & ~METH_COEXIST) == METH_NOARGS ? method->ml_meth : NULL;
+}
+
+static PyCFunction trusted(PyTypeObject *type)
+{
+    for (size_t i = 0; i < sizeof(trusted_sizeof) / sizeof(trusted_sizeof[0]); i++) {
+        if (strncmp(type->tp_name, trusted_sizeof[i], strlen(trusted_sizeof[i])) == 0) {
+            return c_sizeof(type);
         }
     }
     return NULL;
 }
 
-static bool is_trusted(PyTypeObject *type)
-{
-    for (size_t i = 0; i < sizeof(trusted_sizeof) / sizeof(trusted_sizeof[0]); i++) {
-        if (strncmp(type->tp_name, trusted_sizeof[i], strlen(trusted_sizeof[i])) == 0) {
-            return c_sizeof(type) != NULL;
-        }
-    }
-    return false;
-}
-
 static size_t size_by_type(PyObject *object, const hsight__type_info *info)
 {
-    PyMethodDescrObject *method = c_sizeof(info->type);
-    PyObject *answer = method->d_method->ml_meth(object, NULL);
+    PyObject *answer = info->c_sizeof(object, NULL);
     Py_ssize_t bytes = answer != NULL ? PyLong_AsSsize_t(answer) : -1;
     Py_XDECREF(answer);
     if (bytes < 0) {
@@ -139,8 +140,7 @@ static size_t size_by_type(PyObject *object, const hsight__type_info *info)
     return (size_t)bytes + hsight__compat_preheader_bytes(info->type);
 }
 
-/* ---- classes written in Python
- * --------------------------------------------------------------------------- */
+/* ---- classes written in Python ---- */
 
 static size_t values_bytes(PyObject *object, const hsight__type_info *info)
 {
@@ -165,8 +165,7 @@ static size_t size_instance(PyObject *object, const hsight__type_info *info)
     return base->size(object, base) + added + values_bytes(object, info);
 }
 
-/* ---- assignment
- * -------------------------------------------------------------------------------------------- */
+/* ---- assignment ---- */
 
 typedef struct {
     PyTypeObject *type;
@@ -209,7 +208,7 @@ void hsight__sizes_assign(hsight__type_info *info)
         info->size = info->base->type == &PyBaseObject_Type ? size_plain_instance : size_instance;
     } else if (own != NULL) {
         info->size = own;
-    } else if (is_trusted(info->type)) {
+    } else if ((info->c_sizeof = trusted(info->type)) != NULL) {
         info->size = size_by_type;
     } else {
         info->size = info->type->tp_itemsize != 0 ? size_variable : size_fixed;

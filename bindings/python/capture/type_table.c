@@ -78,21 +78,12 @@ static bool grow(hsight__type_table *table)
     return true;
 }
 
-/* ---- names
- * ---------------------------------------------------------------------------------------- */
+/* ---- names ---- */
 
-/* The str under `key` in the class's own __dict__, compared without running any code. */
-static PyObject *own_attribute(PyTypeObject *type, const char *key)
+/* The value under `key` in the class's own __dict__; nothing is called. */
+PyObject *hsight__type_own_attribute(PyTypeObject *type, const char *key)
 {
-    PyObject *dict = hsight__compat_type_dict(type);
-    Py_ssize_t at = 0;
-    PyObject *name, *value;
-    while (dict != NULL && PyDict_Next(dict, &at, &name, &value)) {
-        if (PyUnicode_CheckExact(name) && PyUnicode_CompareWithASCIIString(name, key) == 0) {
-            return PyUnicode_CheckExact(value) ? value : NULL;
-        }
-    }
-    return NULL;
+    return hsight__dict_value(hsight__compat_type_dict(type), key);
 }
 
 size_t hsight__type_name(PyTypeObject *type, char *out, size_t size)
@@ -103,9 +94,10 @@ size_t hsight__type_name(PyTypeObject *type, char *out, size_t size)
         return hsight__copy_text(name, out, size);
     }
     PyObject *qualname = ((PyHeapTypeObject *)type)->ht_qualname;
-    PyObject *module = own_attribute(type, "__module__");
+    PyObject *module = hsight__type_own_attribute(type, "__module__");
     size_t length = 0;
-    if (module != NULL && PyUnicode_CompareWithASCIIString(module, "builtins") != 0) {
+    if (module != NULL && PyUnicode_CheckExact(module) &&
+        PyUnicode_CompareWithASCIIString(module, "builtins") != 0) {
         length = hsight__copy_unicode(module, out, size - 1);
         out[length++] = '.';
     }
@@ -115,8 +107,7 @@ size_t hsight__type_name(PyTypeObject *type, char *out, size_t size)
     return length + hsight__copy_unicode(qualname, out + length, size - length);
 }
 
-/* ---- infos
- * ----------------------------------------------------------------------------------------- */
+/* ---- infos ---- */
 
 bool hsight__type_is_own(PyTypeObject *type)
 {
@@ -146,13 +137,26 @@ static void fill(hsight__visit *visit, hsight__type_info *info, PyTypeObject *ty
     visit->assign(visit, info);
 }
 
+static void inert_rule(hsight__visit *visit, PyObject *object, hsight__type_info *info)
+{
+    (void)visit;
+    (void)object;
+    (void)info;
+}
+
+static size_t inert_size(PyObject *object, const hsight__type_info *info)
+{
+    (void)object;
+    (void)info;
+    return 0;
+}
+
+/* The visit has failed; until it stops, objects of this type are passed over. */
 static hsight__type_info *out_of_memory(hsight__visit *visit, hsight__type_table *table,
                                         PyTypeObject *type)
 {
     hsight__visit_fail(visit, HSIGHT_ENOMEM, "out of memory: too little is left to walk the heap");
-    free(table->spare.members);
-    table->spare = (hsight__type_info){0};
-    fill(visit, &table->spare, type);
+    table->spare = (hsight__type_info){.type = type, .rule = inert_rule, .size = inert_size};
     return &table->spare;
 }
 

@@ -16,9 +16,7 @@
 /* Fixed label names, interned when a visit starts. X(identifier, text) */
 #define HSIGHT__NAME_LIST(X)                                                                       \
     X(dict, "__dict__")                                                                            \
-    X(annotations, "__annotations__")                                                              \
     X(callback, "__callback__")                                                                    \
-    X(cell_contents, "cell_contents")                                                              \
     X(self, "__self__")                                                                            \
     X(func, "__func__")                                                                            \
     X(module, "__module__")                                                                        \
@@ -33,9 +31,6 @@
     X(mapping, "mapping")                                                                          \
     X(next, "tb_next")                                                                             \
     X(frame, "tb_frame")                                                                           \
-    X(start, "start")                                                                              \
-    X(stop, "stop")                                                                                \
-    X(step, "step")                                                                                \
     X(length, "length")                                                                            \
     X(od_node, "order entry")                                                                      \
     X(lru_entry, "lru entry")                                                                      \
@@ -43,9 +38,7 @@
     X(dtype, "dtype")                                                                              \
     X(f_code, "f_code")                                                                            \
     X(f_locals, "f_locals")                                                                        \
-    X(f_frame, "frame object")                                                                     \
-    X(object, "object")                                                                            \
-    X(class_, "__class__")
+    X(f_frame, "frame object")
 
 typedef enum {
 #define HSIGHT__NAME_ENUM(identifier, text) HSIGHT__NAME_##identifier,
@@ -73,6 +66,7 @@ struct hsight__type_info {
     PyTypeObject *type;
     hsight__rule rule;
     hsight__size_rule size;
+    PyCFunction c_sizeof;    /* trusted __sizeof__ written in C, or NULL */
     hsight__type_info *base; /* class written in Python: its first base written in C */
     hsight__member *members; /* references at fixed offsets: __slots__, fields of C structs */
     uint32_t member_count;
@@ -142,6 +136,11 @@ void hsight__visit_keep_failure(hsight__visit *visit, hsight_status status);
 /* UTF-8 of a str or a C string, truncated to size - 1 and ended by a NUL; returns the length. */
 size_t hsight__copy_unicode(PyObject *unicode, char *out, size_t size);
 size_t hsight__copy_text(const char *text, char *out, size_t size);
+/* The value under a str key, compared without running any code; O(items). NULL: no dict, or no key.
+ */
+PyObject *hsight__dict_value(PyObject *dict, const char *key);
+/* Fill err for a failed allocation outside a visit. */
+hsight_status hsight__out_of_memory(hsight_error *err);
 
 /* Intern text, or the UTF-8 of a str object; 0 when that fails (counted as dropped). */
 hsight_string_id hsight__visit_name(hsight__visit *visit, const char *text);
@@ -189,6 +188,7 @@ hsight__type_info *hsight__type_info_of(hsight__visit *visit, PyTypeObject *type
 hsight_type_id hsight__type_id(hsight__visit *visit, hsight__type_info *info);
 /* Module-qualified name, builtins bare. Returns the length, truncated to size - 1. */
 size_t hsight__type_name(PyTypeObject *type, char *out, size_t size);
+PyObject *hsight__type_own_attribute(PyTypeObject *type, const char *key);
 /* Is it a class of the package heapsight? */
 bool hsight__type_is_own(PyTypeObject *type);
 /* Number the types that were met only as types of objects; `add` numbers an object. */
@@ -198,8 +198,7 @@ void hsight__type_table_each(hsight__visit *visit, void (*each)(void *state, PyT
 typedef uint32_t (*hsight__node_lookup)(void *state, const void *address);
 void hsight__type_table_set_nodes(hsight__visit *visit, hsight__node_lookup node_of, void *state);
 
-/* ---- rules and sizes
- * ------------------------------------------------------------------------------ */
+/* ---- rules and sizes ---- */
 
 /* Fill info->rule, base and members for info->type (rules.c). */
 void hsight__rules_assign(hsight__visit *visit, hsight__type_info *info);

@@ -16,8 +16,7 @@
 
 #define BLOCK 128 /* objects whose headers are fetched ahead */
 
-/* ---- resolving
- * ----------------------------------------------------------------------------------------- */
+/* ---- resolving ---- */
 
 /* Flags exist once an object is described; those still in the queue are marked at the end. */
 static void mark_namespace(hsight__walk *walk, PyObject *dict, uint32_t node, uint32_t source)
@@ -101,8 +100,7 @@ static void flush(hsight__visit *visit)
     visit->pending_count = 0;
 }
 
-/* ---- visiting
- * ------------------------------------------------------------------------------------------- */
+/* ---- visiting ---- */
 
 static void describe(hsight__walk *walk, uint32_t node, PyObject *object, hsight__type_info *info,
                      bool tracked)
@@ -152,7 +150,7 @@ static uint32_t visit_from(hsight__walk *walk, uint32_t node, uint32_t tracked_c
         uint32_t count = last - node + 1 < BLOCK ? last - node + 1 : BLOCK;
         memcpy(block, hsight_builder_addresses(builder) + node, count * sizeof(block[0]));
         fetch_ahead(walk, node + count);
-        for (uint32_t i = 0; i < count; i++, node++) {
+        for (uint32_t i = 0; i < count && visit->status == HSIGHT_OK; i++, node++) {
             PyObject *object = (PyObject *)(uintptr_t)block[i];
             hsight__type_info *info = hsight__type_info_of(visit, Py_TYPE(object));
             describe(walk, node, object, info, node <= tracked_count);
@@ -164,9 +162,7 @@ static uint32_t visit_from(hsight__walk *walk, uint32_t node, uint32_t tracked_c
     return node;
 }
 
-/* ---- phases
- * -----------------------------------------------------------------------------------------------
- */
+/* ---- phases ---- */
 
 typedef struct {
     hsight__walk *walk;
@@ -288,7 +284,7 @@ hsight_status hsight_capture_walk(hsight_builder *builder, bool values, PyObject
     hsight__walk *walk = calloc(1, sizeof(*walk));
     if (walk == NULL || hsight__visit_begin(&walk->visit, builder, err) != HSIGHT_OK) {
         free(walk);
-        return HSIGHT_ENOMEM;
+        return hsight__out_of_memory(err);
     }
     walk->visit.values = values;
     walk->dict_label =

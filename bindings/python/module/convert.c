@@ -57,6 +57,8 @@ int core_sort(const char *name, hsight_sort *out)
     }
     HSIGHT_SORT_LIST(MATCH)
 #undef MATCH
+    PyErr_Format(PyExc_ValueError, "sort must be \"size\", \"count\" or \"type\", not \"%s\"",
+                 name);
     return -1;
 }
 

@@ -69,8 +69,7 @@ static PyObject *diff(PyObject *module, PyObject *args, PyObject *keywords)
         return NULL;
     }
     if (core_sort(sort_name, &sort) < 0) {
-        return PyErr_Format(PyExc_ValueError,
-                            "sort must be \"size\", \"count\" or \"type\", not \"%s\"", sort_name);
+        return NULL;
     }
     hsight_error err;
     hsight_diff *made = NULL;
@@ -152,6 +151,11 @@ static int core_exec(PyObject *module)
         return -1;
     }
     core_state *state = core_get_state(module);
+    state->drawing = PyThread_allocate_lock();
+    if (state->drawing == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
     if (core_add_errors(module) < 0 ||
         add_type(module, &core_snapshot_spec, &state->snapshot_type) < 0 ||
         add_type(module, &core_diff_spec, &state->diff_type) < 0 ||
@@ -192,7 +196,12 @@ static int core_clear(PyObject *module)
 
 static void core_free(void *module)
 {
+    core_state *state = core_get_state(module);
     core_clear(module);
+    if (state->drawing != NULL) {
+        PyThread_free_lock(state->drawing);
+        state->drawing = NULL;
+    }
 }
 
 static PyModuleDef_Slot core_slots[] = {

@@ -14,7 +14,8 @@ typedef struct {
     PyTypeObject *paths_type;
     PyTypeObject *subgraph_type;
     PyObject *base_error;
-    PyObject *errors[16]; /* by status */
+    PyObject *errors[16];       /* by status */
+    PyThread_type_lock drawing; /* libcgraph is not safe from two threads at once */
 } core_state;
 
 /* errors.c: HeapsightError and one class per builtin it goes with; raise by status. Returns NULL.

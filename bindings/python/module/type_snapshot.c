@@ -12,8 +12,7 @@ PyObject *core_snapshot_new(core_state *state, hsight_snapshot *snapshot)
     return core_handle_new(state->snapshot_type, snapshot, release, NULL, NULL);
 }
 
-/* ---- facts
- * ---------------------------------------------------------------------------------------- */
+/* ---- facts ---- */
 
 static int set_item(PyObject *dict, const char *key, PyObject *item)
 {
@@ -105,18 +104,7 @@ static PyObject *info_text(PyObject *self, PyObject *unused)
     Py_END_ALLOW_THREADS return core_text_take(&text, core_state_of(self), status, &err);
 }
 
-/* ---- types
- * ----------------------------------------------------------------------------------------- */
-
-static int parse_sort(const char *name, hsight_sort *sort)
-{
-    if (core_sort(name, sort) == 0) {
-        return 0;
-    }
-    PyErr_Format(PyExc_ValueError, "sort must be \"size\", \"count\" or \"type\", not \"%s\"",
-                 name);
-    return -1;
-}
+/* ---- types ---- */
 
 static PyObject *histogram_rows(const hsight_histogram *histogram)
 {
@@ -142,7 +130,7 @@ static PyObject *types(PyObject *self, PyObject *args, PyObject *keywords)
     const char *sort_name = "size";
     hsight_sort sort;
     if (!PyArg_ParseTupleAndKeywords(args, keywords, "|s", names, &sort_name) ||
-        parse_sort(sort_name, &sort) < 0) {
+        core_sort(sort_name, &sort) < 0) {
         return NULL;
     }
     hsight_error err;
@@ -165,7 +153,7 @@ static PyObject *types_text(PyObject *self, PyObject *args, PyObject *keywords)
     unsigned int limit = 0;
     hsight_sort sort;
     if (!PyArg_ParseTupleAndKeywords(args, keywords, "|sI", names, &sort_name, &limit) ||
-        parse_sort(sort_name, &sort) < 0) {
+        core_sort(sort_name, &sort) < 0) {
         return NULL;
     }
     core_text text;
@@ -176,8 +164,7 @@ static PyObject *types_text(PyObject *self, PyObject *args, PyObject *keywords)
     Py_END_ALLOW_THREADS return core_text_take(&text, core_state_of(self), status, &err);
 }
 
-/* ---- objects
- * ----------------------------------------------------------------------------------------- */
+/* ---- objects ---- */
 
 static PyObject *describe(PyObject *self, PyObject *address)
 {

@@ -12,15 +12,18 @@ PyObject *core_subgraph_new(core_state *state, hsight_subgraph *subgraph, PyObje
     return core_handle_new(state->subgraph_type, subgraph, release, snapshot, NULL);
 }
 
-/* The GIL is kept: libcgraph is not safe from two threads at once. */
 static PyObject *dot(PyObject *self, PyObject *unused)
 {
     (void)unused;
     core_text buffer;
     hsight_error err;
     hsight_sink sink = core_text_sink(&buffer);
-    hsight_status status = hsight_report_dot(core_value(self), &sink, &err);
-    return core_text_take(&buffer, core_state_of(self), status, &err);
+    hsight_status status;
+    PyThread_type_lock drawing = core_state_of(self)->drawing;
+    Py_BEGIN_ALLOW_THREADS PyThread_acquire_lock(drawing, WAIT_LOCK);
+    status = hsight_report_dot(core_value(self), &sink, &err);
+    PyThread_release_lock(drawing);
+    Py_END_ALLOW_THREADS return core_text_take(&buffer, core_state_of(self), status, &err);
 }
 
 static PyObject *draw(PyObject *self, PyObject *args, PyObject *keywords)
@@ -33,9 +36,12 @@ static PyObject *draw(PyObject *self, PyObject *args, PyObject *keywords)
         return NULL;
     }
     hsight_error err;
-    hsight_status status =
-        hsight_report_draw(core_value(self), PyBytes_AS_STRING(path), timeout_ms, &err);
-    Py_DECREF(path);
+    hsight_status status;
+    PyThread_type_lock drawing = core_state_of(self)->drawing;
+    Py_BEGIN_ALLOW_THREADS PyThread_acquire_lock(drawing, WAIT_LOCK);
+    status = hsight_report_draw(core_value(self), PyBytes_AS_STRING(path), timeout_ms, &err);
+    PyThread_release_lock(drawing);
+    Py_END_ALLOW_THREADS Py_DECREF(path);
     if (status != HSIGHT_OK) {
         return core_raise(core_state_of(self), &err);
     }

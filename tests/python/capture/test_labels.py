@@ -282,6 +282,28 @@ def test_module_global() -> None:
     assert rows[0]["root_kind"] == "module"
 
 
+def test_a_finished_generator_keeps_its_code() -> None:
+    def function():
+        yield 1
+
+    generator = function()
+    address = id(function.__code__)
+    list(generator)
+    del function
+    rows = _core.capture("finished").paths([address]).rows()
+    assert any(row["steps"][-1][0] == ".gi_code" for row in rows), rows
+
+
+def test_a_payload_that_is_the_class() -> None:
+    class Property(property):
+        pass
+
+    holder = Property(Property)
+    rows = _core.capture("class").paths([id(Property)]).rows()
+    assert any([step[0] for step in row["steps"]][-1] == ".fget" for row in rows), rows
+    del holder
+
+
 def test_weak_references_hold_nothing() -> None:
     held = Held()
     address = id(held)

@@ -194,6 +194,21 @@ def test_books_balance_inside_a_sort() -> None:
     assert found == [0]
 
 
+def test_books_balance_after_gather() -> None:
+    """Futures have a managed __dict__ of their own since 3.13."""
+
+    class Future(asyncio.Future):
+        pass
+
+    async def main() -> int:
+        future = Future()
+        future.attribute = [1]
+        await asyncio.gather(*(asyncio.sleep(0) for _ in range(3)))
+        return _overcounted()
+
+    assert asyncio.run(main()) == 0
+
+
 def test_leak_free_work_shows_no_growth_of_c_held_objects() -> None:
     """Three warm-ups, then five rounds of json, re, sqlite3, asyncio and a thread."""
 
@@ -295,6 +310,19 @@ def test_heapsight_never_appears() -> None:
     del diff, why, tracker
 
 
+def test_an_alias_of_heapsight_hides_nothing_else() -> None:
+    shared = [1]
+    heapsight.stash = shared  # type: ignore[attr-defined]
+    sys.modules["heapsight.alias_made_by_test"] = heapsight
+    try:
+        described = heapsight.snapshot("alias")._open.describe(id(shared))
+        overcounted = _overcounted()
+    finally:
+        del sys.modules["heapsight.alias_made_by_test"], heapsight.stash
+    assert described is not None and described[0] == "list"
+    assert overcounted == 0
+
+
 def test_what_a_tracker_keeps_is_still_shown() -> None:
     tracker = heapsight.ClassTracker()
     kept = Held()
@@ -350,5 +378,4 @@ def test_subinterpreters_are_refused() -> None:
     """
     result = _python(program)
     assert result.returncode == 0, result
-    if sys.version_info >= (3, 12):
-        assert "does not support loading in subinterpreters" in result.stdout, result
+    assert "subinterpreters" in result.stdout, result

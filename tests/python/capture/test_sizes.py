@@ -219,6 +219,47 @@ def test_generators_count_their_frame() -> None:
     assert _sizes([first, second]) == [sys.getsizeof(first), sys.getsizeof(second)]
 
 
+def test_ended_generators_and_running_frames_keep_their_room() -> None:
+    def generate():
+        yield 1
+
+    ended = generate()
+    list(ended)
+    frame = sys._getframe()
+    assert _sizes([ended, frame]) == [sys.getsizeof(ended), sys.getsizeof(frame)]
+
+
+def test_a_list_that_is_being_sorted() -> None:
+    items: list[object] = []
+    sizes: list[int] = []
+
+    class Item:
+        def __lt__(self, other: object) -> bool:
+            sizes.extend(_sizes([items]) if not sizes else [])
+            return False
+
+    items.extend(Item() for _ in range(3))
+    items.sort()
+    assert sizes == [sys.getsizeof([])]
+
+
+def test_objects_under_construction() -> None:
+    """Made by __new__ alone: a __sizeof__ that trusts __init__ is not called."""
+    import _struct
+
+    made = [_struct.Struct.__new__(_struct.Struct), io.BytesIO.__new__(io.BytesIO),
+            io.StringIO.__new__(io.StringIO), io.BufferedReader.__new__(io.BufferedReader),
+            collections.deque.__new__(collections.deque),
+            collections.OrderedDict.__new__(collections.OrderedDict), array.array.__new__(array.array, "d")]
+    assert all(size > 0 for size in _sizes(list(made)))
+    assert all(size > 0 for size in _core.deep_sizes(made))
+
+
+def test_deep_size_of_the_same_object_twice() -> None:
+    item = [_text("x", 1000)]
+    assert _core.deep_sizes([item, item])[1] == 0
+
+
 def test_numpy_buffers_count_where_they_are_owned() -> None:
     numpy = pytest.importorskip("numpy", reason="numpy is not installed for this interpreter")
     owner = numpy.zeros((1000, 1000))
