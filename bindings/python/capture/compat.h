@@ -71,7 +71,8 @@ hsight__compat_dict_kind hsight__compat_dict_kind_of(PyObject *dict);
 /* Tables that belong to the dict: keys (when its own) and values. */
 size_t hsight__compat_dict_table_bytes(PyObject *dict);
 
-/* ---- types, code, modules, functions: parts that tp_traverse leaves out or cannot be called for ---- */
+/* ---- types, code, modules, functions: parts that tp_traverse leaves out or cannot be called for
+ * ---- */
 
 typedef void (*hsight__compat_part_visitor)(const char *name, PyObject *part, void *state);
 /* All references a class owns, but its metaclass: __dict__, __mro__, ... shared keys included

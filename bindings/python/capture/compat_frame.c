@@ -160,8 +160,7 @@ PyObject *hsight__compat_frame_generator(hsight__compat_frame *frame)
     return (PyObject *)((char *)frame - offsetof(PyGenObject, gi_iframe));
 }
 
-/* ---- contents ----------------------------------------------------------------------------------
- */
+/* ---- contents ---- */
 
 typedef struct {
     hsight__compat_frame_visitor visitor;

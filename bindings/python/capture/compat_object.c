@@ -74,8 +74,7 @@ bool hsight__compat_is_frozendict(PyTypeObject *type)
 #endif
 }
 
-/* ---- instance attributes ----------------------------------------------------------------------
- */
+/* ---- instance attributes ---- */
 
 bool hsight__compat_has_managed_dict(PyTypeObject *type)
 {
@@ -146,8 +145,7 @@ void hsight__compat_read_attributes(PyObject *object, PyTypeObject *type,
 #endif
 }
 
-/* ---- dict tables -------------------------------------------------------------------------------
- */
+/* ---- dict tables ---- */
 
 hsight__compat_dict_kind hsight__compat_dict_kind_of(PyObject *dict)
 {

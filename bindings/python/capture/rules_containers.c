@@ -135,8 +135,7 @@ void hsight__rule_lru_cache(hsight__visit *visit, PyObject *object, hsight__type
     }
 }
 
-/* ---- numpy
- * ------------------------------------------------------------------------------------------
+/* ---- numpy ----
  * ndarray has no tp_traverse. Field order of PyArrayObject_fields, stable from numpy 1.7 to 2.x: */
 typedef struct {
     PyObject_HEAD char *data;

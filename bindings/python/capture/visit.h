@@ -179,8 +179,7 @@ static inline void hsight__visit_object(hsight__visit *visit, PyObject *object,
     }
 }
 
-/* ---- types (type_table.c) -----------------------------------------------------------------------
- */
+/* ---- types (type_table.c) ---- */
 
 /* Never NULL: when memory runs out the visit fails and a spare entry is handed out. */
 hsight__type_info *hsight__type_info_of(hsight__visit *visit, PyTypeObject *type);
