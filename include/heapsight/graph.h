@@ -68,7 +68,7 @@ static inline uint32_t hsight_label_payload(hsight_label label)
 enum {
     HSIGHT_NODE_GC_TRACKED = 1,  /* known to the cyclic collector */
     HSIGHT_NODE_IMMORTAL = 2,    /* its refcount says nothing */
-    HSIGHT_NODE_GARBAGE = 4,     /* no root reaches it and no C code holds it */
+    HSIGHT_NODE_GARBAGE = 4,     /* for writers that know: no root reaches it, no C code holds it */
     HSIGHT_NODE_TYPE = 8,        /* the object is a class */
     HSIGHT_NODE_MODULE = 16,     /* the object is a module */
     HSIGHT_NODE_NAMESPACE = 32   /* a dict that is some object's __dict__ (module, instance, class) */
