@@ -45,8 +45,7 @@ def heading(text: str) -> None:
 
 def show(*arguments: str | Path) -> None:
     """Print a heapsight command as one would type it, and what it answers."""
-    words = [argument.name if isinstance(argument, Path) else argument for argument in arguments]
-    print(f"\n$ heapsight {' '.join(words)}")
+    print(f"\n$ heapsight {' '.join(map(str, arguments))}")
     print(heapsight(*arguments).rstrip())
 
 

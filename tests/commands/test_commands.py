@@ -5,6 +5,7 @@ Not part of tools/test, which they would call again; .ci/run runs them after it.
 """
 
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -63,7 +64,7 @@ def test_the_demo_names_thread_and_function(demo: str) -> None:
 
 
 def test_the_pictures_that_the_demo_names_are_there(demo: str) -> None:
-    names = demo.partition(TITLE)[2].replace("=", "").split()
+    names = re.findall(r"\S+\.png", demo.partition(TITLE)[2])
     assert len(names) == 3
     for name in names:
         assert (CHECKOUT / name).read_bytes().startswith(PNG)
