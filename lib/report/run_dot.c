@@ -30,7 +30,9 @@
 
 extern char **environ;
 
-enum { KEPT_BYTES = 1024, SLICE_MS = 20, CLOSED_SLICE_MS = 2 };
+/* NOT_STARTED: what a shell, and posix_spawn where it cannot tell us (under valgrind), exit with when
+ * the program is not there or cannot be run. */
+enum { KEPT_BYTES = 1024, SLICE_MS = 20, CLOSED_SLICE_MS = 2, NOT_STARTED = 127 };
 
 typedef struct {
     pid_t process;
@@ -197,8 +199,8 @@ static void set_exit(hsight__dot_run *run, int status)
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
         run->outcome = HSIGHT__DOT_ENDED;
     } else {
-        run->outcome = HSIGHT__DOT_FAILED;
         run->code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+        run->outcome = run->code == NOT_STARTED ? HSIGHT__DOT_MISSING : HSIGHT__DOT_FAILED;
     }
 }
 

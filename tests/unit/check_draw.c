@@ -339,6 +339,8 @@ START_TEST(a_dot_that_cannot_be_started_is_missing)
     ck_assert_int_eq(draw("leak.pdf", 0), HSIGHT_ENODOT);
     put_file("bin/dot", "#!/no/such/interpreter\n", 0755);
     ck_assert_int_eq(draw("leak.pdf", 0), HSIGHT_ENODOT);
+    fake_dot("exec no_such_program"); /* a wrapper around a dot that is gone */
+    ck_assert_int_eq(draw("leak.pdf", 0), HSIGHT_ENODOT);
     ck_assert_str_eq(files(), "leak.dot");
     no_children();
 }
