@@ -120,6 +120,16 @@ static void describe_source(hsight__picture_files *files, char *out, size_t size
     hsight__text_finish(&text);
 }
 
+static hsight_status fail_system(int cause, const char *remedy, hsight_error *err)
+{
+    hsight_status status =
+        hsight__fail(err, HSIGHT_EIO, "dot could not be started (%s); %s", strerror(cause), remedy);
+    if (err != NULL) {
+        err->os_errno = cause;
+    }
+    return status;
+}
+
 static hsight_status report_run(hsight__picture_files *files, const hsight__dot_run *run,
                                 uint32_t timeout_ms, hsight_error *err)
 {
@@ -141,7 +151,7 @@ static hsight_status report_run(hsight__picture_files *files, const hsight__dot_
         return hsight__fail(err, HSIGHT_EIO, "dot failed with code %d%s%s; %s", run->code, colon,
                             run->said, remedy);
     case HSIGHT__DOT_SYSTEM:
-        return hsight__fail_errno(err, run->code, "dot could not be started; %s", remedy);
+        return fail_system(run->code, remedy, err);
     default:
         return hsight__fail(err, HSIGHT_EIO, "dot left no complete picture%s%s; %s", colon,
                             run->said, remedy);

@@ -154,8 +154,6 @@ void hsight__label_add(hsight__text *text, const hsight_graph *graph, hsight_lab
     case HSIGHT_LABEL_WEAK:
         hsight__text_add_c(text, ".<weak reference>");
         break;
-    default:
-        hsight__text_add_c(text, ".<unknown reference>");
     }
 }
 

@@ -110,8 +110,6 @@ void hsight__root_add(hsight__text *text, const hsight_graph *graph, const hsigh
     case HSIGHT_ROOT_PROFILER:
         hsight__text_add_c(text, "held by heapsight");
         break;
-    default:
-        hsight__text_add_c(text, "unknown root");
     }
 }
 
@@ -145,8 +143,6 @@ void hsight__root_add_expression(hsight__text *text, const hsight_graph *graph,
     case HSIGHT_ROOT_PROFILER:
         add_object_held(text, graph, root, " held by heapsight>");
         break;
-    default:
-        add_object_held(text, graph, root, " held by an unknown root>");
     }
 }
 

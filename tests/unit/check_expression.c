@@ -50,7 +50,8 @@ START_TEST(keys_of_type_str_are_quoted)
 }
 END_TEST
 
-/* A graph of one dict with one key that has a type and a preview; NULL: none. */
+/* Object 1 is a dict, the namespace of object 3, which module m holds. Its one key, object 2, has a type
+ * and a preview; NULL: none. */
 static hsight_graph *dict_of_key(const char *type, const char *preview, size_t length)
 {
     hsight_builder *builder;
@@ -63,17 +64,48 @@ static hsight_graph *dict_of_key(const char *type, const char *preview, size_t l
     ck_assert_int_eq(hsight_builder_add_type(builder, id, &type_id, &err), HSIGHT_OK);
     for (uint32_t i = 0; i < 3; i++) {
         hsight_node_info info = {.address = i + 1, .shallow_bytes = 8, .type = type_id};
+        info.flags = i == 0 ? HSIGHT_NODE_NAMESPACE : 0;
         ck_assert_int_eq(hsight_builder_add_node(builder, &info, &nodes[i], &err), HSIGHT_OK);
     }
+    hsight_root root = {.node = nodes[2], .kind = HSIGHT_ROOT_MODULE};
+    ck_assert_int_eq(hsight_builder_string(builder, "m", 1, &root.name, &err), HSIGHT_OK);
+    ck_assert_int_eq(hsight_builder_add_root(builder, &root, &err), HSIGHT_OK);
+    ck_assert_int_eq(hsight_builder_string(builder, "__dict__", 8, &id, &err), HSIGHT_OK);
+    hsight_label label = hsight_label_make(HSIGHT_LABEL_ATTRIBUTE, id.index);
+    ck_assert_int_eq(hsight_builder_add_edge(builder, nodes[2], nodes[0], label, &err), HSIGHT_OK);
     if (preview != NULL) {
         ck_assert_int_eq(hsight_builder_string(builder, preview, length, &id, &err), HSIGHT_OK);
         ck_assert_int_eq(hsight_builder_preview(builder, nodes[1], id, &err), HSIGHT_OK);
     }
-    hsight_label label = hsight_label_make(HSIGHT_LABEL_DICT_VALUE, nodes[1].index);
-    ck_assert_int_eq(hsight_builder_add_edge(builder, nodes[0], nodes[2], label, &err), HSIGHT_OK);
+    label = hsight_label_make(HSIGHT_LABEL_DICT_VALUE, nodes[1].index);
+    ck_assert_int_eq(hsight_builder_add_edge(builder, nodes[0], nodes[1], label, &err), HSIGHT_OK);
     ck_assert_int_eq(hsight_builder_finish(builder, &graph, &err), HSIGHT_OK);
     return graph;
 }
+
+/* A key of a namespace that is no name: obj.__dict__[42] = ..., or a str that is no identifier. */
+START_TEST(only_names_are_attributes)
+{
+    static const struct {
+        const char *type, *preview, *text;
+    } keys[] = {{"int", NULL, "m[<int>]"}, {"str", "'a b'", "m['a b']"}, {"str", "name", "m.name"}};
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        char out[OUT_BYTES];
+        size_t length = keys[i].preview != NULL ? strlen(keys[i].preview) : 0;
+        hsight_graph *graph = dict_of_key(keys[i].type, keys[i].preview, length);
+        hsight_path_step steps[3];
+        for (uint32_t step = 0; step < 3; step++) {
+            steps[step] = (hsight_path_step){.node = {step == 0 ? 3 : step}, .object_count = 1};
+        }
+        steps[1].label = hsight_graph_references(graph, (hsight_node_id){3}).labels[0];
+        steps[2].label = hsight_graph_references(graph, (hsight_node_id){1}).labels[0];
+        hsight_path path = {.root = hsight_graph_root(graph, 0), .steps = steps, .step_count = 3};
+        hsight_report_path_expression(graph, &path, out, sizeof out);
+        ck_assert_str_eq(out, keys[i].text);
+        hsight_graph_free(graph);
+    }
+}
+END_TEST
 
 static const char *key_label(const char *type, const char *preview, size_t length)
 {
@@ -304,6 +336,7 @@ int main(void)
     TCase *tests = tcase_create("expression");
     tcase_add_test(tests, references_read_like_python);
     tcase_add_test(tests, keys_of_type_str_are_quoted);
+    tcase_add_test(tests, only_names_are_attributes);
     tcase_add_test(tests, keys_may_hold_anything);
     tcase_add_test(tests, what_was_not_recorded_is_a_question_mark);
     tcase_add_test(tests, small_buffers_get_what_fits);
