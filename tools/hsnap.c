@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* hsnap.c - read .hsnap files without Python: what is in them, what grew, what holds an object.
  *
- * A program on the public headers alone, as anybody could write it. Each command is one function in the
- * table at the end. Output goes to stdout; a mistake or a damaged file gets one sentence on stderr
- * and exit code 2. */
+ * A program on the public headers alone, as anybody could write it. Each command is one function in
+ * the table at the end. Output goes to stdout; a mistake or a damaged file gets one sentence on
+ * stderr and exit code 2. */
 #include <heapsight/heapsight.h>
 
 #include <errno.h>
@@ -52,7 +52,7 @@ typedef struct {
     int (*run)(const arguments *given);
 } command;
 
-/* ---- messages and output -------------------------------------------------------------------------- */
+/* ---- messages and output --------------------------------------------------------------------- */
 
 HSIGHT_PRINTF(1, 2) static int refuse(const char *format, ...)
 {
@@ -92,7 +92,7 @@ static uint32_t limit_of(const arguments *given, uint32_t otherwise)
     return given->has_limit ? given->limit : otherwise;
 }
 
-/* ---- commands ------------------------------------------------------------------------------------- */
+/* ---- commands -------------------------------------------------------------------------------- */
 
 static int run_info(const arguments *given)
 {
@@ -125,8 +125,8 @@ static hsight_status report_diff(const hsight_snapshot *before, const hsight_sna
                                  uint32_t limit, hsight_error *err)
 {
     hsight_diff *diff;
-    hsight_status status = hsight_diff_new(hsight_snapshot_graph(before),
-                                           hsight_snapshot_graph(after), HSIGHT_SORT_BYTES, &diff, err);
+    hsight_status status = hsight_diff_new(
+        hsight_snapshot_graph(before), hsight_snapshot_graph(after), HSIGHT_SORT_BYTES, &diff, err);
     if (status == HSIGHT_OK) {
         status = hsight_report_diff(diff, limit, &to_stdout, err);
         hsight_diff_free(diff);
@@ -229,7 +229,7 @@ static int run_dot(const arguments *given)
     return code;
 }
 
-/* ---- the command line ----------------------------------------------------------------------------- */
+/* ---- the command line ------------------------------------------------------------------------ */
 
 static const command commands[] = {
     {"info", 1, false, false, run_info},
@@ -353,7 +353,8 @@ int main(int count, char **words)
     }
     const command *chosen = find_command(words[1]);
     if (chosen == NULL) {
-        return refuse("'%s' is no command: info, types, diff and dot are; see hsnap --help", words[1]);
+        return refuse("'%s' is no command: info, types, diff and dot are; see hsnap --help",
+                      words[1]);
     }
     arguments given = {0};
     int code = parse_words(count - 1, words + 1, &given);

@@ -16,11 +16,11 @@ typedef enum { HSIGHT_REFERRERS = 0, HSIGHT_REFERENTS = 1 } hsight_direction;
 /** An object in the picture. */
 typedef struct {
     hsight_node_id node;
-    uint32_t depth;          /* references between it and the nearest start object; weak ones count
-                              * only where no other lead to it */
-    uint32_t is_start;       /* 1: an object that was asked for */
-    uint32_t omitted_count;  /* references (and roots) of this object beyond too_many, not shown */
-    uint64_t standing_for;   /* objects in the same place that this one stands for, usually 1 */
+    uint32_t depth;         /* references between it and the nearest start object; weak ones count
+                             * only where no other lead to it */
+    uint32_t is_start;      /* 1: an object that was asked for */
+    uint32_t omitted_count; /* references (and roots) of this object beyond too_many, not shown */
+    uint64_t standing_for;  /* objects in the same place that this one stands for, usually 1 */
 } hsight_subgraph_node;
 
 /** A reference in the picture; from and to are positions in the node list. */
@@ -38,19 +38,22 @@ typedef struct {
 
 typedef struct {
     hsight_direction direction;
-    uint32_t depth;           /* levels; 0 = the start objects alone */
-    uint32_t too_many;        /* new neighbours shown per object, as many references to objects that
-                               * are shown already, and as many roots; 0 = all */
+    uint32_t depth;    /* levels; 0 = the start objects alone */
+    uint32_t too_many; /* new neighbours shown per object, as many references to objects that
+                        * are shown already, and as many roots; 0 = all */
 } hsight_subgraph_options;
 
-/** Breadth-first neighbourhood of `starts`, with the roots of what is shown. Modules are shown but not
- * expanded, unless they are start objects; weak references are shown (drawn dashed), not expanded.
- * Parallel references between the same two objects are separate edges.
+/** Breadth-first neighbourhood of `starts`, with the roots of what is shown. Modules are shown but
+ * not expanded, unless they are start objects; weak references are shown (drawn dashed), not
+ * expanded. Parallel references between the same two objects are separate edges.
+ *
  * Towards referrers, the __dict__ of a module leads to the module alone, and the profiler's own hold
  * is shown only where nothing else in the picture holds the object.
- * Towards referents, references to the class of an object and to dict keys that hold nothing are left
- * out (the picture names both); classes and the globals of functions are not expanded; roots are those
- * of start objects and modules.
+ *
+ * Towards referents, references to the class of an object and to dict keys that hold nothing are
+ * left out (the picture names both); classes and the globals of functions are not expanded; roots
+ * are those of start objects and modules.
+ *
  * O(nodes + edges) for referrers (one reverse index unless given), O(what is shown) for referents.
  * @param graph    borrowed until the subgraph is freed
  * @param reverse  borrowed for the call; NULL = built and freed inside

@@ -8,7 +8,8 @@
  *            last components; about a third of what was asked for may differ
  * Where there is a 0 or a 1, nothing farther is offered.
  *
- * O(types * LONGEST^2), nothing allocated. Names and components longer than LONGEST are near nothing. */
+ * O(types * LONGEST^2), nothing allocated. Names and components longer than LONGEST are near
+ * nothing. */
 #include "analyse/near_name.h"
 
 #include "analyse/order.h"
@@ -121,7 +122,7 @@ static uint32_t find_best(const hsight_graph *graph, hsight_string asked, candid
     return count;
 }
 
-/* A name as a message shows it: at most 100 bytes, cut between characters, no control characters. */
+/* A name as a message shows it: at most 100 bytes of whole characters, none of them control. */
 typedef struct {
     char text[101];
 } shown_name;
@@ -130,7 +131,8 @@ static shown_name show(hsight_string name)
 {
     shown_name shown;
     size_t length = name.length < sizeof shown.text ? name.length : sizeof shown.text - 1;
-    while (length < name.length && length > 0 && ((unsigned char)name.data[length] & 0xC0) == 0x80) {
+    while (length < name.length && length > 0 &&
+           ((unsigned char)name.data[length] & 0xC0) == 0x80) {
         length--;
     }
     for (size_t i = 0; i < length; i++) {

@@ -9,8 +9,9 @@
  *   6  rows      sort, and write out the example of the rows that are kept (path_rows.c)
  *
  * A path is cut at the first target on it. A target behind another target is held by it, and so by
- * whatever holds that one: both are counted in one row, and a tree or list of a million objects that
- * hold one another is one row and not a million. This also keeps a path from passing its own target.
+ * whatever holds that one: both are counted in one row, and a tree or list of a million objects
+ * that hold one another is one row and not a million. This also keeps a path from passing its own
+ * target.
  *
  * I1  a row's example ends at a target, passes no other, and no step of it is weak
  * I2  each row counts a target once, however many ways of that shape it has
@@ -45,7 +46,7 @@ static void search_free(hsight__path_search *search)
     hsight__vec_free(&search->rows);
 }
 
-/* ---- 3: which objects lead to a target ---------------------------------------------------------- */
+/* ---- 3: which objects lead to a target ------------------------------------------------------- */
 
 /* Sets the bit; was it clear? */
 static bool mark(hsight__path_search *search, uint32_t node)
@@ -80,7 +81,7 @@ static hsight_status mark_ways(hsight__path_search *search, hsight_error *err)
     return HSIGHT_OK;
 }
 
-/* ---- 4: the shapes of their paths --------------------------------------------------------------- */
+/* ---- 4: the shapes of their paths ------------------------------------------------------------ */
 
 static hsight__shape_kind kind_of(const hsight__path_search *search, uint32_t node)
 {
@@ -130,7 +131,7 @@ static hsight_status shape_marked(hsight__path_search *search, hsight_error *err
     return status;
 }
 
-/* ---- 5: targets counted by shape ---------------------------------------------------------------- */
+/* ---- 5: targets counted by shape ------------------------------------------------------------- */
 
 /* The row of a shape, made when there is none yet. Borrowed until the next call. */
 static hsight__path_row *row_of(hsight__path_search *search, uint32_t shape, hsight_error *err)
@@ -211,7 +212,7 @@ static hsight_status count_targets(hsight__path_search *search, hsight_error *er
     return status;
 }
 
-/* ---- the whole ------------------------------------------------------------------------------------ */
+/* ---- the whole ------------------------------------------------------------------------------- */
 
 static hsight_status search_run(hsight__path_search *search, const hsight_node_id *targets,
                                 uint32_t target_count, hsight_error *err)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* path_rows.c - the rows of a path search: sorted, cut to the limit, written out step by step.
  *
- * Only kept rows are walked: the length that sorting needs comes from the shape. All steps share one
- * block; it is sized by a first walk, so that the pointers into it stay.
+ * Only kept rows are walked: the length that sorting needs comes from the shape. All steps share
+ * one block; it is sized by a first walk, so that the pointers into it stay.
  *
  * I1  rows are sorted by object_count descending, root kind, length; ties by the root's number and
  *     the example, so that equal input gives equal output
@@ -14,8 +14,8 @@
 
 #include <stdlib.h>
 
-/* 768 MiB of steps. More comes from objects that hang one below the other, each with a row of its own
- * (a list of lists of lists), and nobody reads it. */
+/* 768 MiB of steps. More comes from objects that hang one below the other, each with a row of its
+ * own (a list of lists of lists), and nobody reads it. */
 enum { STEPS_MAX = 1 << 26 };
 
 /* A row with what qsort's callback, which gets no context, must know of its shape. */
@@ -88,18 +88,17 @@ static uint32_t write_steps(const hsight__path_search *search, const hsight__pat
                             hsight_path_step *steps, uint32_t count)
 {
     hsight__way way = row->way;
-    steps[count - 1] = (hsight_path_step){.node = {row->target},
-                                          .label = edge_label(search, way),
-                                          .object_count = row->direct_count};
+    steps[count - 1] = (hsight_path_step){
+        .node = {row->target}, .label = edge_label(search, way), .object_count = row->direct_count};
     for (uint32_t i = count - 1; i > 0; i--) {
         uint32_t node = way.source;
         way = (hsight__way){hsight__tree_parent(&search->tree, node),
                             hsight__tree_edge(&search->tree, node)};
         uint32_t shape = hsight__path_node_shape(search, node);
-        steps[i - 1] =
-            (hsight_path_step){.node = {node},
-                               .label = edge_label(search, way),
-                               .object_count = hsight__shape_at(&search->shapes, shape)->node_count};
+        steps[i - 1] = (hsight_path_step){.node = {node},
+                                          .label = edge_label(search, way),
+                                          .object_count =
+                                              hsight__shape_at(&search->shapes, shape)->node_count};
     }
     return way.edge;
 }
@@ -111,10 +110,11 @@ static hsight_status reserve(const hsight__path_search *search, const sort_row *
     for (size_t i = 0; i < kept; i++) {
         step_count += count_steps(search, &rows[i].row);
         if (step_count > STEPS_MAX) {
-            return hsight__fail(err, HSIGHT_ELIMIT,
-                                "paths: the first %zu of %zu rows have more than %d steps together; "
-                                "set a limit to the rows",
-                                i + 1, kept, STEPS_MAX);
+            return hsight__fail(
+                err, HSIGHT_ELIMIT,
+                "paths: the first %zu of %zu rows have more than %d steps together; "
+                "set a limit to the rows",
+                i + 1, kept, STEPS_MAX);
         }
     }
     hsight_status status = hsight__vec_reserve(&paths->steps, step_count, err);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* shape.c - interned path shapes, a trie that grows from the roots.
  *
- * The identity of a root is (kind, name, thread, function); four words, so it takes two steps of its
- * own above the root's object:
+ * The identity of a root is (kind, name, thread, function); four words, so it takes two steps of
+ * its own above the root's object:
  *
  *     ROOT (kind, name) -> ROOT (thread, function) -> STEP (0, type) -> STEP (label, type) -> ...
  *

@@ -20,12 +20,12 @@ typedef struct {
     uint32_t parent; /* shape, 0 = none */
     uint32_t label;  /* label bits, index and key forgotten */
     uint32_t type;
-    uint32_t kind;        /* hsight__shape_kind */
-    uint32_t next;        /* next shape of the same hash, 0 = none */
-    uint32_t length;      /* steps, loops taken out */
-    uint32_t root;        /* number of the first root that has this identity */
-    uint32_t node_count;  /* for the owner: objects of this shape that were met */
-    uint32_t row;         /* for the owner: its row, 0 = none yet */
+    uint32_t kind;       /* hsight__shape_kind */
+    uint32_t next;       /* next shape of the same hash, 0 = none */
+    uint32_t length;     /* steps, loops taken out */
+    uint32_t root;       /* number of the first root that has this identity */
+    uint32_t node_count; /* for the owner: objects of this shape that were met */
+    uint32_t row;        /* for the owner: its row, 0 = none yet */
 } hsight__shape;
 
 typedef struct {

@@ -5,20 +5,20 @@
  * (everything hangs together through them), and what only weak references lead to. Start objects
  * always are.
  *
- * Towards referrers the __dict__ of a module leads to the module alone: what else refers to it are the
- * module's own functions, as their globals. The profiler's own hold on an object is shown only where
- * the picture has no other.
+ * Towards referrers the __dict__ of a module leads to the module alone: what else refers to it are
+ * the module's own functions, as their globals. The profiler's own hold on an object is shown only
+ * where the picture has no other.
  *
  * Towards referents two kinds of references are left out, because the picture says it already: the
- * class of an object (the box names it), and a dict key that holds nothing itself (the value's label
- * names it). Code leads to all other code, so it ends there: classes, and namespaces that are not
- * referred to as __dict__ (the globals of a function), are not expanded. Of roots, who else holds what
- * is held is another question: only those of start objects and modules are shown.
+ * class of an object (the box names it), and a dict key that holds nothing itself (the value's
+ * label names it). Code leads to all other code, so it ends there: classes, and namespaces that are
+ * not referred to as __dict__ (the globals of a function), are not expanded. Of roots, who else
+ * holds what is held is another question: only those of start objects and modules are shown.
  *
  * I1  the queue holds each position once, in the order in which strong references reached it, and
  *     depth never falls along it
- * I2  an object shows at most too_many new neighbours, as many references to objects that are in the
- *     picture already, and as many roots; the others are in its omitted_count
+ * I2  an object shows at most too_many new neighbours, as many references to objects that are in
+ *     the picture already, and as many roots; the others are in its omitted_count
  *
  * O(references of what is shown), for referrers plus the reverse index. */
 #include "analyse/subgraph_parts.h"
@@ -50,7 +50,8 @@ static bool is_weak(hsight_label label)
 
 /* Put a position into the queue unless it was in it before. Its depth is that of the strong
  * references, also where a weak one led to it earlier. */
-static hsight_status enqueue(explorer *explore, uint32_t position, uint32_t depth, hsight_error *err)
+static hsight_status enqueue(explorer *explore, uint32_t position, uint32_t depth,
+                             hsight_error *err)
 {
     hsight__vec *is_queued = &explore->is_queued;
     if (is_queued->count <= position) {
@@ -333,8 +334,10 @@ hsight_status hsight_subgraph_around(const hsight_graph *graph, const hsight_rev
                                      hsight_error *err)
 {
     if (options->direction != HSIGHT_REFERRERS && options->direction != HSIGHT_REFERENTS) {
-        return hsight__fail(err, HSIGHT_EINVAL, "subgraph: direction %d is neither referrers (0) "
-                            "nor referents (1)", (int)options->direction);
+        return hsight__fail(err, HSIGHT_EINVAL,
+                            "subgraph: direction %d is neither referrers (0) "
+                            "nor referents (1)",
+                            (int)options->direction);
     }
     explorer explore = {.graph = graph, .reverse = reverse, .options = *options};
     hsight_status status =

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* subgraph_paths.c - the union of some paths as one picture: shared steps appear once.
  *
- * The last object of each path is a start object. Every object on the way gets the count of its step,
- * so that one box stands for all that are held alike.
+ * The last object of each path is a start object. Every object on the way gets the count of its
+ * step, so that one box stands for all that are held alike.
  *
  * O(steps): references and roots that are in already are known by hash. */
 #include "analyse/subgraph_parts.h"
@@ -50,8 +50,8 @@ static hsight_status join_root(joiner *join, const hsight_root *root, uint32_t t
     return is_new ? hsight__subgraph_add_root(join->subgraph, root, to, err) : status;
 }
 
-/* The object of step `index`. An object that is there has the same count, or as an end the larger one:
- * rows come by count. */
+/* The object of step `index`. An object that is there has the same count, or as an end the larger
+ * one: rows come by count. */
 static hsight_status join_step(joiner *join, const hsight_path *path, uint32_t index,
                                uint32_t *position, hsight_error *err)
 {

@@ -66,7 +66,8 @@ static void put_referents(hsight__tree *tree, const hsight_graph *graph, uint32_
     hsight_references references = hsight_graph_references(graph, source);
     for (uint32_t i = 0; i < references.count; i++) {
         uint32_t target = references.targets[i].index;
-        if (!hsight__tree_is_reached(tree, target) && !hsight__label_is_weak(references.labels[i])) {
+        if (!hsight__tree_is_reached(tree, target) &&
+            !hsight__label_is_weak(references.labels[i])) {
             put(tree, target, HSIGHT__TREE_FIRST + position, references.first + i);
         }
     }

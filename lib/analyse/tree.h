@@ -11,9 +11,10 @@
 #include <stdbool.h>
 
 typedef struct {
-    hsight__vec order;  /* uint32_t: the objects reached, in the order in which they were */
-    hsight__vec parent; /* uint32_t by node: HSIGHT__TREE_*, or 2 + position of the parent in order */
-    hsight__vec edge;   /* uint32_t by node: the edge from the parent; for a root, its root number */
+    hsight__vec order; /* uint32_t: the objects reached, in the order in which they were */
+    hsight__vec
+        parent;       /* uint32_t by node: HSIGHT__TREE_*, or 2 + position of the parent in order */
+    hsight__vec edge; /* uint32_t by node: the edge from the parent; for a root, its root number */
 } hsight__tree;
 
 enum { HSIGHT__TREE_UNREACHED = 0, HSIGHT__TREE_ROOT = 1, HSIGHT__TREE_FIRST = 2 };
@@ -24,7 +25,7 @@ void hsight__tree_free(hsight__tree *tree);
 /* Once for a tree. O(nodes + edges + roots). @return HSIGHT_OK or HSIGHT_ENOMEM */
 hsight_status hsight__tree_grow(hsight__tree *tree, const hsight_graph *graph, hsight_error *err);
 
-/* Of two objects that one kind of root reaches, the one with the smaller rank is not farther away. */
+/* Of two objects that one kind of root reaches, that of smaller rank is not farther away. */
 static inline uint32_t hsight__tree_rank(const hsight__tree *tree, uint32_t node)
 {
     return ((const uint32_t *)tree->parent.data)[node];

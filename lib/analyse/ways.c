@@ -170,8 +170,10 @@ hsight_status hsight__ways_collect(hsight__ways *ways, const hsight_graph *graph
     visit_all(ways, graph, tree, count_way);
     size_t total = counts_to_begins(&ways->ends);
     if (total > UINT32_MAX) {
-        return hsight__fail(err, HSIGHT_ELIMIT, "paths: %zu references and roots hold the targets, "
-                            "more than 4,294,967,295", total);
+        return hsight__fail(err, HSIGHT_ELIMIT,
+                            "paths: %zu references and roots hold the targets, "
+                            "more than 4,294,967,295",
+                            total);
     }
     status = hsight__vec_append_zeros(&ways->ways, total, err);
     if (status == HSIGHT_OK) {

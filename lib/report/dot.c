@@ -5,8 +5,9 @@
  *     r<i>   root number i, unless it is a module: then the module's own box is drawn as one
  *     s<i>   "12 more referrers" of object i
  *
- * Arrows point from what refers to what it keeps alive. Few objects on every level: drawn downwards,
- * as a path is read; many: from left to right, so that the picture grows in height and not in width.
+ * Arrows point from what refers to what it keeps alive. Few objects on every level: drawn
+ * downwards, as a path is read; many: from left to right, so that the picture grows in height and
+ * not in width.
  *
  * O(nodes + edges + roots). What libcgraph allocates is its own and freed before return. It keeps
  * global state, so two threads must not be in here at once. */
@@ -32,7 +33,7 @@ typedef struct {
     char label[HSIGHT__DOT_LABEL_BYTES];
 } drawing;
 
-/* ---- libcgraph ------------------------------------------------------------------------------------ */
+/* ---- libcgraph ------------------------------------------------------------------------------- */
 
 /* libcgraph takes char * for what it only reads. */
 static void set(void *object, const char *name, const char *value)
@@ -78,7 +79,7 @@ static Agnode_t *box_of(drawing *draw, uint32_t position)
     return node_named(draw, 'n', hsight__dot_fold_owner(&draw->fold, position));
 }
 
-/* ---- the parts ------------------------------------------------------------------------------------ */
+/* ---- the parts ------------------------------------------------------------------------------- */
 
 /* The most boxes that are equally far from the start objects. Levels beyond count as one. */
 static uint32_t widest_level(const drawing *draw)
@@ -111,11 +112,12 @@ static void set_caption(drawing *draw)
 {
     set_default(draw->graph, AGRAPH, "fontsize", "9");
     set_default(draw->graph, AGRAPH, "fontcolor", "#555555");
-    set_default(draw->graph, AGRAPH, "label",
-                has_weak_edge(draw)
-                    ? "An arrow points from an object to one that it keeps alive; a dashed arrow is a "
-                      "weak reference, which does not."
-                    : "An arrow points from an object to one that it keeps alive.");
+    set_default(
+        draw->graph, AGRAPH, "label",
+        has_weak_edge(draw)
+            ? "An arrow points from an object to one that it keeps alive; a dashed arrow is a "
+              "weak reference, which does not."
+            : "An arrow points from an object to one that it keeps alive.");
 }
 
 static void set_defaults(drawing *draw)
@@ -246,7 +248,7 @@ static void draw_roots(drawing *draw)
     }
 }
 
-/* ---- writing -------------------------------------------------------------------------------------- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 static int put_string(void *channel, const char *string)
 {

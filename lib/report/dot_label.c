@@ -24,7 +24,7 @@ enum { NAME_BYTES = 10 * HSIGHT__SHOWN_NAME + 8 };
     X(START, "box", "#FFE1CC", "#C24E00", "2.5")                                                   \
     X(CLASS, "box", "#F5E6F0", "#A8577E", "1")                                                     \
     X(MODULE, "tab", "#D7E8F7", "#005B96", "1.5")                                                  \
-    X(FRAME, "component", "#D3F0E4", "#00795A", "1.5")                                                   \
+    X(FRAME, "component", "#D3F0E4", "#00795A", "1.5")                                             \
     X(OUTSIDE, "note", "#FFF3C4", "#8A6D00", "1.5")
 
 enum {
@@ -39,7 +39,7 @@ static const hsight__dot_style styles[] = {
 #undef STYLE_ITEM
 };
 
-/* ---- looks ---------------------------------------------------------------------------------------- */
+/* ---- looks ----------------------------------------------------------------------------------- */
 
 static bool has_flag(const hsight_subgraph *subgraph, uint32_t position, uint32_t flag)
 {
@@ -71,7 +71,7 @@ const hsight__dot_style *hsight__dot_style_of_root(const hsight_root *root)
     }
 }
 
-/* ---- texts ---------------------------------------------------------------------------------------- */
+/* ---- texts ----------------------------------------------------------------------------------- */
 
 static void begin(hsight__text *text, char out[HSIGHT__DOT_LABEL_BYTES])
 {

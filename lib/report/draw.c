@@ -3,8 +3,8 @@
  *
  *     source -> temporary .dot -> dot -> temporary picture -> rename over the target
  *
- * Where dot is missing, fails or hangs, the source is renamed to <target's stem>.dot, and the message
- * says why, where the source is and how to draw it.
+ * Where dot is missing, fails or hangs, the source is renamed to <target's stem>.dot, and the
+ * message says why, where the source is and how to draw it.
  *
  * Cost: that of the source, and dot's. Nothing is left behind but what the message names. */
 #include <heapsight/report.h>
@@ -27,7 +27,7 @@ static const char *const format_names[] = {
 #undef FORMAT_NAME
 };
 
-/* ---- the source ----------------------------------------------------------------------------------- */
+/* ---- the source ------------------------------------------------------------------------------ */
 
 typedef struct {
     FILE *file;
@@ -87,7 +87,7 @@ static hsight_status write_source(const hsight_subgraph *subgraph, hsight__pictu
     return cause != 0 ? fail_file(files, cause, err) : status;
 }
 
-/* ---- when dot did not do it ----------------------------------------------------------------------- */
+/* ---- when dot did not do it ------------------------------------------------------------------ */
 
 /* A path as one word of a shell command. */
 static void add_word(hsight__text *text, const char *path)
@@ -158,7 +158,7 @@ static hsight_status report_run(hsight__picture_files *files, const hsight__dot_
     }
 }
 
-/* ---- the whole ------------------------------------------------------------------------------------ */
+/* ---- the whole ------------------------------------------------------------------------------- */
 
 static hsight_status draw_picture(hsight__picture_files *files, uint32_t timeout_ms,
                                   hsight_error *err)
@@ -167,9 +167,9 @@ static hsight_status draw_picture(hsight__picture_files *files, uint32_t timeout
     if (status != HSIGHT_OK) {
         return status;
     }
-    hsight__dot_run run = hsight__dot_run_program(
-        format_names[files->format], hsight__picture_name(&files->source),
-        hsight__picture_name(&files->picture), timeout_ms);
+    hsight__dot_run run =
+        hsight__dot_run_program(format_names[files->format], hsight__picture_name(&files->source),
+                                hsight__picture_name(&files->picture), timeout_ms);
     if (run.outcome != HSIGHT__DOT_ENDED || !hsight__picture_is_complete(files)) {
         return report_run(files, &run, timeout_ms, err);
     }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* expression.c - a path as one line of Python: service.CACHE['user-1'].session
  *
- * The root gives the first word; a frame gives a sentence, after which the expression begins with the
- * variable. Every step that is not folded away (fold.c) adds its label. A text that does not fit loses
- * its middle: the root and the object asked for are at the ends.
+ * The root gives the first word; a frame gives a sentence, after which the expression begins with
+ * the variable. Every step that is not folded away (fold.c) adds its label. A text that does not
+ * fit loses its middle: the root and the object asked for are at the ends.
  *
  * O(steps), twice: the first time only the length is counted. Owns nothing. */
 #include "report/fold.h"

@@ -30,7 +30,7 @@ hsight_string hsight__label_name(const hsight_graph *graph, hsight_label label)
     return hsight_graph_string(graph, (hsight_string_id){payload});
 }
 
-/* ---- references ----------------------------------------------------------------------------------- */
+/* ---- references ------------------------------------------------------------------------------ */
 
 /* The key of a dict value, or 0 when it was not recorded. */
 static hsight_node_id key_of(hsight_label label)

@@ -9,8 +9,8 @@
 
 enum { HSIGHT__SHOWN_NAME = 40, HSIGHT__SHOWN_TYPE = 60 };
 
-/* What one reference adds to an expression. `is_example`: other references of other objects are meant
- * too, so indexes and keys are written [...]. */
+/* What one reference adds to an expression. `is_example`: other references of other objects are
+ * meant too, so indexes and keys are written [...]. */
 void hsight__label_add(hsight__text *text, const hsight_graph *graph, hsight_label label,
                        bool is_example);
 /* ".name" for a dict value whose dict is a namespace: the key is an attribute name. */
@@ -34,7 +34,7 @@ void hsight__type_add(hsight__text *text, const hsight_graph *graph, hsight_node
 bool hsight__name_add(hsight__text *text, const hsight_graph *graph, hsight_node_id node);
 /* The name of the type that this object is, "" when it is none. O(types). */
 hsight_string hsight__class_name(const hsight_graph *graph, hsight_node_id node);
-/* "1,204 items" for what holds indexed, keyed or member references. @return false when it has none */
+/* "1,204 items" for what holds indexed, keyed or member references. @return false for others */
 bool hsight__items_add(hsight__text *text, const hsight_graph *graph, hsight_node_id node);
 
 /* The name a label carries, "" where it carries none. */

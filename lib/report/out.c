@@ -21,9 +21,9 @@ void hsight__out_bytes(hsight__out *out, const char *data, size_t length)
         return;
     }
     if (out->sink->write(out->sink->state, data, length) != 0) {
-        out->status = hsight__fail(out->err, HSIGHT_EIO,
-                                   "the report could not be written: its receiver refused %zu bytes",
-                                   length);
+        out->status =
+            hsight__fail(out->err, HSIGHT_EIO,
+                         "the report could not be written: its receiver refused %zu bytes", length);
     }
 }
 

@@ -19,7 +19,7 @@ void hsight__out_bytes(hsight__out *out, const char *data, size_t length);
 void hsight__out_c(hsight__out *out, const char *string);
 /* `text` in a column of `width` characters; longer text widens its cell. */
 void hsight__out_cell(hsight__out *out, hsight_string text, size_t width, hsight__align align);
-/* Numbers in a column of `width`, to the right: "1,234", "1.5 KiB"; changes "+1,234", "-1.5 KiB". */
+/* Numbers at the right of a column: "1,234", "1.5 KiB"; changes "+1,234", "-1.5 KiB". */
 void hsight__out_count(hsight__out *out, uint64_t count, size_t width);
 void hsight__out_size(hsight__out *out, uint64_t bytes, size_t width);
 void hsight__out_count_change(hsight__out *out, int64_t change, size_t width);

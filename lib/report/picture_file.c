@@ -60,7 +60,7 @@ static hsight_status fail(const hsight__picture_files *files, const char *step, 
     return hsight__fail_errno(err, errno, "cannot write %s (%s)", show(files->target).text, step);
 }
 
-/* ---- names ---------------------------------------------------------------------------------------- */
+/* ---- names ----------------------------------------------------------------------------------- */
 
 static hsight_status find_format(hsight__picture_files *files, hsight_error *err)
 {
@@ -96,8 +96,8 @@ static hsight_status make_temporary(const char *target, uint64_t random, const c
     char last[48];
     int length = snprintf(last, sizeof last, ".heapsight-%016" PRIx64 "%s", random, ending);
     size_t directory = directory_bytes(target);
-    hsight_status status = directory > 0 ? append(name, target, directory, err)
-                                         : append(name, "./", 2, err);
+    hsight_status status =
+        directory > 0 ? append(name, target, directory, err) : append(name, "./", 2, err);
     return status == HSIGHT_OK ? append(name, last, (size_t)length + 1, err) : status;
 }
 
@@ -113,7 +113,8 @@ static hsight_status make_names(hsight__picture_files *files, hsight_error *err)
     if (status == HSIGHT_OK) {
         status = append(&files->kept_source, target, strlen(target) - ENDING_BYTES, err);
     }
-    return status == HSIGHT_OK ? append(&files->kept_source, ".dot", ENDING_BYTES + 1, err) : status;
+    return status == HSIGHT_OK ? append(&files->kept_source, ".dot", ENDING_BYTES + 1, err)
+                               : status;
 }
 
 /* A rename would put a file in the place of a device or a pipe. */
@@ -157,7 +158,7 @@ void hsight__picture_end(hsight__picture_files *files)
     hsight__vec_free(&files->kept_source);
 }
 
-/* ---- files ---------------------------------------------------------------------------------------- */
+/* ---- files ----------------------------------------------------------------------------------- */
 
 static int create(const hsight__vec *name)
 {

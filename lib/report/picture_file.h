@@ -41,7 +41,7 @@ hsight_status hsight__picture_begin(hsight__picture_files *files, const char *ta
 /* Remove the temporary files that are left, free the names. Also after a failed begin. */
 void hsight__picture_end(hsight__picture_files *files);
 
-/* Create the temporary source, or an empty picture for dot to fill. @return HSIGHT_OK, HSIGHT_EIO */
+/* Create the temporary source, or an empty picture for dot to fill. HSIGHT_OK or HSIGHT_EIO. */
 hsight_status hsight__picture_create_source(hsight__picture_files *files, int *descriptor,
                                             hsight_error *err);
 hsight_status hsight__picture_create_picture(hsight__picture_files *files, hsight_error *err);

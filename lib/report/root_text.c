@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* root_text.c - what a root is called, in a sentence and at the head of an expression.
  *
- *     in a sentence                                                        in an expression
- *     module service                                                       service
- *     thread 'worker-1' in pin (service.py:41), local variable 'job'       the same
- *     interpreter: codec registry                                          <interpreter: ...>
- *     static type dict                                                     dict
- *     held by C code (2 references)                                        <app.Conn held by C code>
- *     held by heapsight                                                    <app.Conn held by ...>
+ *     in a sentence                                              in an expression
+ *     module service                                             service
+ *     thread 'worker-1' in pin (service.py:41), local variable 'job'    the same
+ *     interpreter: codecs                                        <interpreter: codecs>
+ *     static type dict                                           dict
+ *     held by C code (2 references)                              <app.Conn held by C code>
+ *     held by heapsight                                          <app.Conn held by heapsight>
  *
  * Of a file only the last component is shown. O(length); owns nothing. */
 #include "report/label_text.h"

@@ -3,11 +3,11 @@
  *
  * The program is looked up in PATH and started without a shell, in a process group of its own, with
  * default signal handling: a time limit ends it together with whatever it started. stdin and stdout
- * are /dev/null, stderr is a pipe of which only the beginning is kept, but which is always emptied, so
- * that dot never waits for us.
+ * are /dev/null, stderr is a pipe of which only the beginning is kept, but which is always emptied,
+ * so that dot never waits for us.
  *
- * The host program may collect children itself (SIGCHLD ignored, or a thread in wait()). Then there is
- * no exit code to be had, and the picture file has to tell whether dot succeeded.
+ * The host program may collect children itself (SIGCHLD ignored, or a thread in wait()). Then there
+ * is no exit code to be had, and the picture file has to tell whether dot succeeded.
  *
  * I1  every path leaves no child, no zombie and no open descriptor behind
  *
@@ -30,8 +30,8 @@
 
 extern char **environ;
 
-/* NOT_STARTED: what a shell, and posix_spawn where it cannot tell us (under valgrind), exit with when
- * the program is not there or cannot be run. */
+/* NOT_STARTED: what a shell, and posix_spawn where it cannot tell us (under valgrind), exit with
+ * when the program is not there or cannot be run. */
 enum { KEPT_BYTES = 1024, SLICE_MS = 20, CLOSED_SLICE_MS = 2, NOT_STARTED = 127 };
 
 typedef struct {
@@ -49,7 +49,7 @@ static int64_t now_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* ---- start ---------------------------------------------------------------------------------------- */
+/* ---- start ----------------------------------------------------------------------------------- */
 
 /* The pipe goes first: where the program runs without a stdin, its number may be 0 or 1. */
 static int set_files(posix_spawn_file_actions_t *files, int write_end)
@@ -71,9 +71,8 @@ static int set_attributes(posix_spawnattr_t *attributes)
     sigfillset(&all);
     sigdelset(&all, SIGKILL);
     sigdelset(&all, SIGSTOP);
-    int failed = posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETPGROUP |
-                                                          POSIX_SPAWN_SETSIGMASK |
-                                                          POSIX_SPAWN_SETSIGDEF);
+    int failed = posix_spawnattr_setflags(
+        attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
     if (failed == 0) {
         failed = posix_spawnattr_setpgroup(attributes, 0);
     }
@@ -132,7 +131,7 @@ static int start(child *dot, char *const arguments[])
     return 0;
 }
 
-/* ---- listen --------------------------------------------------------------------------------------- */
+/* ---- listen ---------------------------------------------------------------------------------- */
 
 static void stop_listening(child *dot)
 {
@@ -192,7 +191,7 @@ static void quote_first_line(const child *dot, char *out, size_t size)
     hsight__text_finish(&text);
 }
 
-/* ---- end ------------------------------------------------------------------------------------------ */
+/* ---- end ------------------------------------------------------------------------------------- */
 
 static void set_exit(hsight__dot_run *run, int status)
 {
@@ -250,8 +249,8 @@ hsight__dot_run hsight__dot_run_program(const char *format, const char *source, 
     char option[8];
     snprintf(option, sizeof option, "-T%s", format);
     char program[] = "dot", output[] = "-o";
-    char *arguments[] = {program, option, output, (char *)(uintptr_t)picture,
-                         (char *)(uintptr_t)source, NULL};
+    char *arguments[] = {
+        program, option, output, (char *)(uintptr_t)picture, (char *)(uintptr_t)source, NULL};
     hsight__dot_run run = {.outcome = HSIGHT__DOT_SYSTEM};
     child dot = {.stderr_pipe = -1, .deadline_ms = now_ms() + timeout_ms};
     int failed = start(&dot, arguments);

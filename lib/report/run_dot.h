@@ -15,8 +15,8 @@ typedef enum {
 
 typedef struct {
     hsight__dot_outcome outcome;
-    int code;        /* exit status; 128 + number of a signal; errno */
-    char said[161];  /* the first line dot wrote to stderr, "" for none */
+    int code;       /* exit status; 128 + number of a signal; errno */
+    char said[161]; /* the first line dot wrote to stderr, "" for none */
 } hsight__dot_run;
 
 /* Draw `source` into `picture`. Returns when dot has ended or was killed; its exit is collected.

@@ -3,8 +3,8 @@
  *
  * I1  used < size, unless size is 0
  * I2  a character is in the buffer completely or not at all
- * I3  with a gap: what is added before byte gap_begin and from byte gap_end on is in the buffer, and
- *     one "…" between
+ * I3  with a gap: what is added before byte gap_begin and from byte gap_end on is in the buffer,
+ *     and one "…" between
  *
  * O(length). The buffer belongs to the caller; nothing is allocated. */
 #include "report/text.h"

@@ -15,10 +15,10 @@
 typedef enum { HSIGHT__ESCAPE_NONE = 0, HSIGHT__ESCAPE_MARKUP = 1 } hsight__escape;
 
 typedef struct {
-    char *out;    /* may be NULL when size is 0 */
-    size_t size;  /* of the buffer, NUL included */
-    size_t used;  /* bytes in it */
-    size_t total; /* bytes that were added, cut ones included */
+    char *out;        /* may be NULL when size is 0 */
+    size_t size;      /* of the buffer, NUL included */
+    size_t used;      /* bytes in it */
+    size_t total;     /* bytes that were added, cut ones included */
     size_t gap_begin; /* bytes of the total left out: [gap_begin, gap_end); see text_init_gap */
     size_t gap_end;
     hsight__escape escape;
@@ -42,7 +42,7 @@ void hsight__text_addf(hsight__text *text, const char *format, ...) HSIGHT_PRINT
 void hsight__text_add_markup(hsight__text *text, const char *markup);
 /* At most `limit` characters, the "…" included. */
 void hsight__text_add_cut(hsight__text *text, hsight_string string, size_t limit, hsight__cut cut);
-/* 'text', with quotes and backslashes in it escaped; at most `limit` characters between the quotes. */
+/* 'text' with its quotes and backslashes escaped; at most `limit` characters of it. */
 void hsight__text_add_quoted(hsight__text *text, hsight_string string, size_t limit);
 
 /* "1,234,567" */

@@ -88,7 +88,8 @@ hsight_status hsight_report_diff(const hsight_diff *diff, uint32_t limit, const 
 {
     hsight__out out = hsight__out_begin(sink, err);
     if (hsight_diff_count(diff) == 0) {
-        hsight__out_c(&out, "Nothing changed: each type has as many objects and bytes as before.\n");
+        hsight__out_c(&out,
+                      "Nothing changed: each type has as many objects and bytes as before.\n");
     } else {
         write_table(&out, diff, limit);
     }

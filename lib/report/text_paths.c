@@ -10,8 +10,8 @@
  *           └ [...]       app.Session      64 B  one of 1,204
  *
  * The first column says how the line above refers to it, then what it is: type, own size, name or
- * preview, how many items. Steps that only are machinery are folded away (fold.c). Of a long path the
- * middle is left out.
+ * preview, how many items. Steps that only are machinery are folded away (fold.c). Of a long path
+ * the middle is left out.
  *
  * O(steps shown and the references of their objects). Columns are sized by a pass before. */
 #include "report/fold.h"
@@ -25,8 +25,8 @@
 enum {
     CELL_BYTES = 512,
     EXPRESSION_BYTES = 1024,
-    INDENT_MAX = 12,  /* levels; deeper steps do not move right any more */
-    SHOWN_ENDS = 16,  /* steps shown at each end of a path that is too long */
+    INDENT_MAX = 12, /* levels; deeper steps do not move right any more */
+    SHOWN_ENDS = 16, /* steps shown at each end of a path that is too long */
     LABEL_WIDTH_MAX = 44,
     NOTE_BYTES = 256,
     SIZE_COLUMN = 11
@@ -42,7 +42,7 @@ static hsight_string string_of(const cell *text)
     return (hsight_string){text->data, text->length};
 }
 
-/* ---- which steps are shown ------------------------------------------------------------------------ */
+/* ---- which steps are shown ------------------------------------------------------------------- */
 
 /* The steps of a path without the folded ones, counted from 0. */
 static uint32_t count_visible(const hsight_graph *graph, const hsight_path *path)
@@ -66,9 +66,10 @@ static uint32_t indent_of(uint32_t number)
     return level > 0 ? 2 * level : 0;
 }
 
-/* ---- cells ---------------------------------------------------------------------------------------- */
+/* ---- cells ----------------------------------------------------------------------------------- */
 
-static void make_label(const hsight_graph *graph, const hsight_path *path, uint32_t index, cell *out)
+static void make_label(const hsight_graph *graph, const hsight_path *path, uint32_t index,
+                       cell *out)
 {
     hsight__text text;
     hsight__text_init(&text, out->data, sizeof out->data);
@@ -125,7 +126,7 @@ static void make_note(const hsight_graph *graph, const hsight_path *path, uint32
     out->length = hsight__text_finish(&text);
 }
 
-/* ---- lines ---------------------------------------------------------------------------------------- */
+/* ---- lines ----------------------------------------------------------------------------------- */
 
 typedef struct {
     size_t label;
@@ -189,7 +190,8 @@ static void write_step(hsight__out *out, const hsight_graph *graph, const hsight
     hsight__out_c(out, "    ");
     hsight__out_repeat(out, " ", indent - 2);
     hsight__out_c(out, "└ ");
-    hsight__out_cell(out, string_of(&text), width.label - (indent < width.label ? indent : width.label),
+    hsight__out_cell(out, string_of(&text),
+                     width.label - (indent < width.label ? indent : width.label),
                      HSIGHT__ALIGN_LEFT);
     hsight__out_c(out, "  ");
     make_type(graph, node, &text);
@@ -228,7 +230,7 @@ static void write_steps(hsight__out *out, const hsight_graph *graph, const hsigh
     }
 }
 
-/* ---- blocks --------------------------------------------------------------------------------------- */
+/* ---- blocks ---------------------------------------------------------------------------------- */
 
 static void write_head(hsight__out *out, const hsight_graph *graph, const hsight_path *path)
 {
@@ -247,8 +249,7 @@ static void write_head(hsight__out *out, const hsight_graph *graph, const hsight
 static void write_path(hsight__out *out, const hsight_graph *graph, const hsight_path *path)
 {
     char expression[EXPRESSION_BYTES];
-    size_t length =
-        hsight_report_path_expression(graph, path, expression, sizeof expression);
+    size_t length = hsight_report_path_expression(graph, path, expression, sizeof expression);
     write_head(out, graph, path);
     hsight__out_c(out, "    ");
     hsight__out_bytes(out, expression, length);

@@ -15,7 +15,8 @@ static hsight_error err;
 static hsight_diff *compare(const hsight_graph *before, const hsight_graph *after, hsight_sort sort)
 {
     hsight_diff *diff;
-    ck_assert_msg(hsight_diff_new(before, after, sort, &diff, &err) == HSIGHT_OK, "%s", err.message);
+    ck_assert_msg(hsight_diff_new(before, after, sort, &diff, &err) == HSIGHT_OK, "%s",
+                  err.message);
     return diff;
 }
 
@@ -34,7 +35,8 @@ static void check_row(const hsight_diff *diff, uint32_t row, const char *type, i
 
 /* app.S grows, dict is gone, list is as it was, int shrinks, set is new, str has other bytes. */
 static const char old_text[] = "a:app.S=10 b:dict=70 d:list=30 e:int=8 f:int=8 g:str=40 h:str=40";
-static const char new_text[] = "a:app.S=10 i:app.S=90 d:list=30 e:int=8 j:set=200 g:str=30 h:str=51";
+static const char new_text[] =
+    "a:app.S=10 i:app.S=90 d:list=30 e:int=8 j:set=200 g:str=30 h:str=51";
 
 START_TEST(changes_are_sorted_by_size)
 {
@@ -104,7 +106,8 @@ END_TEST
 
 static bool is_type(const hsight_graph *graph, uint32_t node, hsight_string name)
 {
-    hsight_string type = hsight_graph_type_name(graph, hsight_graph_type(graph, (hsight_node_id){node}));
+    hsight_string type =
+        hsight_graph_type_name(graph, hsight_graph_type(graph, (hsight_node_id){node}));
     return type.length == name.length && memcmp(type.data, name.data, name.length) == 0;
 }
 
@@ -129,8 +132,10 @@ START_TEST(random_graphs_are_compared_right)
         uint32_t changed = 0;
         for (uint32_t i = 0; i < 4; i++) {
             uint64_t old_count, old_bytes, new_count, new_bytes;
-            measure(before.graph, (hsight_string){types[i], strlen(types[i])}, &old_count, &old_bytes);
-            measure(after.graph, (hsight_string){types[i], strlen(types[i])}, &new_count, &new_bytes);
+            measure(before.graph, (hsight_string){types[i], strlen(types[i])}, &old_count,
+                    &old_bytes);
+            measure(after.graph, (hsight_string){types[i], strlen(types[i])}, &new_count,
+                    &new_bytes);
             changed += old_count != new_count || old_bytes != new_bytes;
         }
         random_graph_assert(&after, hsight_diff_count(diff) == changed);

@@ -65,7 +65,8 @@ static void draw_with_dot(void)
     fclose(file);
     int code = system("dot -Tsvg -o x.svg x.dot 2> complaints");
     read_file("complaints", &complaints);
-    ck_assert_msg(code == 0 && complaints.used == 0, "dot: %.500s\n%.2000s", complaints.text, source.text);
+    ck_assert_msg(code == 0 && complaints.used == 0, "dot: %.500s\n%.2000s", complaints.text,
+                  source.text);
     read_file("x.svg", &picture);
     ck_assert_int_eq(chdir("/"), 0);
     snprintf(command, sizeof command, "rm -r %s", directory);
@@ -118,7 +119,7 @@ static void draw_paths(const hsight_graph *graph)
     draw_with_dot();
 }
 
-/* ---- what is drawn ---------------------------------------------------------------------------------- */
+/* ---- what is drawn --------------------------------------------------------------------------- */
 
 START_TEST(a_path_shows_root_names_and_counts)
 {
@@ -140,8 +141,9 @@ END_TEST
 
 START_TEST(frames_and_c_code_have_boxes)
 {
-    hsight_graph *graph = graph_text_build("frame:job:worker-1:pin:service.py:41>>j j:Job j.x>t t:T "
-                                           "c:2>>t");
+    hsight_graph *graph =
+        graph_text_build("frame:job:worker-1:pin:service.py:41>>j j:Job j.x>t t:T "
+                         "c:2>>t");
     draw_paths(graph);
     must_show("class=\"node\"", 4);
     must_show(">thread &#39;worker&#45;1&#39;<", 1);
@@ -178,7 +180,8 @@ START_TEST(functions_methods_and_classes_have_names)
     hsight_node_id nodes[5];
     hsight_string_id text;
     for (uint32_t i = 0; i < 5; i++) {
-        ck_assert_int_eq(hsight_builder_string(builder, types[i], strlen(types[i]), &text, &err), 0);
+        ck_assert_int_eq(hsight_builder_string(builder, types[i], strlen(types[i]), &text, &err),
+                         0);
         ck_assert_int_eq(hsight_builder_add_type(builder, text, &ids[i], &err), 0);
         hsight_node_info info = {.address = i + 1, .shallow_bytes = 8, .type = ids[i]};
         info.flags = i == 4 ? HSIGHT_NODE_TYPE : 0;
@@ -193,14 +196,15 @@ START_TEST(functions_methods_and_classes_have_names)
             hsight_builder_string(builder, edges[i].name, strlen(edges[i].name), &text, &err), 0);
         hsight_label label = hsight_label_make(HSIGHT_LABEL_ATTRIBUTE, text.index);
         ck_assert_int_eq(
-            hsight_builder_add_edge(builder, nodes[edges[i].from], nodes[edges[i].to], label, &err), 0);
+            hsight_builder_add_edge(builder, nodes[edges[i].from], nodes[edges[i].to], label, &err),
+            0);
     }
     hsight_builder_set_type_node(builder, ids[0], nodes[4]);
     ck_assert_int_eq(hsight_builder_string(builder, "on_event", 8, &text, &err), 0);
     ck_assert_int_eq(hsight_builder_preview(builder, nodes[3], text, &err), 0);
     ck_assert_int_eq(hsight_builder_finish(builder, &graph, &err), 0);
     draw_around(graph, nodes[0], HSIGHT_REFERENTS, 0);
-    must_show(">on_event<", 2);          /* the method and the function */
+    must_show(">on_event<", 2);           /* the method and the function */
     must_show(">&#39;on_event&#39;<", 1); /* the text itself */
     must_show(">class T<", 1);
     hsight_graph_free(graph);
@@ -246,7 +250,7 @@ START_TEST(nothing_is_a_picture_too)
 }
 END_TEST
 
-/* ---- texts that try to be something else ------------------------------------------------------------ */
+/* ---- texts that try to be something else ----------------------------------------------------- */
 
 /* Type, preview, key, attribute, module and thread are all `text`. */
 static hsight_graph *graph_that_says(const char *text, size_t length)
@@ -302,7 +306,9 @@ START_TEST(hostile_texts_stay_texts)
         {"a\0b", 3, ">a\\x00b<"},
         {"\xFF\xC3(", 3, ">\xEF\xBF\xBD\xEF\xBF\xBD(<"},
         {"\xE4\xB8\xAD\xF0\x9F\x98\x80", 7, ">\xE4\xB8\xAD\xF0\x9F\x98\x80<"},
-        {"\xE2\x80\xAE" "abc\xEF\xBF\xBF", 9, ">\\u202eabc\\uffff<"},
+        {"\xE2\x80\xAE"
+         "abc\xEF\xBF\xBF",
+         9, ">\\u202eabc\\uffff<"},
         {"&#65;&lt;", 9, ">&amp;#65;&amp;lt;<"},
         {" ", 1, NULL},
         {"%s%n", 4, ">%s%n<"},
@@ -339,7 +345,7 @@ START_TEST(long_texts_are_cut)
 }
 END_TEST
 
-/* ---- anything at all -------------------------------------------------------------------------------- */
+/* ---- anything at all ------------------------------------------------------------------------- */
 
 START_TEST(random_neighbourhoods_can_be_drawn)
 {
@@ -374,7 +380,8 @@ START_TEST(folding_ends)
     draw_around(graph, graph_text_node(graph, "s"), HSIGHT_REFERRERS, 0);
     must_show("class=\"node\"", 2);
     hsight_graph_free(graph);
-    graph = graph_text_build("o^c>a a:cell a^c>b b:cell b^c>d d:cell d^c>e e:cell e^c>f f:cell f^c>s");
+    graph =
+        graph_text_build("o^c>a a:cell a^c>b b:cell b^c>d d:cell d^c>e e:cell e^c>f f:cell f^c>s");
     hsight_subgraph_options options = {HSIGHT_REFERRERS, 50, 0};
     hsight_subgraph *subgraph;
     hsight_node_id start = graph_text_node(graph, "s");

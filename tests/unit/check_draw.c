@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* check_draw.c - pictures in files by the real `dot`: formats, names, places that cannot be written.
+/* check_draw.c - pictures in files by the real `dot`: formats, names, places that cannot be
+ * written.
  *
- * check_draw_failures.c has what happens when dot lets us down. Each test ends by looking at what is
- * left in its directory. */
+ * check_draw_failures.c has what happens when dot lets us down. Each test ends by looking at what
+ * is left in its directory. */
 #include "check_draw_kit.h"
 
 #include "failing_allocator.h"
@@ -16,7 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* ---- the real dot ----------------------------------------------------------------------------------- */
+/* ---- the real dot ---------------------------------------------------------------------------- */
 
 START_TEST(each_format_is_drawn)
 {
@@ -49,8 +50,9 @@ END_TEST
 
 START_TEST(names_may_be_hostile)
 {
-    static const char *const names[] = {"-Tgif.png", "a b'c\"$(id).png", "a\nb.png", "%s%n.png",
-                                        "\xC3\xA9\xFF.png", ".png.png", "--.png"};
+    static const char *const names[] = {"-Tgif.png", "a b'c\"$(id).png", "a\nb.png",
+                                        "%s%n.png",  "\xC3\xA9\xFF.png", ".png.png",
+                                        "--.png"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         ck_assert_msg(draw(names[i], 0) == HSIGHT_OK, "%s", err.message);
         begins_with(names[i], "\x89PNG", 4);
@@ -101,11 +103,12 @@ START_TEST(dot_runs_with_signals_of_its_own)
 }
 END_TEST
 
-/* ---- wrong names ------------------------------------------------------------------------------------ */
+/* ---- wrong names ----------------------------------------------------------------------------- */
 
 START_TEST(other_endings_are_refused)
 {
-    static const char *const names[] = {"leak.gif", "leak", "png", ".png", "", "leak.png.", "leak.pngx"};
+    static const char *const names[] = {"leak.gif", "leak",      "png",      ".png",
+                                        "",         "leak.png.", "leak.pngx"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         ck_assert_int_eq(draw(names[i], 0), HSIGHT_EINVAL);
         must_say("must end in .png, .svg, .pdf or .dot");
@@ -120,8 +123,9 @@ END_TEST
 START_TEST(places_that_cannot_be_written_are_named)
 {
     ck_assert_int_eq(draw("no/such/leak.png", 0), HSIGHT_EIO);
-    ck_assert_str_eq(err.message, "cannot write no/such/leak.png (creating a file beside it): No such "
-                                  "file or directory");
+    ck_assert_str_eq(err.message,
+                     "cannot write no/such/leak.png (creating a file beside it): No such "
+                     "file or directory");
     ck_assert_int_eq(err.os_errno, ENOENT);
     put_file("file", "", 0644);
     ck_assert_int_eq(draw("file/leak.png", 0), HSIGHT_EIO);

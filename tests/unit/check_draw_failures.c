@@ -16,7 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* ---- no dot ----------------------------------------------------------------------------------------- */
+/* ---- no dot ---------------------------------------------------------------------------------- */
 
 /* The remedy in the message is a command: run it. */
 static void follow_remedy(const char *target)
@@ -65,7 +65,7 @@ START_TEST(a_dot_that_cannot_be_started_is_missing)
 }
 END_TEST
 
-/* ---- a dot that lets us down ------------------------------------------------------------------------ */
+/* ---- a dot that lets us down ----------------------------------------------------------------- */
 
 static bool is_running(pid_t process)
 {
@@ -83,9 +83,10 @@ START_TEST(a_dot_that_hangs_is_ended_with_all_it_started)
 {
     fake_dot("sleep 1000 & echo $! > child; wait");
     ck_assert_int_eq(draw("leak.png", 500), HSIGHT_ETIMEOUT);
-    ck_assert_str_eq(err.message,
-                     "dot was ended after 500 ms without a picture; show less of the graph, or draw "
-                     "its DOT source with: dot -Tpng leak.dot -o leak.png");
+    ck_assert_str_eq(
+        err.message,
+        "dot was ended after 500 ms without a picture; show less of the graph, or draw "
+        "its DOT source with: dot -Tpng leak.dot -o leak.png");
     ck_assert_str_eq(files(), "child leak.dot");
     no_children();
     int child = 0;
@@ -140,8 +141,9 @@ START_TEST(a_dot_that_writes_nothing_or_half_is_noticed)
 {
     fake_dot("exit 0");
     ck_assert_int_eq(draw("leak.png", 0), HSIGHT_EIO);
-    ck_assert_str_eq(err.message, "dot left no complete picture; draw its DOT source with: dot -Tpng "
-                                  "leak.dot -o leak.png");
+    ck_assert_str_eq(err.message,
+                     "dot left no complete picture; draw its DOT source with: dot -Tpng "
+                     "leak.dot -o leak.png");
     fake_dot("printf '<svg><g>' > \"$3\"; exit 0");
     ck_assert_int_eq(draw("leak.svg", 0), HSIGHT_EIO);
     fake_dot("printf '<svg></svg>' > \"$3\"; exit 0");
@@ -175,15 +177,16 @@ START_TEST(a_system_without_descriptors_is_quoted)
     hsight_status status = draw("leak.png", 0);
     ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
     ck_assert_int_eq(status, HSIGHT_EIO);
-    ck_assert_str_eq(err.message, "dot could not be started (Too many open files); draw its DOT source "
-                                  "with: dot -Tpng leak.dot -o leak.png");
+    ck_assert_str_eq(err.message,
+                     "dot could not be started (Too many open files); draw its DOT source "
+                     "with: dot -Tpng leak.dot -o leak.png");
     ck_assert_int_eq(err.os_errno, EMFILE);
     ck_assert_str_eq(files(), "leak.dot");
 }
 END_TEST
 
-/* The name is nearly as long as a name can be: beside it there is room for .dot, and the message still
- * ends in a command. */
+/* The name is nearly as long as a name can be: beside it there is room for .dot, and the message
+ * still ends in a command. */
 START_TEST(a_long_name_leaves_room_for_the_reason)
 {
     char name[251];

@@ -59,7 +59,7 @@ hsight_status draw(const char *path, uint32_t timeout_ms)
     return hsight_report_draw(subgraph, path, timeout_ms, &err);
 }
 
-/* ---- what is in the directory ----------------------------------------------------------------------- */
+/* ---- what is in the directory ---------------------------------------------------------------- */
 
 static int by_text(const void *a, const void *b)
 {

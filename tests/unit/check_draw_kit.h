@@ -20,7 +20,8 @@ void tear_down(void);
 
 hsight_status draw(const char *path, uint32_t timeout_ms);
 
-/* The names in the directory but for bin, sorted: "leak.dot leak.png". Valid until the next call. */
+/* The names in the directory but for bin, sorted: "leak.dot leak.png". Valid until the next call.
+ */
 const char *files(void);
 void begins_with(const char *path, const char *magic, size_t length);
 void put_file(const char *path, const char *text, mode_t mode);

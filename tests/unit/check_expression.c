@@ -11,7 +11,7 @@ enum { OUT_BYTES = 512 };
 
 static hsight_error err;
 
-/* ---- references ------------------------------------------------------------------------------------- */
+/* ---- references ------------------------------------------------------------------------------ */
 
 /* The label of the only reference of the first object. */
 static const char *label_of(const char *text)
@@ -50,8 +50,8 @@ START_TEST(keys_of_type_str_are_quoted)
 }
 END_TEST
 
-/* Object 1 is a dict, the namespace of object 3, which module m holds. Its one key, object 2, has a type
- * and a preview; NULL: none. */
+/* Object 1 is a dict, the namespace of object 3, which module m holds. Its one key, object 2, has a
+ * type and a preview; NULL: none. */
 static hsight_graph *dict_of_key(const char *type, const char *preview, size_t length)
 {
     hsight_builder *builder;
@@ -123,7 +123,8 @@ START_TEST(keys_may_hold_anything)
     ck_assert_str_eq(key_label("str", "a\0b\xFF", 4), "['a\\x00b\xEF\xBF\xBD']");
     ck_assert_str_eq(key_label("bytes", "b'\\x00'", 7), "[b'\\x00']");
     ck_assert_str_eq(key_label("int", "42", 2), "[42]");
-    ck_assert_str_eq(key_label("str", "'it\\'s'...", 10), "['it\\'s'...]"); /* quoted by the capture */
+    ck_assert_str_eq(key_label("str", "'it\\'s'...", 10),
+                     "['it\\'s'...]"); /* quoted by the capture */
     ck_assert_str_eq(key_label("str", NULL, 0), "[<str>]");
     ck_assert_str_eq(key_label("app.Key", NULL, 0), "[<app.Key>]");
     char longer[101];
@@ -172,7 +173,7 @@ START_TEST(small_buffers_get_what_fits)
 }
 END_TEST
 
-/* ---- roots ------------------------------------------------------------------------------------------ */
+/* ---- roots ----------------------------------------------------------------------------------- */
 
 static const char *root_of(const char *text)
 {
@@ -199,7 +200,7 @@ START_TEST(roots_say_who_holds)
 }
 END_TEST
 
-/* ---- paths ------------------------------------------------------------------------------------------ */
+/* ---- paths ----------------------------------------------------------------------------------- */
 
 /* The first row of the paths to all objects of type T. */
 static size_t expression_into(const char *text, char *out, size_t size)
@@ -245,7 +246,8 @@ START_TEST(other_dicts_are_spelled_out)
     ck_assert_str_eq(expression_of("module:m>>f f.__dict__>d d:dict d{k}>t k:str t:T"),
                      "m.__dict__['k']");
     ck_assert_str_eq(expression_of("module:m>>f f.__dict__>t t:T!n"), "m.__dict__");
-    ck_assert_str_eq(expression_of("module:m>>f f.__dict__>d d:dict!n d{}>t t:T"), "m.__dict__{key}");
+    ck_assert_str_eq(expression_of("module:m>>f f.__dict__>d d:dict!n d{}>t t:T"),
+                     "m.__dict__{key}");
 }
 END_TEST
 
@@ -255,9 +257,10 @@ START_TEST(closures_show_the_variable)
     ck_assert_str_eq(expression_of("module:m>>m m.handler>h h.__closure__>c c:tuple c[0]>e e:cell "
                                    "e^cache>t t:T"),
                      expected);
-    ck_assert_str_eq(expression_of("module:m>>m m.handler>h h.__closure__>c c:tuple c^cache>e e:cell "
-                                   "e.cell_contents>t t:T"),
-                     expected);
+    ck_assert_str_eq(
+        expression_of("module:m>>m m.handler>h h.__closure__>c c:tuple c^cache>e e:cell "
+                      "e.cell_contents>t t:T"),
+        expected);
     ck_assert_str_eq(expression_of("module:m>>m m.cells>l l[3]>e e:cell e.cell_contents>t t:T"),
                      "m.cells[3].cell_contents");
 }
@@ -265,8 +268,9 @@ END_TEST
 
 START_TEST(methods_lists_and_sets_read_as_they_are)
 {
-    ck_assert_str_eq(expression_of("module:service>>m m.bus>b b.listeners>l l[3]>x x.__self__>t t:T"),
-                     "service.bus.listeners[3].__self__");
+    ck_assert_str_eq(
+        expression_of("module:service>>m m.bus>b b.listeners>l l[3]>x x.__self__>t t:T"),
+        "service.bus.listeners[3].__self__");
     ck_assert_str_eq(expression_of("module:service>>m m.seen>s s#>t t:T"), "service.seen{member}");
 }
 END_TEST
@@ -309,14 +313,16 @@ START_TEST(parts_of_a_frame_are_no_variables)
     ck_assert_int_eq(hsight_builder_string(builder, "(operand stack)", 15, &root.name, &err),
                      HSIGHT_OK);
     ck_assert_int_eq(hsight_builder_string(builder, "run", 3, &root.function, &err), HSIGHT_OK);
-    ck_assert_int_eq(hsight_builder_string(builder, "/srv/app/x.py", 13, &root.file, &err), HSIGHT_OK);
+    ck_assert_int_eq(hsight_builder_string(builder, "/srv/app/x.py", 13, &root.file, &err),
+                     HSIGHT_OK);
     ck_assert_int_eq(hsight_builder_add_node(builder, &info, &root.node, &err), HSIGHT_OK);
     hsight_path_step steps[2] = {{root.node, {0}, 1}, {root.node, {0}, 1}};
     ck_assert_int_eq(hsight_builder_add_root(builder, &root, &err), HSIGHT_OK);
     ck_assert_int_eq(hsight_builder_finish(builder, &graph, &err), HSIGHT_OK);
     hsight_path path = {.root = hsight_graph_root(graph, 0), .steps = steps, .step_count = 2};
     hsight_report_path_expression(graph, &path, out, sizeof out);
-    ck_assert_str_eq(out, "thread 'T' in run (x.py), operand stack: <operand stack>.<internal field>");
+    ck_assert_str_eq(out,
+                     "thread 'T' in run (x.py), operand stack: <operand stack>.<internal field>");
     hsight_graph_free(graph);
 }
 END_TEST

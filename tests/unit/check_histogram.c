@@ -30,7 +30,8 @@ static void check_row(const hsight_histogram *histogram, uint32_t row, const cha
     ck_assert_uint_eq(got->bytes, bytes);
 }
 
-static const char text[] = "a:list=100 b:dict=70 d:dict=30 e:app.S=500 f:app.T=1 g:app.T=1 h:app.T=1";
+static const char text[] =
+    "a:list=100 b:dict=70 d:dict=30 e:app.S=500 f:app.T=1 g:app.T=1 h:app.T=1";
 
 START_TEST(rows_are_sorted_as_asked)
 {
@@ -114,7 +115,8 @@ static void check_against_counting(const random_graph *random, const hsight_hist
         hsight_node_id node = {i};
         hsight_string name =
             hsight_graph_type_name(random->graph, hsight_graph_type(random->graph, node));
-        if (name.length == row->type.length && memcmp(name.data, row->type.data, name.length) == 0) {
+        if (name.length == row->type.length &&
+            memcmp(name.data, row->type.data, name.length) == 0) {
             count++;
             bytes += hsight_graph_shallow_bytes(random->graph, node);
         }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* check_hsnap.c - the program hsnap as a user meets it: real files, output, one sentence, exit code 2.
+/* check_hsnap.c - the program hsnap as a user meets it: real files, output, one sentence, exit
+ * code 2.
  *
  * HSNAP is the path of the program that this build made. */
 #include <heapsight/heapsight.h>
@@ -24,7 +25,8 @@ static void save(const char *path, const char *label, const char *text)
     hsight_error err;
     hsight_snapshot *snapshot;
     hsight_snapshot_info info = {.label = {label, strlen(label)}};
-    ck_assert_int_eq(hsight_snapshot_new(graph_text_build(text), &info, &snapshot, &err), HSIGHT_OK);
+    ck_assert_int_eq(hsight_snapshot_new(graph_text_build(text), &info, &snapshot, &err),
+                     HSIGHT_OK);
     ck_assert_msg(hsight_store_save(snapshot, path, &err) == HSIGHT_OK, "%s", err.message);
     hsight_snapshot_free(snapshot);
 }
@@ -35,8 +37,9 @@ static void set_up(void)
     ck_assert_ptr_nonnull(mkdtemp(directory));
     ck_assert_int_eq(chdir(directory), 0);
     save("old.hsnap", "old", "module:service>>m m:module!m m.CACHE>c c:dict=64");
-    save("new.hsnap", "new", "module:service>>m m:module!m m.CACHE>c c:dict=64 c{k}>s k:str s:app.S=40 "
-                             "g:app.Garbage");
+    save("new.hsnap", "new",
+         "module:service>>m m:module!m m.CACHE>c c:dict=64 c{k}>s k:str s:app.S=40 "
+         "g:app.Garbage");
 }
 
 static void tear_down(void)
@@ -112,7 +115,8 @@ START_TEST(diff_compares_two_files)
     succeeds("diff old.hsnap new.hsnap -n1");
     must_print("... 2 more types\n");
     succeeds("diff new.hsnap new.hsnap");
-    ck_assert_str_eq(output, "Nothing changed: each type has as many objects and bytes as before.\n");
+    ck_assert_str_eq(output,
+                     "Nothing changed: each type has as many objects and bytes as before.\n");
 }
 END_TEST
 

@@ -90,8 +90,9 @@ END_TEST
 
 START_TEST(near_names_are_offered)
 {
-    hsight_graph *graph = graph_text_build("a:app.Session b:web.Session d:app.Request e:list f:dict "
-                                           "g:app.models.UserSession h:collections.OrderedDict");
+    hsight_graph *graph =
+        graph_text_build("a:app.Session b:web.Session d:app.Request e:list f:dict "
+                         "g:app.models.UserSession h:collections.OrderedDict");
     check_refused(graph, "Request", "no type named 'Request'; did you mean 'app.Request'?");
     check_refused(graph, "session",
                   "no type named 'session'; did you mean 'app.Session' or 'web.Session'?");
@@ -115,8 +116,10 @@ END_TEST
 
 START_TEST(three_names_are_offered_at_most_and_the_nearest_first)
 {
-    hsight_graph *graph = graph_text_build("a:z.Node b:y.Node d:x.Node e:w.Node f:w.Nodes g:w.Mode");
-    check_refused(graph, "Node", "no type named 'Node'; did you mean 'w.Node', 'x.Node' or 'y.Node'?");
+    hsight_graph *graph =
+        graph_text_build("a:z.Node b:y.Node d:x.Node e:w.Node f:w.Nodes g:w.Mode");
+    check_refused(graph, "Node",
+                  "no type named 'Node'; did you mean 'w.Node', 'x.Node' or 'y.Node'?");
     check_refused(graph, "w.Modes",
                   "no type named 'w.Modes'; did you mean 'w.Mode', 'w.Nodes' or 'w.Node'?");
     hsight_graph_free(graph);

@@ -99,8 +99,9 @@ END_TEST
 
 START_TEST(an_object_in_a_tree_of_its_kind_is_counted_with_the_tree)
 {
-    hsight_graph *graph = graph_text_build("module:m>>m m.tree>a a:N b:N z:N y:N a.left>b a.right>z "
-                                           "b.left>y y.parent>b b.parent>a");
+    hsight_graph *graph =
+        graph_text_build("module:m>>m m.tree>a a:N b:N z:N y:N a.left>b a.right>z "
+                         "b.left>y y.parent>b b.parent>a");
     hsight_paths *paths = find(graph, "y z b a");
     ck_assert_uint_eq(hsight_paths_count(paths), 1);
     check_row(graph, paths, 0, HSIGHT_ROOT_MODULE, 4, "m a");
@@ -111,8 +112,9 @@ END_TEST
 
 START_TEST(every_way_in_is_a_row)
 {
-    hsight_graph *graph = graph_text_build("module:m>>m m.list>l l:list l[0]>s s:S m.other>o o:O o.s>s "
-                                           "frame:job:worker:pin:service.py:41>>s c:2>>s");
+    hsight_graph *graph =
+        graph_text_build("module:m>>m m.list>l l:list l[0]>s s:S m.other>o o:O o.s>s "
+                         "frame:job:worker:pin:service.py:41>>s c:2>>s");
     hsight_paths *paths = find(graph, "s");
     ck_assert_uint_eq(hsight_paths_count(paths), 4);
     check_row(graph, paths, 0, HSIGHT_ROOT_MODULE, 1, "m l s");
@@ -170,12 +172,13 @@ START_TEST(references_of_garbage_are_no_way_in)
 }
 END_TEST
 
-/* The example is the shortest of its shape, also where a chain was shortened; "deep" has the smaller
- * number, so it is looked at first. */
+/* The example is the shortest of its shape, also where a chain was shortened; "deep" has the
+ * smaller number, so it is looked at first. */
 START_TEST(a_chain_is_one_shape_with_its_shortest_example)
 {
-    hsight_graph *graph = graph_text_build("deep:S near:S module:m>>m m.head>a a:N b:N z:N y:N a.next>b "
-                                           "b.next>z z.next>y y.payload>deep b.payload>near");
+    hsight_graph *graph =
+        graph_text_build("deep:S near:S module:m>>m m.head>a a:N b:N z:N y:N a.next>b "
+                         "b.next>z z.next>y y.payload>deep b.payload>near");
     hsight_paths *paths = find(graph, "deep near");
     ck_assert_uint_eq(hsight_paths_count(paths), 1);
     check_row(graph, paths, 0, HSIGHT_ROOT_MODULE, 2, "m a b*3 near*2");
@@ -201,9 +204,9 @@ END_TEST
 
 START_TEST(rows_come_by_count_kind_length_and_the_limit_cuts)
 {
-    hsight_graph *graph =
-        graph_text_build("frame:v:w:f:a.py:1>>f1 module:m>>m m.l>l l[0]>a l[1]>b a:S b:S f1.x>a m.z>z "
-                         "z:S m.p>p p.q>q q:S c:1>>f2 f2.x>a");
+    hsight_graph *graph = graph_text_build(
+        "frame:v:w:f:a.py:1>>f1 module:m>>m m.l>l l[0]>a l[1]>b a:S b:S f1.x>a m.z>z "
+        "z:S m.p>p p.q>q q:S c:1>>f2 f2.x>a");
     hsight_paths *all = find(graph, "a b z q");
     ck_assert_uint_eq(hsight_paths_count(all), 5);
     check_row(graph, all, 0, HSIGHT_ROOT_MODULE, 2, "m l a*2");
@@ -271,7 +274,8 @@ START_TEST(endless_answers_need_a_limit)
         hsight_node_id next;
         ck_assert_int_eq(hsight_builder_add_node(builder, &info, &targets[i], &err), HSIGHT_OK);
         ck_assert_int_eq(hsight_builder_add_node(builder, &info, &next, &err), HSIGHT_OK);
-        ck_assert_int_eq(hsight_builder_add_edge(builder, list, targets[i], first, &err), HSIGHT_OK);
+        ck_assert_int_eq(hsight_builder_add_edge(builder, list, targets[i], first, &err),
+                         HSIGHT_OK);
         ck_assert_int_eq(hsight_builder_add_edge(builder, list, next, second, &err), HSIGHT_OK);
         list = next;
     }
@@ -294,8 +298,7 @@ START_TEST(a_target_that_is_not_there_is_refused)
     hsight_paths *paths = NULL;
     ck_assert_int_eq(hsight_paths_find(graph, targets, 2, 0, &paths, &err), HSIGHT_EINVAL);
     ck_assert_ptr_null(paths);
-    ck_assert_str_eq(err.message,
-                     "paths: target 2 of 2 is object 3, but the graph has 2 objects");
+    ck_assert_str_eq(err.message, "paths: target 2 of 2 is object 3, but the graph has 2 objects");
     targets[0].index = 0;
     ck_assert_int_eq(hsight_paths_find(graph, targets, 1, 0, &paths, NULL), HSIGHT_EINVAL);
     hsight_graph_free(graph);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* check_path_random.c - paths on random graphs against a search that is slow and simple.
  *
- * The oracle keeps the whole path to every object, writes shapes as text, and takes loops out of the
- * text; it shares no code with lib/analyse. Two things are compared: properties that must hold for
- * each row, from the definition alone (the references exist, none is weak, distances are shortest),
- * and the complete table of shapes with the targets of each. */
+ * The oracle keeps the whole path to every object, writes shapes as text, and takes loops out of
+ * the text; it shares no code with lib/analyse. Two things are compared: properties that must hold
+ * for each row, from the definition alone (the references exist, none is weak, distances are
+ * shortest), and the complete table of shapes with the targets of each. */
 #include <heapsight/path.h>
 
 #include "random_graph.h"
@@ -35,7 +35,7 @@ typedef struct {
     shape shapes[NODES_MAX];
 } oracle;
 
-/* ---- the slow search -------------------------------------------------------------------------------- */
+/* ---- the slow search ------------------------------------------------------------------------- */
 
 static hsight_label label_of(const hsight_graph *graph, uint32_t edge)
 {
@@ -95,7 +95,8 @@ static shape step_shape(const oracle *o, const shape *before, uint32_t edge)
     uint32_t label = general(o, edge, &is_name);
     s.has_target = o->is_target[node];
     snprintf(word, STEP_BYTES, "%x/%u%s", label, type_of(o, node), s.has_target ? "!" : "");
-    for (uint32_t back = 1; is_name && !s.has_target && back <= LOOKBACK && back < s.count; back++) {
+    for (uint32_t back = 1; is_name && !s.has_target && back <= LOOKBACK && back < s.count;
+         back++) {
         if (strcmp(s.words[s.count - back], word) == 0) {
             s.count -= back - 1;
             return s;
@@ -137,7 +138,7 @@ static void search(oracle *o)
     }
 }
 
-/* ---- the table of shapes ---------------------------------------------------------------------------- */
+/* ---- the table of shapes --------------------------------------------------------------------- */
 
 typedef struct {
     char text[(NODES_MAX + 3) * 24];
@@ -193,7 +194,8 @@ static table *make_table(const oracle *o)
     for (uint32_t i = 0; i < hsight_graph_root_count(o->graph); i++) {
         const hsight_root *root = hsight_graph_root(o->graph, i);
         uint32_t node = root->node.index;
-        bool is_needed = root->kind != HSIGHT_ROOT_PROFILER || (o->parent[node] == 0 && o->edge[node] == i);
+        bool is_needed =
+            root->kind != HSIGHT_ROOT_PROFILER || (o->parent[node] == 0 && o->edge[node] == i);
         if (o->is_target[node] && is_needed) {
             shape s = root_shape(o, i);
             add_way(t, &s, node, 1);
@@ -219,7 +221,7 @@ static uint64_t count_set(const bool *flags)
     return count;
 }
 
-/* ---- what must hold --------------------------------------------------------------------------------- */
+/* ---- what must hold -------------------------------------------------------------------------- */
 
 static uint32_t edge_between(const oracle *o, uint32_t from, const hsight_path_step *step)
 {

@@ -57,7 +57,7 @@ static hsight_snapshot *snapshot_of(const char *text, const hsight_snapshot_info
     return snapshot;
 }
 
-/* ---- info ------------------------------------------------------------------------------------------- */
+/* ---- info ------------------------------------------------------------------------------------ */
 
 START_TEST(info_has_a_line_for_each_fact)
 {
@@ -125,7 +125,7 @@ START_TEST(facts_from_a_file_may_be_hostile)
 }
 END_TEST
 
-/* ---- types ------------------------------------------------------------------------------------------ */
+/* ---- types ----------------------------------------------------------------------------------- */
 
 static const char types_text[] = "a:app.Session=1500000 b:dict=700 c:dict=300 d:list=100 e:int=28";
 
@@ -207,7 +207,7 @@ START_TEST(an_unknown_order_is_passed_on)
 }
 END_TEST
 
-/* ---- diff ------------------------------------------------------------------------------------------- */
+/* ---- diff ------------------------------------------------------------------------------------ */
 
 static void check_diff(const char *before_text, const char *after_text, uint32_t limit,
                        const char *expected)
@@ -225,7 +225,8 @@ static void check_diff(const char *before_text, const char *after_text, uint32_t
 
 START_TEST(a_diff_is_a_table_with_signs)
 {
-    check_diff("a:list=100 b:dict=2048 f:int=5", "a:list=100 c:app.S=1500000 d:app.S=1 e:str=50 f:int=4", 0,
+    check_diff("a:list=100 b:dict=2048 f:int=5",
+               "a:list=100 c:app.S=1500000 d:app.S=1 e:str=50 f:int=4", 0,
                "What changed, by type\n"
                "\n"
                "    objects +/-     size +/-    objects now     size now  type\n"
@@ -248,7 +249,7 @@ START_TEST(a_diff_is_a_table_with_signs)
 }
 END_TEST
 
-/* ---- paths ------------------------------------------------------------------------------------------ */
+/* ---- paths ----------------------------------------------------------------------------------- */
 
 /* Paths to all objects of type T. */
 static void check_paths(const char *text, uint32_t limit, const char *expected)
@@ -269,24 +270,25 @@ static void check_paths(const char *text, uint32_t limit, const char *expected)
 
 START_TEST(paths_are_blocks)
 {
-    check_paths("module:service>>m m:module=72!m m.__dict__>d d:dict=1184!n d{CACHE}>c c:dict=36960 "
-                "c{k1}>t1 c{k2}>t2 t1:T=64 t2:T=64 frame:job:worker-1:pin:service.py:41>>j "
-                "j:app.Job=48 j.result>t1",
-                0,
-                "2 objects of type T (128 B) are held by\n"
-                "\n"
-                "    service.CACHE[…]\n"
-                "\n"
-                "    module service\n"
-                "    └ .CACHE  dict   36.1 KiB  c, 2 items\n"
-                "      └ […]   T          64 B  t1, one of 2\n"
-                "\n"
-                "1 object of type T (64 B) is held by\n"
-                "\n"
-                "    thread 'worker-1' in pin (service.py:41), local variable 'job': job.result\n"
-                "\n"
-                "    thread 'worker-1' in pin (service.py:41), local variable 'job': app.Job 48 B, j\n"
-                "    └ .result  T       64 B  t1\n");
+    check_paths(
+        "module:service>>m m:module=72!m m.__dict__>d d:dict=1184!n d{CACHE}>c c:dict=36960 "
+        "c{k1}>t1 c{k2}>t2 t1:T=64 t2:T=64 frame:job:worker-1:pin:service.py:41>>j "
+        "j:app.Job=48 j.result>t1",
+        0,
+        "2 objects of type T (128 B) are held by\n"
+        "\n"
+        "    service.CACHE[…]\n"
+        "\n"
+        "    module service\n"
+        "    └ .CACHE  dict   36.1 KiB  c, 2 items\n"
+        "      └ […]   T          64 B  t1, one of 2\n"
+        "\n"
+        "1 object of type T (64 B) is held by\n"
+        "\n"
+        "    thread 'worker-1' in pin (service.py:41), local variable 'job': job.result\n"
+        "\n"
+        "    thread 'worker-1' in pin (service.py:41), local variable 'job': app.Job 48 B, j\n"
+        "    └ .result  T       64 B  t1\n");
 }
 END_TEST
 
@@ -299,7 +301,8 @@ START_TEST(what_hangs_below_is_said)
                 "\n"
                 "    module m\n"
                 "    └ .tree  T       10 B  a, 2 more hang below it\n");
-    check_paths("module:m>>m m:module!m m.l>l l:list=8 l[0]>a l[1]>b a:T=10 b:T=10 c:T=10 b.left>c", 0,
+    check_paths("module:m>>m m:module!m m.l>l l:list=8 l[0]>a l[1]>b a:T=10 b:T=10 c:T=10 b.left>c",
+                0,
                 "3 objects of type T (30 B) are held by\n"
                 "\n"
                 "    m.l[…]\n"
@@ -323,8 +326,9 @@ END_TEST
 
 START_TEST(what_is_not_shown_is_counted)
 {
-    check_paths("a:T b:T", 0, "2 objects that no root reaches: garbage that the collector has not "
-                              "freed yet.\n");
+    check_paths("a:T b:T", 0,
+                "2 objects that no root reaches: garbage that the collector has not "
+                "freed yet.\n");
     check_paths("module:m>>m m:module!m m.x>a m.y>a a:T=10 m.z>a b:T", 1,
                 "1 object of type T (10 B) is held by\n"
                 "\n"
@@ -375,10 +379,11 @@ START_TEST(a_long_path_loses_its_middle)
 }
 END_TEST
 
-/* ---- sinks that refuse ------------------------------------------------------------------------------ */
+/* ---- sinks that refuse ----------------------------------------------------------------------- */
 
 /* _i: 0 info, 1 types, 2 diff, 3 paths */
-static hsight_status write_report(int which, const hsight_snapshot *snapshot, const hsight_sink *sink)
+static hsight_status write_report(int which, const hsight_snapshot *snapshot,
+                                  const hsight_sink *sink)
 {
     const hsight_graph *graph = hsight_snapshot_graph(snapshot);
     hsight_status status;
@@ -391,7 +396,8 @@ static hsight_status write_report(int which, const hsight_snapshot *snapshot, co
     if (which == 2) {
         hsight_graph *nothing = graph_text_build("");
         hsight_diff *diff;
-        ck_assert_int_eq(hsight_diff_new(nothing, graph, HSIGHT_SORT_BYTES, &diff, &err), HSIGHT_OK);
+        ck_assert_int_eq(hsight_diff_new(nothing, graph, HSIGHT_SORT_BYTES, &diff, &err),
+                         HSIGHT_OK);
         status = hsight_report_diff(diff, 0, sink, &err);
         hsight_diff_free(diff);
         hsight_graph_free(nothing);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* check_subgraph.c - the part of a graph that a picture shows: neighbourhoods and unions of paths. */
+/* check_subgraph.c - what a picture shows: neighbourhoods and unions of paths. */
 #include <heapsight/subgraph.h>
 
 #include "failing_allocator.h"
@@ -55,9 +55,9 @@ static const char *nodes_of(const hsight_subgraph *subgraph)
     for (uint32_t i = 0; i < hsight_subgraph_node_count(subgraph); i++) {
         const hsight_subgraph_node *node = &hsight_subgraph_nodes(subgraph)[i];
         hsight_string name = name_of(subgraph, i);
-        used += (size_t)snprintf(text + used, sizeof text - used, "%s%.*s%c%u", i > 0 ? " " : "",
-                                 (int)name.length, name.data, node->is_start ? '*' : ':',
-                                 node->depth);
+        used +=
+            (size_t)snprintf(text + used, sizeof text - used, "%s%.*s%c%u", i > 0 ? " " : "",
+                             (int)name.length, name.data, node->is_start ? '*' : ':', node->depth);
         if (node->omitted_count > 0) {
             used += (size_t)snprintf(text + used, sizeof text - used, "+%u", node->omitted_count);
         }
@@ -139,8 +139,9 @@ END_TEST
 
 START_TEST(too_many_bounds_new_objects_known_ones_and_roots)
 {
-    hsight_graph *graph = graph_text_build("l[0]>a l[1]>b l[2]>c l[3]>d a.l>l b.l>l a.b>b a.c>b a.d>b "
-                                           "module:m>>l module:n>>l frame:f>>l");
+    hsight_graph *graph =
+        graph_text_build("l[0]>a l[1]>b l[2]>c l[3]>d a.l>l b.l>l a.b>b a.c>b a.d>b "
+                         "module:m>>l module:n>>l frame:f>>l");
     hsight_subgraph *subgraph = around(graph, "l", HSIGHT_REFERENTS, 2, 2);
     ck_assert_str_eq(nodes_of(subgraph), "l*0+3 a:1+2 b:1"); /* c, d and a root; two of a's edges */
     ck_assert_str_eq(edges_of(subgraph), "l>a l>b a>l a>b b>l");
@@ -166,8 +167,9 @@ END_TEST
 /* Functions of a module refer to its namespace as their globals: that is not why it is alive. */
 START_TEST(the_namespace_of_a_module_leads_to_the_module)
 {
-    hsight_graph *graph = graph_text_build("f.__globals__>d g.__globals__>d m!m m.__dict__>d d:dict!n "
-                                           "d{k}>s");
+    hsight_graph *graph =
+        graph_text_build("f.__globals__>d g.__globals__>d m!m m.__dict__>d d:dict!n "
+                         "d{k}>s");
     hsight_subgraph *subgraph = around(graph, "s", HSIGHT_REFERRERS, 5, 0);
     ck_assert_str_eq(nodes_of(subgraph), "s*0 d:1 m:2");
     hsight_subgraph_free(subgraph);
@@ -240,7 +242,8 @@ START_TEST(wrong_arguments_are_refused)
     hsight_subgraph *subgraph = NULL;
     ck_assert_int_eq(hsight_subgraph_around(graph, NULL, starts, 2, &options, &subgraph, &err),
                      HSIGHT_EINVAL);
-    ck_assert_str_eq(err.message, "subgraph: start 2 of 2 is object 3, but the graph has 2 objects");
+    ck_assert_str_eq(err.message,
+                     "subgraph: start 2 of 2 is object 3, but the graph has 2 objects");
     starts[0].index = 0;
     ck_assert_int_eq(hsight_subgraph_around(graph, NULL, starts, 1, &options, &subgraph, NULL),
                      HSIGHT_EINVAL);
@@ -288,7 +291,7 @@ START_TEST(paths_share_their_steps)
 }
 END_TEST
 
-/* ---- random graphs ---------------------------------------------------------------------------------- */
+/* ---- random graphs --------------------------------------------------------------------------- */
 
 static bool is_followed(const hsight_graph *graph, hsight_node_id source, uint32_t item,
                         uint32_t start)
@@ -349,9 +352,9 @@ START_TEST(random_neighbourhoods_are_complete)
             hsight_node_id start = {1 + (uint32_t)(seed % count)};
             hsight_subgraph_options options = {HSIGHT_REFERENTS, NODES_MAX, 0};
             hsight_subgraph *subgraph;
-            ck_assert_int_eq(hsight_subgraph_around(random.graph, NULL, &start, 1, &options,
-                                                    &subgraph, &err),
-                             HSIGHT_OK);
+            ck_assert_int_eq(
+                hsight_subgraph_around(random.graph, NULL, &start, 1, &options, &subgraph, &err),
+                HSIGHT_OK);
             uint32_t distance[NODES_MAX], near = 0;
             measure_distances(random.graph, start.index, distance);
             for (uint32_t node = 1; node <= count; node++) {
@@ -380,9 +383,9 @@ START_TEST(random_referrers_are_references)
             hsight_node_id start = {1 + (uint32_t)(seed % count)};
             hsight_subgraph_options options = {HSIGHT_REFERRERS, 3, 4};
             hsight_subgraph *subgraph;
-            ck_assert_int_eq(hsight_subgraph_around(random.graph, NULL, &start, 1, &options,
-                                                    &subgraph, &err),
-                             HSIGHT_OK);
+            ck_assert_int_eq(
+                hsight_subgraph_around(random.graph, NULL, &start, 1, &options, &subgraph, &err),
+                HSIGHT_OK);
             const hsight_subgraph_edge *edges = hsight_subgraph_edges(subgraph);
             const hsight_subgraph_node *nodes = hsight_subgraph_nodes(subgraph);
             for (uint32_t i = 0; i < hsight_subgraph_edge_count(subgraph); i++) {
@@ -408,10 +411,11 @@ START_TEST(random_referrers_are_references)
 }
 END_TEST
 
-/* ---- memory ----------------------------------------------------------------------------------------- */
+/* ---- memory ---------------------------------------------------------------------------------- */
 
-static const char big[] = "module:m>>m m.a>a a.b>b b.s>s a.c>c c.t>s a.d>d d[0]>x d[1]>y s:S x:T y:T "
-                          "frame:f>>a e[0]>s f[0]>s g[0]>s h[0]>s i[0]>s j[0]>s k[0]>s l[0]>s";
+static const char big[] =
+    "module:m>>m m.a>a a.b>b b.s>s a.c>c c.t>s a.d>d d[0]>x d[1]>y s:S x:T y:T "
+    "frame:f>>a e[0]>s f[0]>s g[0]>s h[0]>s i[0]>s j[0]>s k[0]>s l[0]>s";
 
 static hsight_status build(const hsight_graph *graph, const hsight_paths *paths,
                            hsight_direction direction, hsight_subgraph **out)

@@ -16,7 +16,7 @@ static hsight_string of(const char *text)
     return (hsight_string){text, strlen(text)};
 }
 
-/* ---- characters ------------------------------------------------------------------------------------- */
+/* ---- characters ------------------------------------------------------------------------------ */
 
 /* Every character of one to three bytes' first blocks, then samples that reach the last one. */
 START_TEST(characters_survive_a_round_trip)
@@ -41,9 +41,9 @@ END_TEST
 START_TEST(bytes_that_are_no_character_are_replaced_one_by_one)
 {
     static const char *const wrong[] = {
-        "\x80",         "\xBF",         "\xC0\x80",     "\xC1\xBF",         "\xE0\x9F\xBF",
+        "\x80",         "\xBF",         "\xC0\x80",         "\xC1\xBF",         "\xE0\x9F\xBF",
         "\xED\xA0\x80", "\xED\xBF\xBF", "\xF0\x8F\xBF\xBF", "\xF4\x90\x80\x80", "\xF5\x80\x80\x80",
-        "\xFF",         "\xC3(",        "\xE2\x82(",    "\xF0\x9F\x98("};
+        "\xFF",         "\xC3(",        "\xE2\x82(",        "\xF0\x9F\x98("};
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         size_t size;
         ck_assert_uint_eq(hsight__utf8_next(of(wrong[i]), 0, &size), HSIGHT__UTF8_REPLACEMENT);
@@ -55,8 +55,8 @@ END_TEST
 
 START_TEST(characters_that_move_the_cursor_are_unprintable)
 {
-    static const uint32_t bad[] = {0, 0x07, 0x1B, 0x7F, 0x85, 0x9B, 0xAD, 0x200E, 0x2028, 0x202E,
-                                   0x2066, 0xFEFF, 0xFFFE, 0xE0001};
+    static const uint32_t bad[] = {0,      0x07,   0x1B,   0x7F,   0x85,   0x9B,   0xAD,
+                                   0x200E, 0x2028, 0x202E, 0x2066, 0xFEFF, 0xFFFE, 0xE0001};
     static const uint32_t good[] = {' ', '~', 0xA0, 0xE9, 0x2026, 0x4E2D, 0xFFFD, 0x1F600};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         ck_assert_msg(hsight__utf8_is_unprintable(bad[i]), "U+%04X", bad[i]);
@@ -67,7 +67,7 @@ START_TEST(characters_that_move_the_cursor_are_unprintable)
 }
 END_TEST
 
-/* ---- buffers ---------------------------------------------------------------------------------------- */
+/* ---- buffers --------------------------------------------------------------------------------- */
 
 static const char *added(hsight_string string, hsight__escape escape)
 {
@@ -82,8 +82,12 @@ static const char *added(hsight_string string, hsight__escape escape)
 
 START_TEST(foreign_text_is_shown_without_control_characters)
 {
-    ck_assert_str_eq(added(of("a\n\r\tb\x1b[0m\x7f"), HSIGHT__ESCAPE_NONE), "a\\n\\r\\tb\\x1b[0m\\x7f");
-    ck_assert_str_eq(added(of("\xe2\x80\xae" "evil"), HSIGHT__ESCAPE_NONE), "\\u202eevil");
+    ck_assert_str_eq(added(of("a\n\r\tb\x1b[0m\x7f"), HSIGHT__ESCAPE_NONE),
+                     "a\\n\\r\\tb\\x1b[0m\\x7f");
+    ck_assert_str_eq(added(of("\xe2\x80\xae"
+                              "evil"),
+                           HSIGHT__ESCAPE_NONE),
+                     "\\u202eevil");
     ck_assert_str_eq(added((hsight_string){"a\0b", 3}, HSIGHT__ESCAPE_NONE), "a\\x00b");
     ck_assert_str_eq(added(of("x\xFFy\xC3"), HSIGHT__ESCAPE_NONE), "x\xEF\xBF\xBDy\xEF\xBF\xBD");
     ck_assert_str_eq(added(of("<&>\"'\xC3\xA9"), HSIGHT__ESCAPE_NONE), "<&>\"'\xC3\xA9");
@@ -169,7 +173,8 @@ START_TEST(names_are_cut_where_it_hurts_least)
     ck_assert_str_eq(cut("package.module.Class", 10, HSIGHT__CUT_MIDDLE), "packag…ass");
     ck_assert_str_eq(cut("\xC3\xA9\xC3\xA9\xC3\xA9", 2, HSIGHT__CUT_FRONT), "…\xC3\xA9");
     ck_assert_str_eq(cut("abc", 1, HSIGHT__CUT_MIDDLE), "…");
-    ck_assert_str_eq(cut("a\nb", 3, HSIGHT__CUT_END), "a\\nb"); /* characters before they are escaped */
+    ck_assert_str_eq(cut("a\nb", 3, HSIGHT__CUT_END),
+                     "a\\nb"); /* characters before they are escaped */
 }
 END_TEST
 
@@ -205,7 +210,8 @@ START_TEST(numbers_have_thousands)
     hsight__text_add_c(&text, " ");
     hsight__text_add_bytes(&text, UINT64_MAX);
     hsight__text_finish(&text);
-    ck_assert_str_eq(buffer, "0 999 1,000 18,446,744,073,709,551,615 1 object 1,204 objects 8.0 EiB");
+    ck_assert_str_eq(buffer,
+                     "0 999 1,000 18,446,744,073,709,551,615 1 object 1,204 objects 8.0 EiB");
 }
 END_TEST
 
@@ -239,7 +245,7 @@ START_TEST(random_bytes_stay_text)
 }
 END_TEST
 
-/* ---- sizes ------------------------------------------------------------------------------------------ */
+/* ---- sizes ----------------------------------------------------------------------------------- */
 
 START_TEST(sizes_have_the_unit_that_fits)
 {
