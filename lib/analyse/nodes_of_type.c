@@ -12,7 +12,6 @@
 
 #include "analyse/near_name.h"
 
-#include <assert.h>
 #include <string.h>
 
 static bool is_equal(hsight_string a, hsight_string b)

@@ -22,7 +22,6 @@
 
 #include "graph/graph_allocator.h"
 
-#include <assert.h>
 
 static void search_init(hsight__path_search *search, const hsight_graph *graph)
 {

@@ -13,7 +13,6 @@
  * 1.5 bits a node, 4 bytes a target, 8 bytes a way. */
 #include "analyse/ways.h"
 
-#include <assert.h>
 
 void hsight__ways_init(hsight__ways *ways, const hsight_allocator *allocator)
 {

@@ -20,7 +20,6 @@
 
 #include <heapsight/report.h>
 
-#include <inttypes.h>
 
 enum {
     CELL_BYTES = 512,

@@ -120,6 +120,7 @@ START_TEST(diff_compares_two_files)
 }
 END_TEST
 
+#ifdef HSIGHT_WITH_CGRAPH
 START_TEST(dot_draws_what_keeps_objects_alive)
 {
     succeeds("dot new.hsnap --type app.S");
@@ -140,6 +141,13 @@ START_TEST(dot_draws_what_keeps_objects_alive)
     must_print("app.S");
 }
 END_TEST
+#else
+START_TEST(dot_draws_what_keeps_objects_alive)
+{
+    refuses("dot new.hsnap --type app.S", "this build has no libcgraph");
+}
+END_TEST
+#endif
 
 START_TEST(help_and_version_need_no_file)
 {
@@ -205,7 +213,7 @@ END_TEST
 
 START_TEST(an_output_that_is_full_is_said)
 {
-    static const char *const words[] = {"--help", "info new.hsnap", "dot new.hsnap -t app.S"};
+    static const char *const words[] = {"--help", "info new.hsnap", "types new.hsnap"};
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
         char command[1024];
         snprintf(command, sizeof command, "'%s' %s > /dev/full 2> complaints", HSNAP, words[i]);
