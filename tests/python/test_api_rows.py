@@ -42,7 +42,8 @@ def test_types_add_up_to_the_heap(heap):
     rows = heap.types(limit=None)
     assert sum(row.bytes for row in rows) == heap.total_bytes
     assert sum(row.count for row in rows) == heap.object_count
-    assert len(rows) == heap.info["type_count"]
+    # Types that share a name share a row.
+    assert len({row.type for row in rows}) == len(rows) <= heap.info["type_count"]
 
 
 @pytest.mark.parametrize(
