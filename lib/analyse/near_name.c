@@ -70,7 +70,7 @@ static uint32_t distance(hsight_string asked, hsight_string name)
         return by_name == 0 ? 0 : SAME_CLASS;
     }
     uint32_t nearest = by_last < by_name ? by_last : by_name;
-    uint32_t allowed = asked_last.length < 3 ? 0 : (uint32_t)(asked_last.length + 2) / 3;
+    uint32_t allowed = (uint32_t)(asked_last.length + 2) / 3;
     return nearest <= allowed ? SAME_CLASS + nearest : UINT32_MAX;
 }
 

@@ -89,13 +89,14 @@ static hsight_status write_source(const hsight_subgraph *subgraph, hsight__pictu
 
 /* ---- when dot did not do it ------------------------------------------------------------------ */
 
-/* A path as one word of a shell command. */
+/* A path as one word of a shell command, and as no option of dot. */
 static void add_word(hsight__text *text, const char *path)
 {
     static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
                                 "_./+,:@%=-";
     hsight_string word = {path, strlen(path)};
-    if (path[0] != '-' && strspn(path, plain) == word.length) {
+    hsight__text_add_c(text, path[0] == '-' ? "./" : "");
+    if (strspn(path, plain) == word.length) {
         hsight__text_add_cut(text, word, SHOWN_PATH, HSIGHT__CUT_FRONT);
     } else {
         hsight__text_add_quoted(text, word, SHOWN_PATH);

@@ -4,9 +4,9 @@
  *     leak.png            the target
  *     leak.dot            its source, kept where drawing failed
  *     ./.heapsight-x.dot  temporary source      all in the target's directory, so that a rename is
- *     ./.heapsight-x.png  temporary picture     all it takes; never begins with "-", see below
+ *     ./.heapsight-x.png  temporary picture     all it takes
  *
- * Names always have a directory part: a file called "-Tgif" would be an option to dot.
+ * What dot is given begins with "/" or "./": a name that begins with "-" would be an option.
  *
  * I1  has_source, has_picture  <=>  a file of that name is ours to remove
  * I2  the target is untouched until the rename
@@ -89,15 +89,16 @@ static hsight_status append(hsight__vec *name, const char *text, size_t length, 
     return hsight__vec_append(name, text, length, err);
 }
 
-/* "dir/.heapsight-0123456789abcdef.png" */
+/* "./dir/.heapsight-0123456789abcdef.png" */
 static hsight_status make_temporary(const char *target, uint64_t random, const char *ending,
                                     hsight__vec *name, hsight_error *err)
 {
     char last[48];
     int length = snprintf(last, sizeof last, ".heapsight-%016" PRIx64 "%s", random, ending);
-    size_t directory = directory_bytes(target);
-    hsight_status status =
-        directory > 0 ? append(name, target, directory, err) : append(name, "./", 2, err);
+    hsight_status status = append(name, "./", target[0] == '/' ? 0 : 2, err);
+    if (status == HSIGHT_OK) {
+        status = append(name, target, directory_bytes(target), err);
+    }
     return status == HSIGHT_OK ? append(name, last, (size_t)length + 1, err) : status;
 }
 

@@ -130,6 +130,7 @@ START_TEST(a_path_shows_root_names_and_counts)
     must_show("class=\"node\"", 3); /* the module's namespace has no box */
     must_show("class=\"edge\"", 2);
     must_show(">module service<", 1);
+    ck_assert_uint_eq(count_in(&source, "style=filled"), 1); /* the tab: dot rounds only boxes */
     must_show(">.CACHE<", 1);
     must_show(">36.1 KiB, 2 items<", 1);
     must_show(">[…]<", 1);
@@ -164,6 +165,25 @@ START_TEST(closures_are_folded)
     must_show("class=\"node\"", 4);
     must_show(">.&lt;closure cache&gt;<", 1);
     must_show(">.&lt;closure other&gt;<", 1);
+    hsight_graph_free(graph);
+}
+END_TEST
+
+/* A namespace is only folded where nothing of it is lost. */
+START_TEST(not_every_namespace_is_folded)
+{
+    hsight_graph *graph = graph_text_build("o.__dict__>d d:dict!n d{k}>o");
+    draw_around(graph, graph_text_node(graph, "d"), HSIGHT_REFERENTS, 0); /* it was asked for */
+    must_show("class=\"node\"", 2);
+    hsight_graph_free(graph);
+    graph = graph_text_build("o.__dict__>d d:dict!n d{k}>x d{l}>y d{m}>z");
+    draw_around(graph, graph_text_node(graph, "o"), HSIGHT_REFERENTS, 2); /* a part is left out */
+    must_show("class=\"node\"", 5);
+    must_show(">1 more reference<", 1);
+    hsight_graph_free(graph);
+    graph = graph_text_build("o.__dict__>d p.__dict__>d d:dict!n d{k}>x");
+    draw_around(graph, graph_text_node(graph, "x"), HSIGHT_REFERRERS, 0); /* two have it */
+    must_show("class=\"node\"", 4);
     hsight_graph_free(graph);
 }
 END_TEST
@@ -458,6 +478,7 @@ int main(void)
     tcase_add_test(tests, a_path_shows_root_names_and_counts);
     tcase_add_test(tests, frames_and_c_code_have_boxes);
     tcase_add_test(tests, closures_are_folded);
+    tcase_add_test(tests, not_every_namespace_is_folded);
     tcase_add_test(tests, functions_methods_and_classes_have_names);
     tcase_add_test(tests, weak_references_are_dashed_and_stubs_dotted);
     tcase_add_test(tests, many_boxes_on_a_level_grow_in_height);

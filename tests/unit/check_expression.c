@@ -261,6 +261,8 @@ START_TEST(closures_show_the_variable)
         expression_of("module:m>>m m.handler>h h.__closure__>c c:tuple c^cache>e e:cell "
                       "e.cell_contents>t t:T"),
         expected);
+    ck_assert_str_eq(expression_of("module:m>>m m.h>h h.__closure__>c c:tuple c[0]>t t:T"),
+                     "m.h.__closure__[0]");
     ck_assert_str_eq(expression_of("module:m>>m m.cells>l l[3]>e e:cell e.cell_contents>t t:T"),
                      "m.cells[3].cell_contents");
 }

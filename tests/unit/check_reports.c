@@ -196,6 +196,20 @@ START_TEST(long_type_names_keep_their_class)
 }
 END_TEST
 
+START_TEST(an_empty_snapshot_has_a_table)
+{
+    hsight_snapshot_info info = {0};
+    hsight_snapshot *snapshot = snapshot_of("", &info);
+    hsight_sink sink = sink_for(SIZE_MAX);
+    ck_assert_int_eq(hsight_report_types(snapshot, HSIGHT_SORT_BYTES, 0, &sink, &err), HSIGHT_OK);
+    ck_assert_str_eq(collected.text, "Objects by type, snapshot of 0 objects, 0 B\n"
+                                     "\n"
+                                     "        objects        size   share  type\n"
+                                     "              0         0 B    0.0%  total\n");
+    hsight_snapshot_free(snapshot);
+}
+END_TEST
+
 START_TEST(an_unknown_order_is_passed_on)
 {
     hsight_snapshot_info info = {0};
@@ -467,6 +481,7 @@ int main(void)
     tcase_add_test(tests, facts_from_a_file_may_be_hostile);
     tcase_add_test(tests, types_are_a_table_with_a_total);
     tcase_add_test(tests, long_type_names_keep_their_class);
+    tcase_add_test(tests, an_empty_snapshot_has_a_table);
     tcase_add_test(tests, an_unknown_order_is_passed_on);
     tcase_add_test(tests, a_diff_is_a_table_with_signs);
     tcase_add_test(tests, paths_are_blocks);

@@ -284,6 +284,13 @@ START_TEST(paths_share_their_steps)
     ck_assert_str_eq(nodes_of(subgraph), "m:1 a*0");
     ck_assert_uint_eq(hsight_subgraph_nodes(subgraph)[1].standing_for, 4);
     hsight_subgraph_free(subgraph);
+    hsight_graph_free(graph);
+    /* The long path comes first, because it holds two; the short one sets the depth. */
+    graph = graph_text_build("module:m>>m m.a>a a.b>b b.l>l l[0]>x l[1]>y a.t>s a.u>s x:T y:T s:S");
+    subgraph = of_paths(graph, "x y s");
+    ck_assert_str_eq(nodes_of(subgraph), "m:2 a:1 b:2 l:1 x*0 s*0");
+    ck_assert_str_eq(edges_of(subgraph), "m>a a>b b>l l>x a>s a>s");
+    hsight_subgraph_free(subgraph);
     subgraph = of_paths(graph, "");
     ck_assert_uint_eq(hsight_subgraph_node_count(subgraph), 0);
     hsight_subgraph_free(subgraph);
