@@ -193,6 +193,12 @@ def test_wrong_use_is_refused(arguments: tuple[str, ...], machine: dict[str, str
     assert done.stderr and "Traceback" not in done.stderr
 
 
+def test_an_unknown_option_is_named_before_a_missing_command(machine: dict[str, str]) -> None:
+    done = call("--nonsense", **machine)
+    assert done.returncode == 2
+    assert "--nonsense" in done.stderr
+
+
 @pytest.mark.parametrize("command", [(), ("list",), ("fetch",), ("run",), ("exec",)])
 def test_help(command: tuple[str, ...]) -> None:
     done = call(*command, "--help")
