@@ -50,8 +50,8 @@ typedef struct {
  * @param targets  borrowed for the call; duplicates are ignored
  * @param limit    rows kept, 0 = all (shapes beyond are counted, see _omitted_count)
  * @return HSIGHT_OK (also when nothing reaches the targets: zero paths), HSIGHT_ENOMEM,
- *         HSIGHT_EINVAL (an object the graph does not have), HSIGHT_ELIMIT (2^32 ways and more;
- *         rows with more than 2^26 steps together) */
+ *         HSIGHT_EINVAL (an object the graph does not have), HSIGHT_ELIMIT (a graph of 2^32
+ *         references and roots and more; rows with more than 2^26 steps together) */
 HSIGHT_API hsight_status hsight_paths_find(const hsight_graph *graph, const hsight_node_id *targets,
                                            uint32_t target_count, uint32_t limit,
                                            hsight_paths **out, hsight_error *err);

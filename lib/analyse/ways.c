@@ -9,10 +9,10 @@
  *
  * I1  targets is strictly ascending and holds exactly the nodes whose bit is set
  * I2  every source is reached by the tree, and no way is a weak reference
+ * I3  references and roots together are at most UINT32_MAX, so that no count of ways can wrap
  *
- * 1.5 bits a node, 4 bytes a target, 8 bytes a way. */
+ * 1.5 bits a node, 8 bytes a target, 8 bytes a way. */
 #include "analyse/ways.h"
-
 
 void hsight__ways_init(hsight__ways *ways, const hsight_allocator *allocator)
 {
@@ -147,34 +147,41 @@ static void visit_all(hsight__ways *ways, const hsight_graph *graph, const hsigh
 }
 
 /* Turn counts into the places where each part begins; filling moves them on to where it ends. */
-static size_t counts_to_begins(hsight__vec *ends)
+static uint32_t counts_to_begins(hsight__vec *ends)
 {
     uint32_t *items = ends->data;
-    size_t total = 0;
+    uint32_t total = 0;
     for (size_t i = 0; i < ends->count; i++) {
         uint32_t count = items[i];
-        items[i] = (uint32_t)total;
+        items[i] = total;
         total += count;
     }
     return total;
 }
 
+/* One object may be the target of every reference and root there is. */
+static hsight_status check_count(const hsight_graph *graph, hsight_error *err)
+{
+    uint64_t most = (uint64_t)hsight_graph_edge_count(graph) + hsight_graph_root_count(graph);
+    return most <= UINT32_MAX
+               ? HSIGHT_OK
+               : hsight__fail(err, HSIGHT_ELIMIT,
+                              "paths: %llu references and roots together, %u are possible",
+                              (unsigned long long)most, UINT32_MAX);
+}
+
 hsight_status hsight__ways_collect(hsight__ways *ways, const hsight_graph *graph,
                                    const hsight__tree *tree, hsight_error *err)
 {
-    hsight_status status = hsight__vec_append_zeros(&ways->ends, ways->targets.count, err);
+    hsight_status status = check_count(graph, err);
+    if (status == HSIGHT_OK) {
+        status = hsight__vec_append_zeros(&ways->ends, ways->targets.count, err);
+    }
     if (status != HSIGHT_OK) {
         return status;
     }
     visit_all(ways, graph, tree, count_way);
-    size_t total = counts_to_begins(&ways->ends);
-    if (total > UINT32_MAX) {
-        return hsight__fail(err, HSIGHT_ELIMIT,
-                            "paths: %zu references and roots hold the targets, "
-                            "more than 4,294,967,295",
-                            total);
-    }
-    status = hsight__vec_append_zeros(&ways->ways, total, err);
+    status = hsight__vec_append_zeros(&ways->ways, counts_to_begins(&ways->ends), err);
     if (status == HSIGHT_OK) {
         visit_all(ways, graph, tree, fill_way);
     }

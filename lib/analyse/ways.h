@@ -28,7 +28,8 @@ hsight_status hsight__ways_set_targets(hsight__ways *ways, const hsight_graph *g
                                        const hsight_node_id *targets, uint32_t count,
                                        hsight_error *err);
 /* Find what holds them: strong references from objects in the tree, and roots. Once, after
- * set_targets. O(nodes + edges + roots). */
+ * set_targets. O(nodes + edges + roots).
+ * @return HSIGHT_OK, HSIGHT_ENOMEM, HSIGHT_ELIMIT for 2^32 references and roots and more */
 hsight_status hsight__ways_collect(hsight__ways *ways, const hsight_graph *graph,
                                    const hsight__tree *tree, hsight_error *err);
 

@@ -5,6 +5,7 @@
 #include <heapsight/path.h>
 
 #include "failing_allocator.h"
+#include "graph/columns.h"
 #include "graph_text.h"
 #include "random_graph.h"
 #include "suite.h"
@@ -291,6 +292,43 @@ START_TEST(endless_answers_need_a_limit)
 }
 END_TEST
 
+/* The columns of one object, which claim more references than a test has memory for. */
+START_TEST(ways_that_could_not_be_counted_are_refused)
+{
+    static const uint64_t addresses[2] = {0, 16};
+    static const uint32_t zeros[3] = {0};
+    static const uint8_t flags[2] = {0};
+    static const hsight_root roots[2] = {{.node = {1}, .kind = HSIGHT_ROOT_MODULE},
+                                         {.node = {1}, .kind = HSIGHT_ROOT_C_HELD}};
+    hsight__columns columns = {.node_count = 1,
+                               .edge_count = UINT32_MAX - 1,
+                               .root_count = 2,
+                               .addresses = addresses,
+                               .types = zeros,
+                               .shallow = zeros,
+                               .refcounts = zeros,
+                               .flags = flags,
+                               .first_edge = zeros,
+                               .type_names = zeros,
+                               .type_nodes = zeros,
+                               .roots = roots};
+    hsight_graph *graph;
+    hsight_node_id target = {1};
+    hsight_paths *paths = NULL;
+    ck_assert_int_eq(hsight__graph_wrap(NULL, &columns, NULL, NULL, &graph, &err), HSIGHT_OK);
+    ck_assert_int_eq(hsight_paths_find(graph, &target, 1, 0, &paths, &err), HSIGHT_ELIMIT);
+    ck_assert_str_eq(err.message,
+                     "paths: 4294967296 references and roots together, 4294967295 are possible");
+    ck_assert_ptr_null(paths);
+    hsight_graph_free(graph);
+    columns.root_count = 1;
+    ck_assert_int_eq(hsight__graph_wrap(NULL, &columns, NULL, NULL, &graph, &err), HSIGHT_OK);
+    ck_assert_int_eq(hsight_paths_find(graph, &target, 1, 0, &paths, &err), HSIGHT_OK);
+    hsight_paths_free(paths);
+    hsight_graph_free(graph);
+}
+END_TEST
+
 START_TEST(a_target_that_is_not_there_is_refused)
 {
     hsight_graph *graph = graph_text_build("module:m>>m m.a>a");
@@ -376,6 +414,7 @@ int main(void)
     tcase_add_test(tests, the_profiler_is_named_only_where_nothing_else_holds);
     tcase_add_test(tests, a_target_counts_once_in_a_row);
     tcase_add_test(tests, endless_answers_need_a_limit);
+    tcase_add_test(tests, ways_that_could_not_be_counted_are_refused);
     tcase_add_test(tests, a_target_that_is_not_there_is_refused);
     tcase_add_test(tests, no_target_gives_no_path);
     tcase_add_test(tests, refused_memory_leaves_nothing_behind);
