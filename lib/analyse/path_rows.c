@@ -4,15 +4,23 @@
  * Only kept rows are walked: the length that sorting needs comes from the shape. All steps share
  * one block; it is sized by a first walk, so that the pointers into it stay.
  *
+ * How many objects stand in the place of a step is counted by walking up the ways of the row. The
+ * example goes first and is not counted: what it shows step by step needs no number, also where a
+ * loop was taken out and several of its steps have one shape.
+ *
  * I1  rows are sorted by object_count descending, root kind, length; ties by the root's number and
  *     the example, so that equal input gives equal output
+ * I2  between two rows no object is marked and no shape has a node_count
+ * I3  where all ways of a row come from one object, each step but the last counts 1
  *
- * O(rows log rows + steps kept), and those are bounded. The block belongs to hsight_paths. */
+ * O(rows log rows); for each row kept the objects on its ways, which is O(nodes) at most. The steps
+ * are bounded; their block belongs to hsight_paths. */
 #include "analyse/path_search.h"
 
 #include "analyse/order.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* 768 MiB of steps. More comes from objects that hang one below the other, each with a row of its
  * own (a list of lists of lists), and nobody reads it. */
@@ -83,6 +91,46 @@ static hsight_label edge_label(const hsight__path_search *search, hsight__way wa
     return references.labels[way.edge - references.first];
 }
 
+/* Mark the objects from `node` up to where a walk came by before, and count them by shape. */
+static void count_up(hsight__path_search *search, uint32_t node, uint32_t weight)
+{
+    for (; node != 0 && hsight__path_mark(search, node);
+         node = hsight__tree_parent(&search->tree, node)) {
+        uint32_t shape = hsight__path_node_shape(search, node);
+        hsight__shape_at(&search->shapes, shape)->node_count += weight;
+    }
+}
+
+/* Undo count_up(). */
+static void clear_up(hsight__path_search *search, uint32_t node)
+{
+    for (; node != 0 && hsight__path_unmark(search, node);
+         node = hsight__tree_parent(&search->tree, node)) {
+        uint32_t shape = hsight__path_node_shape(search, node);
+        hsight__shape_at(&search->shapes, shape)->node_count = 0;
+    }
+}
+
+/* Afterwards the node_count of a shape says how many objects besides the example's have it. */
+static void count_others(hsight__path_search *search, const hsight__path_row *row)
+{
+    const hsight__way *ways = search->ways.ways.data;
+    const uint32_t *links = search->links.data;
+    count_up(search, row->way.source, 0);
+    for (uint32_t at = row->last_way; at != 0; at = links[at - 1]) {
+        count_up(search, ways[at - 1].source, 1);
+    }
+}
+
+static void clear_counts(hsight__path_search *search, const hsight__path_row *row)
+{
+    const hsight__way *ways = search->ways.ways.data;
+    const uint32_t *links = search->links.data;
+    for (uint32_t at = row->last_way; at != 0; at = links[at - 1]) {
+        clear_up(search, ways[at - 1].source);
+    }
+}
+
 /* Write the steps backwards from the target. @return the number of the root where they begin */
 static uint32_t write_steps(const hsight__path_search *search, const hsight__path_row *row,
                             hsight_path_step *steps, uint32_t count)
@@ -94,11 +142,11 @@ static uint32_t write_steps(const hsight__path_search *search, const hsight__pat
         uint32_t node = way.source;
         way = (hsight__way){hsight__tree_parent(&search->tree, node),
                             hsight__tree_edge(&search->tree, node)};
-        uint32_t shape = hsight__path_node_shape(search, node);
+        const hsight__shape *shape =
+            hsight__shape_at(&search->shapes, hsight__path_node_shape(search, node));
         steps[i - 1] = (hsight_path_step){.node = {node},
                                           .label = edge_label(search, way),
-                                          .object_count =
-                                              hsight__shape_at(&search->shapes, shape)->node_count};
+                                          .object_count = 1 + shape->node_count};
     }
     return way.edge;
 }
@@ -122,12 +170,13 @@ static hsight_status reserve(const hsight__path_search *search, const sort_row *
 }
 
 /* There is room for it. */
-static void write_row(const hsight__path_search *search, const hsight__path_row *row,
-                      hsight_paths *paths)
+static void write_row(hsight__path_search *search, const hsight__path_row *row, hsight_paths *paths)
 {
     uint32_t step_count = count_steps(search, row);
     hsight_path_step *steps = (hsight_path_step *)paths->steps.data + paths->steps.count;
+    count_others(search, row);
     uint32_t root = write_steps(search, row, steps, step_count);
+    clear_counts(search, row);
     paths->steps.count += step_count;
     hsight_path *path = (hsight_path *)paths->rows.data + paths->rows.count++;
     *path = (hsight_path){.root = hsight_graph_root(search->graph, root),
@@ -152,6 +201,7 @@ hsight_status hsight__path_rows_write(hsight__path_search *search, uint32_t limi
     if (status != HSIGHT_OK) {
         goto out;
     }
+    memset(search->marks.data, 0, search->marks.count * sizeof(uint64_t));
     for (size_t i = 0; i < kept; i++) {
         write_row(search, &rows[i].row, paths);
     }

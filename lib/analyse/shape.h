@@ -24,7 +24,7 @@ typedef struct {
     uint32_t next;       /* next shape of the same hash, 0 = none */
     uint32_t length;     /* steps, loops taken out */
     uint32_t root;       /* number of the first root that has this identity */
-    uint32_t node_count; /* for the owner: objects of this shape that were met */
+    uint32_t node_count; /* for the owner: objects of this shape that were counted */
     uint32_t row;        /* for the owner: its row, 0 = none yet */
 } hsight__shape;
 

@@ -203,6 +203,35 @@ START_TEST(steps_count_only_what_leads_to_a_target)
 }
 END_TEST
 
+/* Sessions that hold something in other places are not in the place of the one that holds this. */
+START_TEST(steps_count_only_what_is_on_the_ways_of_their_row)
+{
+    hsight_graph *graph =
+        graph_text_build("module:m>>m m.all>l l:list l[0]>x l[1]>y l[2]>z x:S y:S z:S "
+                         "x.data>p y.data>q z.cache>r p:T q:T r:T");
+    hsight_paths *paths = find(graph, "p q r");
+    ck_assert_uint_eq(hsight_paths_count(paths), 2);
+    check_row(graph, paths, 0, HSIGHT_ROOT_MODULE, 2, "m l x*2 p*2");
+    check_row(graph, paths, 1, HSIGHT_ROOT_MODULE, 1, "m l z r");
+    hsight_paths_free(paths);
+    hsight_graph_free(graph);
+}
+END_TEST
+
+/* One way, on which a loop was taken out: each of its steps is the very one. */
+START_TEST(a_single_way_is_exact)
+{
+    hsight_graph *graph = graph_text_build(
+        "module:m>>m m.tree>a a:N a.children>b b:list b[3]>c c:N c.children>d d:list d[5]>e e:N "
+        "e.payload>p p:T");
+    hsight_paths *paths = find(graph, "p");
+    ck_assert_uint_eq(hsight_paths_count(paths), 1);
+    check_row(graph, paths, 0, HSIGHT_ROOT_MODULE, 1, "m a b c d e p");
+    hsight_paths_free(paths);
+    hsight_graph_free(graph);
+}
+END_TEST
+
 START_TEST(rows_come_by_count_kind_length_and_the_limit_cuts)
 {
     hsight_graph *graph = graph_text_build(
@@ -410,6 +439,8 @@ int main(void)
     tcase_add_test(tests, references_of_garbage_are_no_way_in);
     tcase_add_test(tests, a_chain_is_one_shape_with_its_shortest_example);
     tcase_add_test(tests, steps_count_only_what_leads_to_a_target);
+    tcase_add_test(tests, steps_count_only_what_is_on_the_ways_of_their_row);
+    tcase_add_test(tests, a_single_way_is_exact);
     tcase_add_test(tests, rows_come_by_count_kind_length_and_the_limit_cuts);
     tcase_add_test(tests, the_profiler_is_named_only_where_nothing_else_holds);
     tcase_add_test(tests, a_target_counts_once_in_a_row);

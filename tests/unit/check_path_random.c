@@ -144,7 +144,8 @@ typedef struct {
     char text[(NODES_MAX + 3) * 24];
     bool held[NODES_MAX];
     bool held_directly[NODES_MAX];
-    uint32_t shortest; /* steps of the shortest direct way; 0: none yet */
+    bool on_the_way[NODES_MAX]; /* objects on the direct ways, the targets not among them */
+    uint32_t shortest;          /* steps of the shortest direct way; 0: none yet */
 } key;
 
 typedef struct {
@@ -176,14 +177,18 @@ static key *find_key(table *t, const shape *s)
     return &t->keys[t->count++];
 }
 
-/* `steps`: of the way, 0 when another target is on it. */
-static void add_way(table *t, const shape *s, uint32_t target, uint32_t steps)
+/* `steps`: of the way, 0 when another target is on it; `source`: 0 for a root. */
+static void add_way(const oracle *o, table *t, const shape *s, uint32_t source, uint32_t target,
+                    uint32_t steps)
 {
     key *k = find_key(t, s);
     k->held[target] = true;
     if (steps > 0) {
         k->held_directly[target] = true;
         k->shortest = k->shortest == 0 || steps < k->shortest ? steps : k->shortest;
+        for (uint32_t node = source; node != 0; node = o->parent[node]) {
+            k->on_the_way[node] = true;
+        }
     }
 }
 
@@ -198,7 +203,7 @@ static table *make_table(const oracle *o)
             root->kind != HSIGHT_ROOT_PROFILER || (o->parent[node] == 0 && o->edge[node] == i);
         if (o->is_target[node] && is_needed) {
             shape s = root_shape(o, i);
-            add_way(t, &s, node, 1);
+            add_way(o, t, &s, 0, node, 1);
         }
     }
     for (uint32_t edge = 0; edge < hsight_graph_edge_count(o->graph); edge++) {
@@ -206,7 +211,8 @@ static table *make_table(const oracle *o)
         uint32_t node = target_of(o->graph, edge);
         if (o->is_target[node] && o->kind[source] != 0 && !is_weak(label_of(o->graph, edge))) {
             shape s = step_shape(o, &o->shapes[source], edge);
-            add_way(t, &s, node, o->shapes[source].has_target ? 0 : o->distance[source] + 2);
+            uint32_t steps = o->shapes[source].has_target ? 0 : o->distance[source] + 2;
+            add_way(o, t, &s, source, node, steps);
         }
     }
     return t;
@@ -256,24 +262,28 @@ static shape check_row(const random_graph *random, const oracle *o, const hsight
     return s;
 }
 
-/* Objects of the same shape as `wanted` on the tree paths to what refers to a target. */
-static uint32_t count_alike(const oracle *o, const shape *wanted)
+static bool is_on_path(const hsight_path *path, uint32_t node)
 {
-    bool on_the_way[NODES_MAX] = {false};
-    for (uint32_t edge = 0; edge < hsight_graph_edge_count(o->graph); edge++) {
-        uint32_t source = hsight_graph_edge_source(o->graph, edge).index;
-        bool is_way = o->is_target[target_of(o->graph, edge)] && o->kind[source] != 0 &&
-                      !is_weak(label_of(o->graph, edge));
-        for (uint32_t node = source; is_way && node != 0; node = o->parent[node]) {
-            on_the_way[node] = true;
+    for (uint32_t i = 0; i < path->step_count; i++) {
+        if (path->steps[i].node.index == node) {
+            return true;
         }
     }
-    char text[sizeof((table *)NULL)->keys[0].text], other[sizeof text];
-    write_text(wanted, text, sizeof text);
-    uint32_t count = 0;
-    for (uint32_t node = 1; node <= o->count; node++) {
-        write_text(&o->shapes[node], other, sizeof other);
-        count += on_the_way[node] && strcmp(text, other) == 0;
+    return false;
+}
+
+/* `node`, and the objects of its shape on the ways of this row that the row does not show itself.
+ */
+static uint32_t count_alike(const oracle *o, const hsight_path *path, const key *k, uint32_t node)
+{
+    char text[sizeof k->text], other[sizeof k->text];
+    write_text(&o->shapes[node], text, sizeof text);
+    uint32_t count = 1;
+    for (uint32_t i = 1; i <= o->count; i++) {
+        if (k->on_the_way[i] && !is_on_path(path, i)) {
+            write_text(&o->shapes[i], other, sizeof other);
+            count += strcmp(text, other) == 0;
+        }
     }
     return count;
 }
@@ -285,8 +295,8 @@ static void check_step_counts(const random_graph *random, const oracle *o, const
     random_graph_assert(random, last->object_count == count_set(k->held_directly));
     random_graph_assert(random, path->step_count == k->shortest);
     for (uint32_t i = 0; i + 1 < path->step_count; i++) {
-        const shape *s = &o->shapes[path->steps[i].node.index];
-        random_graph_assert(random, path->steps[i].object_count == count_alike(o, s));
+        uint32_t node = path->steps[i].node.index;
+        random_graph_assert(random, path->steps[i].object_count == count_alike(o, path, k, node));
     }
 }
 
