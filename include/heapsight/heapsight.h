@@ -14,5 +14,7 @@
 #include "snapshot.h"
 #include "store.h"
 #include "subgraph.h"
+#include "trace.h"
+#include "tracer.h"
 
 #endif

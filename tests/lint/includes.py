@@ -43,6 +43,8 @@ PUBLIC_LAYER = {
     "error.h": "base",
     "builder.h": "graph",
     "graph.h": "graph",
+    "trace.h": "trace",
+    "tracer.h": "trace",
     "snapshot.h": "snapshot",
     "store.h": "store",
     "diff.h": "analyse",

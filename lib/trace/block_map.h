@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/* block_map.h - the live block table: from the address of a block to its size and stack.
+ *
+ * Looking up takes no lock and never touches freed memory: what is mapped stays mapped until the
+ * map itself is freed. Changing an entry is up to the owner of its block, with the tracer locked.
+ */
+#ifndef HEAPSIGHT_LIB_TRACE_BLOCK_MAP_H
+#define HEAPSIGHT_LIB_TRACE_BLOCK_MAP_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define HSIGHT__GRANULE_SHIFT 4  /* two blocks never share 16 bytes */
+#define HSIGHT__LEAF_SHIFT    23 /* one leaf covers 8 MiB of addresses: 2 MiB of slots */
+#define HSIGHT__MIDDLE_SHIFT  35 /* one middle table covers 32 GiB: 4,096 leaves */
+#define HSIGHT__ADDRESS_BITS  48
+#define HSIGHT__LEAF_SLOTS    (1u << (HSIGHT__LEAF_SHIFT - HSIGHT__GRANULE_SHIFT))
+#define HSIGHT__MIDDLE_SLOTS  (1u << (HSIGHT__MIDDLE_SHIFT - HSIGHT__LEAF_SHIFT))
+#define HSIGHT__TOP_SLOTS     (1u << (HSIGHT__ADDRESS_BITS - HSIGHT__MIDDLE_SHIFT))
+
+/* Stacks have 26 bits in a slot; see block_map.c. */
+#define HSIGHT__STACK_MAX ((1u << 26) - 1)
+
+typedef _Atomic uint32_t hsight__slot;
+typedef struct {
+    _Atomic(hsight__slot *) leaves[HSIGHT__MIDDLE_SLOTS];
+} hsight__middle;
+
+typedef struct {
+    _Atomic(hsight__middle *) top[HSIGHT__TOP_SLOTS];
+} hsight__block_map;
+
+typedef struct {
+    uint64_t bytes;
+    uint32_t stack; /* 0: no block */
+    bool is_code;   /* a code object that stacks name lies here */
+} hsight__block;
+
+void hsight__block_map_init(hsight__block_map *map);
+void hsight__block_map_free(hsight__block_map *map);
+/* Forget all and give the memory back, but for the address space. */
+void hsight__block_map_clear(hsight__block_map *map);
+/* Resident memory. O(leaves). */
+uint64_t hsight__block_map_bytes(hsight__block_map *map);
+
+/* Can this block be held? Else it belongs into a side table. */
+static inline bool hsight__block_map_holds(const void *block, size_t bytes)
+{
+    uint64_t address = (uint64_t)(uintptr_t)block;
+    return (address & 15) == 0 && address >> HSIGHT__ADDRESS_BITS == 0 && bytes <= UINT32_MAX;
+}
+
+/* The slot of an address that the map can hold, or NULL when nothing near it was ever entered. */
+static inline hsight__slot *hsight__block_map_find(hsight__block_map *map, const void *block)
+{
+    uint64_t address = (uint64_t)(uintptr_t)block;
+    hsight__middle *middle =
+        atomic_load_explicit(&map->top[address >> HSIGHT__MIDDLE_SHIFT], memory_order_acquire);
+    if (middle == NULL) {
+        return NULL;
+    }
+    hsight__slot *leaf = atomic_load_explicit(
+        &middle->leaves[address >> HSIGHT__LEAF_SHIFT & (HSIGHT__MIDDLE_SLOTS - 1)],
+        memory_order_acquire);
+    return leaf == NULL ? NULL
+                        : leaf + (address >> HSIGHT__GRANULE_SHIFT & (HSIGHT__LEAF_SLOTS - 1));
+}
+
+/* The slot of an address, mapped now if need be; NULL when memory is refused. */
+hsight__slot *hsight__block_map_reach(hsight__block_map *map, const void *block);
+
+/* Is there anything in a slot? */
+static inline bool hsight__slot_is_taken(const hsight__slot *slot)
+{
+    return atomic_load_explicit(slot, memory_order_relaxed) != 0;
+}
+hsight__block hsight__slot_read(const hsight__slot *slot);
+void hsight__slot_write(hsight__slot *slot, const hsight__block *block);
+
+#endif

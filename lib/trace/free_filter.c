@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+/* free_filter.c - page counters in tables of growing size.
+ *
+ * I1  a counter below 255 is the number of known blocks in its group of pages
+ * I2  a table that was ever in use stays allocated until the filter is freed: a lookup that began
+ *     before the filter grew reads the old one, which knows every block that was known then
+ *
+ * 32 KiB to 8 MiB; changed with the tracer locked, read without. */
+#include "trace/free_filter.h"
+
+enum { FIRST_BITS = 15, BITS_STEP = 3, COUNTER_MAX = 255 };
+
+void hsight__free_filter_init(hsight__free_filter *filter, const hsight_allocator *allocator)
+{
+    *filter = (hsight__free_filter){.allocator = allocator};
+}
+
+static uint64_t counters_of(uint32_t size)
+{
+    return UINT64_C(1) << (FIRST_BITS + BITS_STEP * size);
+}
+
+static size_t table_bytes(uint32_t size)
+{
+    return sizeof(hsight__filter_table) + (size_t)counters_of(size);
+}
+
+void hsight__free_filter_free(hsight__free_filter *filter)
+{
+    for (uint32_t i = 0; i < HSIGHT__FILTER_SIZES; i++) {
+        if (filter->tables[i] != NULL) {
+            filter->allocator->release(filter->allocator->state, filter->tables[i], table_bytes(i));
+        }
+    }
+    hsight__free_filter_init(filter, filter->allocator);
+}
+
+static void zero(hsight__filter_table *table, uint32_t size)
+{
+    for (uint64_t i = 0; i < counters_of(size); i++) {
+        atomic_store_explicit(&table->counters[i], 0, memory_order_relaxed);
+    }
+}
+
+void hsight__free_filter_clear(hsight__free_filter *filter)
+{
+    atomic_store_explicit(&filter->table, NULL, memory_order_release);
+    filter->count = 0;
+}
+
+bool hsight__free_filter_is_full(const hsight__free_filter *filter)
+{
+    bool none = atomic_load_explicit(&filter->table, memory_order_relaxed) == NULL;
+    bool can_grow = filter->size + 1 < HSIGHT__FILTER_SIZES;
+    return none || (can_grow && filter->count * 8 >= counters_of(filter->size));
+}
+
+bool hsight__free_filter_grow(hsight__free_filter *filter)
+{
+    bool none = atomic_load_explicit(&filter->table, memory_order_relaxed) == NULL;
+    uint32_t size = none ? 0 : filter->size + 1;
+    hsight__filter_table *table = filter->tables[size];
+    if (table == NULL) {
+        table = filter->allocator->allocate(filter->allocator->state, table_bytes(size));
+        if (table == NULL) {
+            return false;
+        }
+    }
+    table->shift = 64 - (uint32_t)(FIRST_BITS + BITS_STEP * (int)size);
+    zero(table, size);
+    filter->tables[size] = table;
+    filter->size = size;
+    filter->count = 0;
+    atomic_store_explicit(&filter->table, table, memory_order_release);
+    return true;
+}
+
+void hsight__free_filter_add(hsight__free_filter *filter, const void *block)
+{
+    hsight__filter_table *table = atomic_load_explicit(&filter->table, memory_order_relaxed);
+    _Atomic uint8_t *counter = hsight__filter_counter(table, block);
+    uint8_t value = atomic_load_explicit(counter, memory_order_relaxed);
+    if (value < COUNTER_MAX) {
+        atomic_store_explicit(counter, value + 1, memory_order_relaxed);
+    }
+    filter->count++;
+}
+
+void hsight__free_filter_remove(hsight__free_filter *filter, const void *block)
+{
+    hsight__filter_table *table = atomic_load_explicit(&filter->table, memory_order_relaxed);
+    _Atomic uint8_t *counter = hsight__filter_counter(table, block);
+    uint8_t value = atomic_load_explicit(counter, memory_order_relaxed);
+    if (value < COUNTER_MAX) {
+        atomic_store_explicit(counter, value - 1, memory_order_relaxed);
+    }
+    filter->count--;
+}

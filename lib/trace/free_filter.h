@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/* free_filter.h - is a block that is being freed perhaps one of few that are known?
+ *
+ * A counter for each of many groups of pages; 0 means that no known block lies there. One load for
+ * every free that is not interesting, whatever the number of samples. Blocks near one another share
+ * a counter, so the counters in use stay in the cache. */
+#ifndef HEAPSIGHT_LIB_TRACE_FREE_FILTER_H
+#define HEAPSIGHT_LIB_TRACE_FREE_FILTER_H
+
+#include <heapsight/base.h>
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+enum { HSIGHT__FILTER_SIZES = 4 };
+
+typedef struct {
+    uint32_t shift; /* 64 - log2 of the number of counters */
+    _Atomic uint8_t counters[];
+} hsight__filter_table;
+
+typedef struct {
+    _Atomic(hsight__filter_table *) table; /* the one in use, or NULL: nothing is known */
+    hsight__filter_table *tables[HSIGHT__FILTER_SIZES];
+    uint32_t size;  /* index of the one in use */
+    uint64_t count; /* blocks entered and not removed */
+    const hsight_allocator *allocator;
+} hsight__free_filter;
+
+/* Allocates nothing. */
+void hsight__free_filter_init(hsight__free_filter *filter, const hsight_allocator *allocator);
+/* No lookup may be under way. */
+void hsight__free_filter_free(hsight__free_filter *filter);
+/* Empty it; memory stays, as lookups may be under way. */
+void hsight__free_filter_clear(hsight__free_filter *filter);
+/* Does the next add need a larger table? Then grow() and add all known blocks anew. */
+bool hsight__free_filter_is_full(const hsight__free_filter *filter);
+bool hsight__free_filter_grow(hsight__free_filter *filter);
+/* Counts up to 255, where a counter stays for good. */
+void hsight__free_filter_add(hsight__free_filter *filter, const void *block);
+void hsight__free_filter_remove(hsight__free_filter *filter, const void *block);
+
+static inline _Atomic uint8_t *hsight__filter_counter(hsight__filter_table *table,
+                                                      const void *block)
+{
+    uint64_t page = (uint64_t)(uintptr_t)block >> 12;
+    return &table->counters[page * UINT64_C(0x9E3779B97F4A7C15) >> table->shift];
+}
+
+static inline bool hsight__free_filter_may_know(hsight__free_filter *filter, const void *block)
+{
+    hsight__filter_table *table = atomic_load_explicit(&filter->table, memory_order_acquire);
+    return table != NULL &&
+           atomic_load_explicit(hsight__filter_counter(table, block), memory_order_relaxed) != 0;
+}
+
+#endif

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/* stacks.h - interned stacks, and what the blocks of each came to.
+ *
+ * Called with the tracer locked. Code objects are told apart by address while they live; what
+ * is needed to name their lines later is copied when one is first met. */
+#ifndef HEAPSIGHT_LIB_TRACE_STACKS_H
+#define HEAPSIGHT_LIB_TRACE_STACKS_H
+
+#include <heapsight/tracer.h>
+
+#include "base/map.h"
+#include "base/strings.h"
+
+/* A code object; code 0 stands for a thread. */
+typedef struct {
+    uint64_t address;
+    uint32_t function; /* in strings */
+    uint32_t file;
+    uint32_t first_line;
+    uint32_t lines_bytes;
+    uint64_t lines_start; /* in line_tables */
+    bool is_alive;
+} hsight__code;
+
+/* A stack of frames by its innermost: `caller` is a smaller number, or 0. */
+typedef struct {
+    uint32_t caller;
+    uint32_t code;
+    uint32_t offset; /* code 0: number of the thread */
+} hsight__stack_node;
+
+/* A stack that allocated. */
+typedef struct {
+    uint64_t hash;
+    uint64_t epoch; /* of peak_*; see tracer.c */
+    uint32_t node;
+    uint32_t verified; /* value of retired_count when its code was last known to be alive */
+    hsight_trace_figures figures;
+} hsight__stack;
+
+typedef struct {
+    hsight__vec codes; /* hsight__code, item 0 unused */
+    hsight__map code_ids;
+    hsight__strings strings;
+    hsight__vec line_tables; /* char */
+    hsight__vec nodes;       /* hsight__stack_node, item 0 unused */
+    hsight__vec node_slots;  /* uint32_t, open addressing */
+    hsight__vec stacks;      /* hsight__stack, item 0 unused */
+    hsight__vec stack_slots; /* hsight__stack_slot, open addressing */
+    uint64_t seed;
+    uint32_t retired_count; /* code objects that died */
+} hsight__stacks;
+
+hsight_status hsight__stacks_init(hsight__stacks *stacks, const hsight_allocator *allocator,
+                                  hsight_error *err);
+void hsight__stacks_free(hsight__stacks *stacks);
+
+static inline hsight__stack *hsight__stacks_get(hsight__stacks *stacks, uint32_t id)
+{
+    return (hsight__stack *)stacks->stacks.data + id;
+}
+
+/* The number of a stack; 0 when memory is refused or there are too many. Code objects that were met
+ * first are appended to `codes`: their addresses are then to be watched (hsight__stacks_retire). */
+uint32_t hsight__stacks_intern(hsight__stacks *stacks, const hsight_tracer_options *options,
+                               uint32_t thread, const hsight_raw_frame *frames,
+                               uint32_t frame_count);
+/* The code object at an address is gone; another may come to lie there. */
+void hsight__stacks_retire(hsight__stacks *stacks, uint64_t address);
+
+#endif

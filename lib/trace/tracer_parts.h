@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/* tracer_parts.h - what the live tracer is made of, for the files that work on it. */
+#ifndef HEAPSIGHT_LIB_TRACE_TRACER_PARTS_H
+#define HEAPSIGHT_LIB_TRACE_TRACER_PARTS_H
+
+#include <heapsight/tracer.h>
+
+#include "base/lock.h"
+#include "trace/block_map.h"
+#include "trace/free_filter.h"
+#include "trace/side_table.h"
+#include "trace/stacks.h"
+
+typedef struct {
+    _Atomic uint64_t allocated_blocks;
+    _Atomic uint64_t allocated_bytes;
+    _Atomic uint64_t freed_blocks;
+} hsight__domain_counters;
+
+/* Memory that the tables hold. Changed with the tracer locked, or by a thread that starts it. */
+typedef struct {
+    const hsight_allocator *allocator;
+    uint64_t bytes;
+} hsight__counted_memory;
+
+struct hsight_tracer {
+    hsight__counted_memory memory;
+    hsight_allocator counted; /* counts into memory; what the tables use */
+    hsight__lock lock;
+    _Atomic uint32_t mode;       /* hsight_trace_mode, 0 while stopped */
+    _Atomic uint32_t generation; /* starts so far */
+    _Atomic uint32_t thread_count;
+    _Atomic uint64_t dropped_count;
+    hsight_tracer_options options;
+    uint64_t started_ns;
+
+    hsight__block_map blocks;   /* exact mode */
+    hsight__side_table side;    /* samples, and what the map cannot hold */
+    hsight__free_filter filter; /* what is in the side table */
+    hsight__stacks stacks;
+
+    hsight_trace_figures totals; /* peak_*: the highest mark so far */
+    uint64_t epoch;              /* of the highest mark */
+    bool is_rising;              /* the sum is at its highest mark now */
+
+    hsight__domain_counters domains[HSIGHT_DOMAIN_COUNT];
+};
+
+/* Threads beyond this many share a number. */
+#define HSIGHT__THREAD_MAX 4096
+
+uint64_t hsight__tracer_clock_ns(void);
+
+#endif
