@@ -118,6 +118,8 @@ bool hsight__compat_frame_has_code(hsight__compat_frame *frame);
 PyObject *hsight__compat_frame_code(hsight__compat_frame *frame);
 PyObject *hsight__compat_frame_globals(hsight__compat_frame *frame);
 int hsight__compat_frame_line(hsight__compat_frame *frame); /* 0 unknown */
+/* Where the frame stands in its code: bytes from the first instruction, negative before it. */
+int hsight__compat_frame_offset(hsight__compat_frame *frame, PyObject *code);
 /* The generator or coroutine that owns the frame, or NULL. */
 PyObject *hsight__compat_frame_generator(hsight__compat_frame *frame);
 void hsight__compat_frame_items(hsight__compat_frame *frame, hsight__compat_frame_visitor visitor,
@@ -141,7 +143,27 @@ void hsight__compat_frame_object_parts(PyObject *frame_object, hsight__compat_pa
                                        void *state);
 hsight__compat_frame *hsight__compat_frame_object_frame(PyObject *frame_object);
 
+/* ---- code objects by offset ---- */
+
+/* Parts of a code object that name a place in it. Borrowed; nothing is allocated. */
+typedef struct {
+    PyObject *name; /* qualified */
+    PyObject *file;
+    int first_line;
+    const char *lines; /* the location table of 3.11+: see compat_code.c */
+    size_t lines_bytes;
+} hsight__compat_code_place;
+void hsight__compat_code_places(PyObject *code, hsight__compat_code_place *out);
+/* The line of an offset by such a table; 0 where it has none. Needs no code object, nor the GIL. */
+unsigned hsight__compat_line_at(const char *lines, size_t lines_bytes, int first_line, int offset);
+
 /* ---- threads ---- */
+
+/* The thread state that holds the GIL, or NULL; not checked to be that of the calling thread where
+ * the caller may have no GIL (before 3.12): compare hsight__compat_own_thread(). */
+PyThreadState *hsight__compat_thread(void);
+/* The calling thread's own state, NULL when it has none or does not hold the GIL. */
+PyThreadState *hsight__compat_own_thread(void);
 
 /* Objects a thread state owns: exceptions being handled, context, trace function, ... */
 void hsight__compat_thread_parts(PyThreadState *thread, hsight__compat_part_visitor visitor,

@@ -97,19 +97,24 @@ PyObject *hsight__compat_frame_globals(hsight__compat_frame *frame)
     return is_sentinel(frame) ? NULL : frame->f_globals;
 }
 
+int hsight__compat_frame_offset(hsight__compat_frame *frame, PyObject *code)
+{
+#if PY_VERSION_HEX >= 0x030D0000
+    const void *at = frame->instr_ptr;
+#else
+    const void *at = frame->prev_instr;
+#endif
+    return (int)((const char *)at - (const char *)((PyCodeObject *)code)->co_code_adaptive);
+}
+
 int hsight__compat_frame_line(hsight__compat_frame *frame)
 {
     PyCodeObject *code = (PyCodeObject *)hsight__compat_frame_code(frame);
     if (code == NULL) {
         return 0;
     }
-#if PY_VERSION_HEX >= 0x030D0000
-    const void *at = frame->instr_ptr;
-#else
-    const void *at = frame->prev_instr;
-#endif
-    Py_ssize_t offset = (const char *)at - (const char *)code->co_code_adaptive;
-    int line = offset < 0 ? code->co_firstlineno : PyCode_Addr2Line(code, (int)offset);
+    int offset = hsight__compat_frame_offset(frame, (PyObject *)code);
+    int line = offset < 0 ? code->co_firstlineno : PyCode_Addr2Line(code, offset);
     return line > 0 ? line : 0;
 }
 
@@ -299,6 +304,27 @@ hsight__compat_frame *hsight__compat_frame_object_frame(PyObject *object)
 }
 
 /* ---- threads ---- */
+
+PyThreadState *hsight__compat_thread(void)
+{
+#if PY_VERSION_HEX >= 0x030D0000
+    return PyThreadState_GetUnchecked();
+#else
+    return _PyThreadState_UncheckedGet();
+#endif
+}
+
+PyThreadState *hsight__compat_own_thread(void)
+{
+    PyThreadState *thread = hsight__compat_thread();
+#if PY_VERSION_HEX < 0x030C0000
+    /* One for the process, whoever holds the GIL: is that us? */
+    if (thread != PyGILState_GetThisThreadState()) {
+        return NULL;
+    }
+#endif
+    return thread;
+}
 
 void hsight__compat_thread_parts(PyThreadState *thread, hsight__compat_part_visitor visitor,
                                  void *state)

@@ -4,6 +4,7 @@
  * Each root names an object; each reference a root owns is recorded in walk->held, so that
  * refcounts balance. Frames of heapsight's own functions are no roots: what only they hold is "held
  * by heapsight". Cost: O(modules + frames + their variables). */
+#include "threads.h"
 #include "walk.h"
 
 #include <stdio.h>
@@ -46,46 +47,11 @@ static void add_modules(hsight__walk *walk)
 
 /* ---- thread names ---- */
 
-static PyObject *instance_value(PyObject *object, const char *key)
-{
-    PyTypeObject *type = Py_TYPE(object);
-    if (!hsight__compat_has_managed_dict(type)) {
-        return NULL;
-    }
-    hsight__compat_attributes attributes;
-    hsight__compat_read_attributes(object, type, &attributes);
-    for (Py_ssize_t i = 0; i < attributes.count; i++) {
-        PyObject *name = hsight__compat_shared_key(type, i);
-        if (attributes.slots[i] != NULL && PyUnicode_Check(name) &&
-            PyUnicode_CompareWithASCIIString(name, key) == 0) {
-            return attributes.slots[i];
-        }
-    }
-    return hsight__dict_value(attributes.dict, key);
-}
-
-/* threading._active maps thread ids to Thread objects. */
-static PyObject *active_threads(void)
-{
-    PyObject *module = hsight__dict_value(PyImport_GetModuleDict(), "threading");
-    if (module == NULL || !PyModule_Check(module)) {
-        return NULL;
-    }
-    PyObject *active = hsight__dict_value(PyModule_GetDict(module), "_active");
-    return active != NULL && PyDict_CheckExact(active) ? active : NULL;
-}
-
 static hsight_string_id thread_name(hsight__walk *walk, PyObject *active, unsigned long id)
 {
-    Py_ssize_t at = 0;
-    PyObject *key, *thread;
-    while (active != NULL && PyDict_Next(active, &at, &key, &thread)) {
-        if (PyLong_CheckExact(key) && PyLong_AsUnsignedLongMask(key) == id) {
-            PyObject *name = instance_value(thread, "_name");
-            if (name != NULL && PyUnicode_Check(name)) {
-                return hsight__visit_unicode(&walk->visit, name);
-            }
-        }
+    PyObject *known = hsight__thread_name(active, id);
+    if (known != NULL) {
+        return hsight__visit_unicode(&walk->visit, known);
     }
     if (id == hsight__compat_main_thread_id()) {
         return hsight__visit_name(&walk->visit, "MainThread"); /* threading is not imported */
@@ -202,7 +168,7 @@ static void add_thread_part(const char *name, PyObject *part, void *state)
 
 static void add_threads(hsight__walk *walk)
 {
-    PyObject *active = active_threads();
+    PyObject *active = hsight__active_threads();
     PyThreadState *thread = PyInterpreterState_ThreadHead(PyInterpreterState_Get());
     for (; thread != NULL; thread = PyThreadState_Next(thread)) {
         hsight_string_id name = thread_name(walk, active, thread->thread_id);

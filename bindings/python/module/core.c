@@ -160,7 +160,9 @@ static int core_exec(PyObject *module)
         add_type(module, &core_snapshot_spec, &state->snapshot_type) < 0 ||
         add_type(module, &core_diff_spec, &state->diff_type) < 0 ||
         add_type(module, &core_paths_spec, &state->paths_type) < 0 ||
-        add_type(module, &core_subgraph_spec, &state->subgraph_type) < 0) {
+        add_type(module, &core_subgraph_spec, &state->subgraph_type) < 0 ||
+        add_type(module, &core_trace_spec, &state->trace_type) < 0 ||
+        PyModule_AddFunctions(module, core_tracing_functions) < 0) {
         return -1;
     }
     return PyModule_AddStringConstant(module, "__version__", hsight_version());
@@ -173,6 +175,7 @@ static int core_traverse(PyObject *module, visitproc visit, void *arg)
     Py_VISIT(state->diff_type);
     Py_VISIT(state->paths_type);
     Py_VISIT(state->subgraph_type);
+    Py_VISIT(state->trace_type);
     Py_VISIT(state->base_error);
     for (size_t i = 0; i < sizeof(state->errors) / sizeof(state->errors[0]); i++) {
         Py_VISIT(state->errors[i]);
@@ -187,6 +190,7 @@ static int core_clear(PyObject *module)
     Py_CLEAR(state->diff_type);
     Py_CLEAR(state->paths_type);
     Py_CLEAR(state->subgraph_type);
+    Py_CLEAR(state->trace_type);
     Py_CLEAR(state->base_error);
     for (size_t i = 0; i < sizeof(state->errors) / sizeof(state->errors[0]); i++) {
         Py_CLEAR(state->errors[i]);

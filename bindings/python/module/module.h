@@ -13,6 +13,7 @@ typedef struct {
     PyTypeObject *diff_type;
     PyTypeObject *paths_type;
     PyTypeObject *subgraph_type;
+    PyTypeObject *trace_type;
     PyObject *base_error;
     PyObject *errors[16];       /* by status */
     PyThread_type_lock drawing; /* libcgraph is not safe from two threads at once */
@@ -65,11 +66,18 @@ extern PyType_Spec core_snapshot_spec;
 extern PyType_Spec core_diff_spec;
 extern PyType_Spec core_paths_spec;
 extern PyType_Spec core_subgraph_spec;
+extern PyType_Spec core_trace_spec;
 
 PyObject *core_snapshot_new(core_state *state, hsight_snapshot *snapshot);
 PyObject *core_diff_new(core_state *state, hsight_diff *diff, PyObject *before, PyObject *after);
 PyObject *core_paths_new(core_state *state, hsight_paths *paths, PyObject *snapshot);
 PyObject *core_subgraph_new(core_state *state, hsight_subgraph *subgraph, PyObject *snapshot);
+PyObject *core_trace_new(core_state *state, hsight_trace *trace);
+/* The trace of a snapshot, which it keeps alive. */
+PyObject *core_trace_borrow(core_state *state, const hsight_trace *trace, PyObject *snapshot);
+
+/* tracing.c */
+extern PyMethodDef core_tracing_functions[];
 
 /* convert.c */
 PyObject *core_string(hsight_string text);

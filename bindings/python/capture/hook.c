@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: MIT */
+/* hook.c - wrappers around the allocators of the three domains, and how they come and go.
+ *
+ *     caller -> [other hooks] -> wrapper -> inner (what was there before us)
+ *
+ * I1  a wrapper passes on the ctx it is called with, and ours is installed with the inner one's:
+ *     PyMem_SetAllocator() writes its five words one after the other, so a thread without the GIL
+ *     may for a moment see a function of one allocator with the ctx of the other
+ * I2  `inner` is replaced only while no wrapper of that domain is in the chain; a set of inner
+ *     functions is never changed or freed once it was used
+ * I3  a free is recorded before the block is released; for a resize the old record is taken out
+ *     before the call. No lock is held across a call
+ * I4  nothing here calls Python, changes a refcount or allocates from the domains it watches
+ * I5  tracer and code stay for the life of the process: a thread inside a wrapper that was taken
+ *     out meanwhile finds a tracer that is not running
+ *
+ * Cost of an allocation while sampling: a thread-local countdown; of a free: one load. */
+#include "hook.h"
+
+#include "compat.h"
+#include "raw_stack.h"
+#include "thread_names.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What a thread brings along; in static TLS, a few bytes, so that reaching it is one instruction.
+ */
+typedef struct {
+    hsight_trace_thread trace;
+    uint32_t busy;    /* inside the hook, or suspended: pass through */
+    uint32_t probing; /* an allocation made to see whether it comes by here */
+    uint32_t naming;  /* events since the start, for thread_names.h */
+    uint32_t named;   /* the start that `naming` counts from */
+} local_state;
+
+static _Thread_local local_state local __attribute__((tls_model("initial-exec")));
+
+static hsight_tracer *tracer;
+static _Atomic(const PyMemAllocatorEx *) inner[HSIGHT_DOMAIN_COUNT];
+static bool follow_children;
+static bool handles_fork;
+
+#define LIKELY(condition)   __builtin_expect(!!(condition), 1)
+#define UNLIKELY(condition) __builtin_expect(!!(condition), 0)
+
+/* ---- events ---- */
+
+enum { SHALLOW = 64 };
+
+static void record_frames(unsigned domain, const void *block, size_t bytes,
+                          hsight_raw_frame *frames, uint32_t limit)
+{
+    PyThreadState *thread =
+        domain == HSIGHT_DOMAIN_RAW ? hsight__compat_own_thread() : hsight__compat_thread();
+    uint32_t count = thread != NULL ? hsight__raw_stack(thread, frames, limit) : 0;
+    hsight_tracer_record(tracer, &local.trace, block, bytes, frames, count);
+    if (UNLIKELY(local.named != local.trace.generation)) {
+        local.named = local.trace.generation;
+        local.naming = 0;
+    }
+    if (UNLIKELY(hsight__thread_names_due(&local.naming)) && thread != NULL) {
+        hsight__thread_names_keep(local.trace.number);
+    }
+}
+
+static __attribute__((noinline)) void record_deep(unsigned domain, const void *block, size_t bytes,
+                                                  uint32_t limit)
+{
+    hsight_raw_frame frames[HSIGHT_FRAME_LIMIT_MAX];
+    record_frames(domain, block, bytes, frames, limit);
+}
+
+static __attribute__((noinline)) void record(unsigned domain, const void *block, size_t bytes)
+{
+    hsight_raw_frame frames[SHALLOW];
+    uint32_t limit = hsight_tracer_frame_limit(tracer);
+    local.busy++;
+    if (LIKELY(limit <= SHALLOW)) {
+        record_frames(domain, block, bytes, frames, limit);
+    } else {
+        record_deep(domain, block, bytes, limit);
+    }
+    local.busy--;
+}
+
+static inline void allocated(unsigned domain, const void *block, size_t bytes)
+{
+    hsight_trace_mode mode = hsight_tracer_mode(tracer);
+    if (block == NULL || UNLIKELY(local.busy != 0)) {
+        local.probing = 0;
+        return;
+    }
+    if (mode == HSIGHT_TRACE_SAMPLED) {
+        if (UNLIKELY(hsight_tracer_wants(tracer, &local.trace, bytes))) {
+            record(domain, block, bytes);
+        }
+    } else if (mode == HSIGHT_TRACE_EXACT) {
+        record(domain, block, bytes);
+    } else if (mode == HSIGHT_TRACE_COUNTS) {
+        hsight_tracer_count_allocation(tracer, domain, bytes);
+    }
+}
+
+static inline bool freeing(unsigned domain, const void *block, hsight_traced_block *out)
+{
+    if (UNLIKELY(hsight_tracer_mode(tracer) == HSIGHT_TRACE_COUNTS) && block != NULL) {
+        hsight_tracer_count_free(tracer, domain);
+    }
+    return hsight_tracer_forget(tracer, &local.trace, block, out);
+}
+
+/* ---- wrappers ---- */
+
+static inline const PyMemAllocatorEx *inner_of(unsigned domain)
+{
+    return atomic_load_explicit(&inner[domain], memory_order_acquire);
+}
+
+static inline void *wrapped_malloc(unsigned domain, void *ctx, size_t bytes)
+{
+    void *block = inner_of(domain)->malloc(ctx, bytes);
+    allocated(domain, block, bytes);
+    return block;
+}
+
+static inline void *wrapped_calloc(unsigned domain, void *ctx, size_t count, size_t bytes)
+{
+    void *block = inner_of(domain)->calloc(ctx, count, bytes);
+    allocated(domain, block, count * bytes); /* no overflow: the block was granted */
+    return block;
+}
+
+static inline void *wrapped_realloc(unsigned domain, void *ctx, void *old, size_t bytes)
+{
+    hsight_traced_block taken;
+    local.trace.last_block = NULL; /* a block that grows is not a temporary one */
+    bool known = freeing(domain, old, &taken);
+    void *block = inner_of(domain)->realloc(ctx, old, bytes);
+    if (block != NULL) {
+        allocated(domain, block, bytes);
+    } else if (known) {
+        hsight_tracer_restore(tracer, old, &taken);
+    }
+    return block;
+}
+
+static inline void wrapped_free(unsigned domain, void *ctx, void *block)
+{
+    hsight_traced_block taken;
+    (void)freeing(domain, block, &taken);
+    inner_of(domain)->free(ctx, block);
+}
+
+#define WRAPPERS(name, domain)                                                                     \
+    static void *name##_malloc(void *ctx, size_t bytes)                                            \
+    {                                                                                              \
+        return wrapped_malloc(domain, ctx, bytes);                                                 \
+    }                                                                                              \
+    static void *name##_calloc(void *ctx, size_t count, size_t bytes)                              \
+    {                                                                                              \
+        return wrapped_calloc(domain, ctx, count, bytes);                                          \
+    }                                                                                              \
+    static void *name##_realloc(void *ctx, void *block, size_t bytes)                              \
+    {                                                                                              \
+        return wrapped_realloc(domain, ctx, block, bytes);                                         \
+    }                                                                                              \
+    static void name##_free(void *ctx, void *block)                                                \
+    {                                                                                              \
+        wrapped_free(domain, ctx, block);                                                          \
+    }
+
+WRAPPERS(raw, HSIGHT_DOMAIN_RAW)
+WRAPPERS(mem, HSIGHT_DOMAIN_MEM)
+WRAPPERS(object, HSIGHT_DOMAIN_OBJECT)
+
+static const struct {
+    PyMemAllocatorDomain domain;
+    PyMemAllocatorEx wrapper; /* without ctx */
+} domains[HSIGHT_DOMAIN_COUNT] = {
+    [HSIGHT_DOMAIN_RAW] = {PYMEM_DOMAIN_RAW, {NULL, raw_malloc, raw_calloc, raw_realloc, raw_free}},
+    [HSIGHT_DOMAIN_MEM] = {PYMEM_DOMAIN_MEM, {NULL, mem_malloc, mem_calloc, mem_realloc, mem_free}},
+    [HSIGHT_DOMAIN_OBJECT] = {PYMEM_DOMAIN_OBJ,
+                              {NULL, object_malloc, object_calloc, object_realloc, object_free}},
+};
+
+/* ---- in and out of the chain ---- */
+
+static bool is_on_top(int domain)
+{
+    PyMemAllocatorEx current;
+    PyMem_GetAllocator(domains[domain].domain, &current);
+    return current.malloc == domains[domain].wrapper.malloc;
+}
+
+/* Somewhere in the chain? An allocation tells. */
+static bool is_in_chain(int domain)
+{
+    PyMemAllocatorEx current;
+    if (inner_of((unsigned)domain) == NULL) {
+        return false;
+    }
+    PyMem_GetAllocator(domains[domain].domain, &current);
+    local.busy++;
+    local.probing = 1;
+    void *probe = current.malloc(current.ctx, 24);
+    bool came_by = local.probing == 0;
+    local.probing = 0;
+    if (probe != NULL) {
+        current.free(current.ctx, probe);
+    }
+    local.busy--;
+    return came_by;
+}
+
+static bool keep_inner(int domain, const PyMemAllocatorEx *current)
+{
+    const PyMemAllocatorEx *known = inner_of((unsigned)domain);
+    if (known != NULL && memcmp(known, current, sizeof(*known)) == 0) {
+        return true;
+    }
+    PyMemAllocatorEx *kept = malloc(sizeof(*kept)); /* for good: I2 */
+    if (kept == NULL) {
+        return false;
+    }
+    *kept = *current;
+    atomic_store_explicit(&inner[domain], kept, memory_order_release);
+    return true;
+}
+
+static bool install(int domain)
+{
+    if (is_on_top(domain) || is_in_chain(domain)) {
+        return true;
+    }
+    PyMemAllocatorEx current;
+    PyMem_GetAllocator(domains[domain].domain, &current);
+    if (!keep_inner(domain, &current)) {
+        return false;
+    }
+    PyMemAllocatorEx wrapper = domains[domain].wrapper;
+    wrapper.ctx = current.ctx;
+    PyMem_SetAllocator(domains[domain].domain, &wrapper);
+    return true;
+}
+
+static void take_out(int domain)
+{
+    if (is_on_top(domain)) {
+        PyMemAllocatorEx before = *inner_of((unsigned)domain);
+        PyMem_SetAllocator(domains[domain].domain, &before);
+    }
+}
+
+/* ---- fork ---- */
+
+static void before_fork(void)
+{
+    hsight_tracer_lock(tracer);
+    hsight__thread_names_lock();
+}
+
+static void after_fork_in_parent(void)
+{
+    hsight__thread_names_unlock();
+    hsight_tracer_unlock(tracer);
+}
+
+static void after_fork_in_child(void)
+{
+    after_fork_in_parent();
+    if (!follow_children) {
+        hsight_tracer_stop(tracer); /* the wrappers stay and pass through */
+    }
+}
+
+/* ---- start and stop ---- */
+
+static hsight_status fail(hsight_error *err, hsight_status status, const char *message)
+{
+    if (err != NULL) {
+        *err = (hsight_error){.status = status};
+        strncpy(err->message, message, sizeof(err->message) - 1);
+    }
+    return status;
+}
+
+static hsight_status prepare(hsight_error *err)
+{
+    if (tracer == NULL) {
+        hsight_status status = hsight_tracer_new(NULL, &tracer, err);
+        if (status != HSIGHT_OK) {
+            return status;
+        }
+    }
+    if (!handles_fork) {
+        if (pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child) != 0) {
+            return fail(err, HSIGHT_ENOMEM, "out of memory while the tracer prepared for fork()");
+        }
+        handles_fork = true;
+    }
+    return HSIGHT_OK;
+}
+
+hsight_status hsight_hook_start(const hsight_hook_options *options, hsight_error *err)
+{
+    hsight_status status = prepare(err);
+    if (status != HSIGHT_OK) {
+        return status;
+    }
+    hsight_tracer_options tracing = {
+        .mode = options->mode,
+        .frame_limit = options->frame_limit,
+        .sample_bytes = options->sample_bytes,
+        .seed = options->seed,
+        .describe_code = hsight__raw_describe,
+        .find_line = hsight__raw_line,
+        .name_thread = hsight__thread_names_get,
+    };
+    status = hsight_tracer_start(tracer, &tracing, err);
+    if (status != HSIGHT_OK) {
+        return status;
+    }
+    hsight__thread_names_clear();
+    follow_children = options->follow_children;
+    for (int domain = 0; domain < HSIGHT_DOMAIN_COUNT; domain++) {
+        if (!install(domain)) {
+            hsight_hook_stop();
+            return fail(err, HSIGHT_ENOMEM, "out of memory while the allocator hook was installed");
+        }
+    }
+    return HSIGHT_OK;
+}
+
+void hsight_hook_stop(void)
+{
+    if (tracer == NULL) {
+        return;
+    }
+    for (int domain = HSIGHT_DOMAIN_COUNT - 1; domain >= 0; domain--) {
+        take_out(domain);
+    }
+    hsight_tracer_stop(tracer);
+}
+
+hsight_tracer *hsight_hook_tracer(void)
+{
+    return tracer;
+}
+
+bool hsight_hook_is_running(void)
+{
+    return tracer != NULL && hsight_tracer_mode(tracer) != 0;
+}
+
+bool hsight_hook_is_removed(void)
+{
+    for (int domain = 0; hsight_hook_is_running() && domain < HSIGHT_DOMAIN_COUNT; domain++) {
+        if (!is_on_top(domain) && !is_in_chain(domain)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+hsight_status hsight_hook_take(hsight_trace **out, hsight_stack_id **stack_map, uint32_t *map_count,
+                               hsight_error *err)
+{
+    if (!hsight_hook_is_running()) {
+        return fail(err, HSIGHT_EINVAL, "no tracer is running; start a heapsight.Tracer first");
+    }
+    hsight__thread_names_refresh();
+    return hsight_tracer_take(tracer, out, stack_map, map_count, err);
+}
+
+void hsight_hook_suspend(void)
+{
+    local.busy++;
+}
+
+void hsight_hook_resume(void)
+{
+    local.busy--;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/* hook.h - the interpreter's allocators, watched.
+ *
+ * One hook a process. The GIL must be held. What is installed stays in the chain of allocators as
+ * long as another hook lies on top of it, and then only passes calls through. */
+#ifndef HEAPSIGHT_CAPTURE_HOOK_H
+#define HEAPSIGHT_CAPTURE_HOOK_H
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+#include <heapsight/tracer.h>
+
+#include <stdbool.h>
+
+typedef struct {
+    hsight_trace_mode mode;
+    uint32_t frame_limit;
+    uint64_t sample_bytes;
+    uint64_t seed;        /* 0: from the system */
+    bool follow_children; /* keep tracing in a child made by fork(); else its tables are released */
+} hsight_hook_options;
+
+/** @return HSIGHT_OK, HSIGHT_EINVAL (an option out of range, or running already), HSIGHT_ENOMEM,
+ *         HSIGHT_ENOTSUP when the interpreter does not take the hook */
+hsight_status hsight_hook_start(const hsight_hook_options *options, hsight_error *err);
+/** Also takes the hook out where nothing lies on top of it. No effect while stopped. */
+void hsight_hook_stop(void);
+/** The tracer of the process, or NULL before the first start. Running or not. */
+hsight_tracer *hsight_hook_tracer(void);
+bool hsight_hook_is_running(void);
+/** Did another tool take the hook out while it was running? Allocates a block to see it. */
+bool hsight_hook_is_removed(void);
+/** hsight_tracer_take() with the names that threads have now. */
+hsight_status hsight_hook_take(hsight_trace **out, hsight_stack_id **stack_map, uint32_t *map_count,
+                               hsight_error *err);
+/** Blocks of this thread allocated between suspend and resume are not recorded; they nest. */
+void hsight_hook_suspend(void);
+void hsight_hook_resume(void);
+
+#endif

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/* raw_stack.c - frames as (code object, offset), straight from the interpreter's structs. */
+#include "raw_stack.h"
+
+#include "visit.h"
+
+uint32_t hsight__raw_stack(PyThreadState *thread, hsight_raw_frame *out, uint32_t limit)
+{
+    uint32_t count = 0;
+    hsight__compat_frame *frame = hsight__compat_current_frame(thread);
+    for (; frame != NULL && count < limit; frame = hsight__compat_previous_frame(frame)) {
+        if (hsight__compat_frame_has_code(frame)) {
+            PyObject *code = hsight__compat_frame_code(frame);
+            out[count].code = (uint64_t)(uintptr_t)code;
+            out[count++].offset = (uint32_t)hsight__compat_frame_offset(frame, code);
+        }
+    }
+    return count;
+}
+
+/* Texts live until the next call; the tracer calls this with its lock held, so one buffer does. */
+#define TEXT_BYTES 1024
+
+void hsight__raw_describe(void *state, uint64_t code, hsight_code_info *out)
+{
+    static char name[TEXT_BYTES], file[TEXT_BYTES];
+    (void)state;
+    hsight__compat_code_place place;
+    hsight__compat_code_places((PyObject *)(uintptr_t)code, &place);
+    *out = (hsight_code_info){
+        .function = {name, hsight__copy_unicode(place.name, name, sizeof(name))},
+        .file = {file, hsight__copy_unicode(place.file, file, sizeof(file))},
+        .lines = {place.lines, place.lines_bytes},
+        .first_line = place.first_line > 0 ? (uint32_t)place.first_line : 0,
+    };
+}
+
+uint32_t hsight__raw_line(hsight_string lines, uint32_t first_line, uint32_t offset)
+{
+    return hsight__compat_line_at(lines.data, lines.length, (int)first_line, (int32_t)offset);
+}

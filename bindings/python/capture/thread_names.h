@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/* thread_names.h - names of the tracer's threads, kept beyond their end.
+ *
+ * The tracer numbers threads. What a number is called is looked up by its own thread now and then
+ * (a thread has its name only some time after its first allocation, and may change it), and for all
+ * living ones when a trace is taken. */
+#ifndef HEAPSIGHT_CAPTURE_THREAD_NAMES_H
+#define HEAPSIGHT_CAPTURE_THREAD_NAMES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Is it time? After 1, 2, 4, 8, ... events of a thread; `events` starts at 0. */
+static inline bool hsight__thread_names_due(uint32_t *events)
+{
+    uint32_t count = ++*events;
+    return (count & (count - 1)) == 0;
+}
+
+/* Keep the name that the calling thread has now, for this number. GIL held; allocates nothing from
+ * the interpreter. */
+void hsight__thread_names_keep(uint32_t number);
+/* The same for all threads whose number is known and that live. GIL held. */
+void hsight__thread_names_refresh(void);
+/* Forget all: numbers begin anew. */
+void hsight__thread_names_clear(void);
+/* hsight_tracer_options.name_thread */
+size_t hsight__thread_names_get(void *state, uint32_t number, char *out, size_t size);
+/* Around fork(). */
+void hsight__thread_names_lock(void);
+void hsight__thread_names_unlock(void);
+
+#endif

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/* threads.h - what the threads of the program are called.
+ *
+ * Read from the Thread objects as they lie; nothing is called and nothing allocated. GIL held. */
+#ifndef HEAPSIGHT_CAPTURE_THREADS_H
+#define HEAPSIGHT_CAPTURE_THREADS_H
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+/* threading._active, a dict from thread ids to Thread objects; NULL when threading is not there. */
+PyObject *hsight__active_threads(void);
+/* The name (a str) of the thread with that id in hsight__active_threads(); NULL when unknown. */
+PyObject *hsight__thread_name(PyObject *active, unsigned long id);
+
+#endif

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/* tracing.c - functions of heapsight._core that work on the process's allocator hook. */
+#include "../capture/hook.h"
+#include "module.h"
+
+#include <string.h>
+
+static int parse_mode(const char *name, hsight_trace_mode *out)
+{
+#define MATCH(identifier, number, text)                                                            \
+    if (strcmp(name, text) == 0) {                                                                 \
+        *out = HSIGHT_TRACE_##identifier;                                                          \
+        return 0;                                                                                  \
+    }
+    HSIGHT_TRACE_MODE_LIST(MATCH)
+#undef MATCH
+    PyErr_Format(PyExc_ValueError, "mode must be \"exact\", \"sampled\" or \"counts\", not \"%s\"",
+                 name);
+    return -1;
+}
+
+static PyObject *trace_start(PyObject *module, PyObject *args, PyObject *keywords)
+{
+    static char *names[] = {"mode", "frames", "sample_bytes", "seed", "follow_children", NULL};
+    const char *mode;
+    unsigned int frames = 32;
+    unsigned long long sample_bytes = 524288, seed = 0;
+    int follow = 0;
+    hsight_hook_options options = {0};
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "s|IKKp", names, &mode, &frames, &sample_bytes,
+                                     &seed, &follow) ||
+        parse_mode(mode, &options.mode) < 0) {
+        return NULL;
+    }
+    options.frame_limit = frames;
+    options.sample_bytes = sample_bytes;
+    options.seed = seed;
+    options.follow_children = follow != 0;
+    hsight_error err;
+    if (hsight_hook_start(&options, &err) != HSIGHT_OK) {
+        return core_raise(core_get_state(module), &err);
+    }
+    Py_RETURN_NONE;
+}
+
+static PyObject *trace_stop(PyObject *module, PyObject *unused)
+{
+    (void)module;
+    (void)unused;
+    hsight_hook_stop();
+    Py_RETURN_NONE;
+}
+
+static PyObject *trace_is_running(PyObject *module, PyObject *unused)
+{
+    (void)module;
+    (void)unused;
+    return PyBool_FromLong(hsight_hook_is_running());
+}
+
+static PyObject *trace_is_removed(PyObject *module, PyObject *unused)
+{
+    (void)module;
+    (void)unused;
+    return PyBool_FromLong(hsight_hook_is_removed());
+}
+
+static PyObject *trace_take(PyObject *module, PyObject *unused)
+{
+    (void)unused;
+    hsight_error err;
+    hsight_trace *trace = NULL;
+    core_state *state = core_get_state(module);
+    hsight_status status = hsight_hook_take(&trace, NULL, NULL, &err);
+    return status == HSIGHT_OK ? core_trace_new(state, trace) : core_raise(state, &err);
+}
+
+PyMethodDef core_tracing_functions[] = {
+    {"trace_start", (PyCFunction)(void (*)(void))trace_start, METH_VARARGS | METH_KEYWORDS,
+     "trace_start(mode, frames=32, sample_bytes=524288, seed=0, follow_children=False)\n--\n\n"
+     "Watch the interpreter's allocators."},
+    {"trace_stop", trace_stop, METH_NOARGS, "trace_stop()\n--\n\nStop; no effect while stopped."},
+    {"trace_is_running", trace_is_running, METH_NOARGS,
+     "trace_is_running()\n--\n\nIs the hook recording?"},
+    {"trace_is_removed", trace_is_removed, METH_NOARGS,
+     "trace_is_removed()\n--\n\nDid another tool take the hook out?"},
+    {"trace_take", trace_take, METH_NOARGS, "trace_take()\n--\n\nWhat is known now."},
+    {NULL, NULL, 0, NULL},
+};
