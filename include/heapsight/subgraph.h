@@ -21,6 +21,7 @@ typedef struct {
     uint32_t is_start;      /* 1: an object that was asked for */
     uint32_t omitted_count; /* references (and roots) of this object beyond too_many, not shown */
     uint64_t standing_for;  /* objects in the same place that this one stands for, usually 1 */
+    uint64_t hanging_count; /* of paths: objects asked for that only hang below those */
 } hsight_subgraph_node;
 
 /** A reference in the picture; from and to are positions in the node list. */

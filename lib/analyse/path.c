@@ -134,7 +134,7 @@ static hsight__path_row *row_of(hsight__path_search *search, uint32_t shape, hsi
     return (hsight__path_row *)search->rows.data + (*row - 1);
 }
 
-/* Put a way from an object into the list of its row. */
+/* Put a way into the list of its row. */
 static void link_way(hsight__path_search *search, hsight__path_row *row, uint32_t at)
 {
     ((uint32_t *)search->links.data)[at] = row->last_way;

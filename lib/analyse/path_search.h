@@ -16,7 +16,7 @@ typedef struct {
     hsight__way way;       /* its last step, */
     uint32_t rank;         /* and how near its source is (hsight__tree_rank) */
     uint32_t direct_count; /* targets held this way themselves */
-    uint32_t last_way;     /* 1 + number of the last such way from an object; see links */
+    uint32_t last_way;     /* 1 + number of the last such way; see links */
     uint32_t seen;         /* 1 + number of the target counted last in object_count, */
     uint32_t seen_direct;  /* and in direct_count */
     uint64_t object_count; /* direct_count and the targets that only hang below those */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* subgraph_paths.c - the union of some paths as one picture: shared steps appear once.
  *
- * The last object of each path is a start object. Every object on the way gets the count of its
- * step, so that one box stands for all that are held alike.
+ * The last object of each path is a start object. Every object gets the count of its step, so that
+ * one box stands for all that are held alike; a start object also gets what hangs below it. Where
+ * paths share an object, the larger counts stay.
  *
  * O(steps): references and roots that are in already are known by hash. */
 #include "analyse/subgraph_parts.h"
@@ -50,8 +51,12 @@ static hsight_status join_root(joiner *join, const hsight_root *root, uint32_t t
     return is_new ? hsight__subgraph_add_root(join->subgraph, root, to, err) : status;
 }
 
-/* The object of step `index`. An object that is there has the same count, or as an end the larger
- * one: rows come by count. */
+static uint64_t larger(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* The object of step `index`. */
 static hsight_status join_step(joiner *join, const hsight_path *path, uint32_t index,
                                uint32_t *position, hsight_error *err)
 {
@@ -60,11 +65,15 @@ static hsight_status join_step(joiner *join, const hsight_path *path, uint32_t i
     hsight_subgraph_node node = {.node = step->node,
                                  .depth = path->step_count - 1 - index,
                                  .is_start = is_last,
-                                 .standing_for = is_last ? path->object_count : step->object_count};
+                                 .standing_for = step->object_count,
+                                 .hanging_count =
+                                     is_last ? path->object_count - step->object_count : 0};
     hsight_status status = hsight__subgraph_add_node(join->subgraph, &node, position, err);
     if (status == HSIGHT_OK) {
         hsight_subgraph_node *joined = hsight__subgraph_node_at(join->subgraph, *position);
         joined->depth = joined->depth < node.depth ? joined->depth : node.depth;
+        joined->standing_for = larger(joined->standing_for, node.standing_for);
+        joined->hanging_count = larger(joined->hanging_count, node.hanging_count);
     }
     return status;
 }

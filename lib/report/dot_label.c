@@ -4,7 +4,7 @@
  *     +----------------------+
  *     |    app.Session       |   bold: the type, or "module service", "class Session"
  *     |    'user-1'          |   name or preview, where there is one
- *     |  64 B, one of 1,204  |   small: own size, items, how many it stands for
+ *     |  64 B, one of 1,204  |   small: own size, items, how many it stands for and hang below
  *     +----------------------+
  *
  * Fills are light tints of a palette that people with any colour vision can tell apart (Okabe and
@@ -150,10 +150,7 @@ static void add_facts(hsight__text *text, const hsight_subgraph *subgraph, uint3
         hsight__text_add_c(text, ", ");
         hsight__text_add_c(text, items);
     }
-    if (node->standing_for > 1) {
-        hsight__text_add_c(text, ", one of ");
-        hsight__text_add_count(text, node->standing_for);
-    }
+    hsight__counts_add(text, node->standing_for, node->hanging_count);
 }
 
 void hsight__dot_label_node(const hsight_subgraph *subgraph, uint32_t position,

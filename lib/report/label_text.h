@@ -36,6 +36,8 @@ bool hsight__name_add(hsight__text *text, const hsight_graph *graph, hsight_node
 hsight_string hsight__class_name(const hsight_graph *graph, hsight_node_id node);
 /* "1,204 items" for what holds indexed, keyed or member references. @return false for others */
 bool hsight__items_add(hsight__text *text, const hsight_graph *graph, hsight_node_id node);
+/* "one of 1,204", "900 more hang below it"; nothing for one object that nothing hangs below. */
+void hsight__counts_add(hsight__text *text, uint64_t here, uint64_t hanging);
 
 /* The name a label carries, "" where it carries none. */
 hsight_string hsight__label_name(const hsight_graph *graph, hsight_label label);

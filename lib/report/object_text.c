@@ -108,3 +108,17 @@ bool hsight__items_add(hsight__text *text, const hsight_graph *graph, hsight_nod
     }
     return count > 0;
 }
+
+void hsight__counts_add(hsight__text *text, uint64_t here, uint64_t hanging)
+{
+    if (here > 1) {
+        hsight__text_separate(text);
+        hsight__text_add_c(text, "one of ");
+        hsight__text_add_count(text, here);
+    }
+    if (hanging > 0) {
+        hsight__text_separate(text);
+        hsight__text_add_count(text, hanging);
+        hsight__text_add_c(text, here > 1 ? " more hang below these" : " more hang below it");
+    }
+}

@@ -109,6 +109,11 @@ void hsight__text_add_c(hsight__text *text, const char *string)
     }
 }
 
+void hsight__text_separate(hsight__text *text)
+{
+    hsight__text_add_c(text, text->used > 0 ? ", " : "");
+}
+
 void hsight__text_add_markup(hsight__text *text, const char *markup)
 {
     put(text, markup, strlen(markup));

@@ -38,6 +38,8 @@ void hsight__text_add(hsight__text *text, hsight_string string);
 /* Of a literal, or what the C library made: no escapes but markup. */
 void hsight__text_add_c(hsight__text *text, const char *string);
 void hsight__text_addf(hsight__text *text, const char *format, ...) HSIGHT_PRINTF(2, 3);
+/* ", " behind something, nothing at the beginning. */
+void hsight__text_separate(hsight__text *text);
 /* As it is, markup included. */
 void hsight__text_add_markup(hsight__text *text, const char *markup);
 /* At most `limit` characters, the "…" included. */

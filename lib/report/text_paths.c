@@ -20,7 +20,6 @@
 
 #include <heapsight/report.h>
 
-
 enum {
     CELL_BYTES = 512,
     EXPRESSION_BYTES = 1024,
@@ -88,40 +87,20 @@ static void make_type(const hsight_graph *graph, hsight_node_id node, cell *out)
     out->length = hsight__text_finish(&text);
 }
 
-static void separate(hsight__text *text)
-{
-    hsight__text_add_c(text, text->used > 0 ? ", " : "");
-}
-
-/* "one of 1,204", and for what hangs below: "900 more are held through it". */
-static void add_counts(hsight__text *text, const hsight_path *path, uint32_t index)
-{
-    uint32_t here = path->steps[index].object_count;
-    bool is_last = index + 1 == path->step_count;
-    if (here > 1) {
-        separate(text);
-        hsight__text_add_c(text, "one of ");
-        hsight__text_add_count(text, here);
-    }
-    if (is_last && path->object_count > here) {
-        separate(text);
-        hsight__text_add_count(text, path->object_count - here);
-        hsight__text_add_c(text, here > 1 ? " more hang below these" : " more hang below it");
-    }
-}
-
 static void make_note(const hsight_graph *graph, const hsight_path *path, uint32_t index, cell *out)
 {
     hsight_node_id node = path->steps[index].node;
+    uint32_t here = path->steps[index].object_count;
+    bool is_last = index + 1 == path->step_count;
     hsight__text text;
     hsight__text_init(&text, out->data, NOTE_BYTES);
     hsight__name_add(&text, graph, node);
     size_t before = text.used;
-    separate(&text);
+    hsight__text_separate(&text);
     if (!hsight__items_add(&text, graph, node)) {
         text.used = before;
     }
-    add_counts(&text, path, index);
+    hsight__counts_add(&text, here, is_last ? path->object_count - here : 0);
     out->length = hsight__text_finish(&text);
 }
 

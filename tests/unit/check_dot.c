@@ -140,6 +140,18 @@ START_TEST(a_path_shows_root_names_and_counts)
 }
 END_TEST
 
+/* One object is held here, so its key is said; the others hang below it, as the text says too. */
+START_TEST(what_hangs_below_is_no_example)
+{
+    hsight_graph *graph = graph_text_build("module:m>>m m:module!m m.C>c c:dict=8 c{head}>t1 "
+                                           "t1:T=64 t1.next>t2 t2.next>t3 t2:T t3:T");
+    draw_paths(graph);
+    must_show(">[head]<", 1);
+    must_show(">64 B, 2 more hang below it<", 1);
+    hsight_graph_free(graph);
+}
+END_TEST
+
 START_TEST(frames_and_c_code_have_boxes)
 {
     hsight_graph *graph =
@@ -476,6 +488,7 @@ int main(void)
     TCase *tests = tcase_create("dot");
     tcase_set_timeout(tests, 120);
     tcase_add_test(tests, a_path_shows_root_names_and_counts);
+    tcase_add_test(tests, what_hangs_below_is_no_example);
     tcase_add_test(tests, frames_and_c_code_have_boxes);
     tcase_add_test(tests, closures_are_folded);
     tcase_add_test(tests, not_every_namespace_is_folded);

@@ -282,7 +282,8 @@ START_TEST(paths_share_their_steps)
     hsight_subgraph_free(subgraph);
     subgraph = of_paths(graph, "x s y a"); /* a is on the way of the others: it ends their paths */
     ck_assert_str_eq(nodes_of(subgraph), "m:1 a*0");
-    ck_assert_uint_eq(hsight_subgraph_nodes(subgraph)[1].standing_for, 4);
+    ck_assert_uint_eq(hsight_subgraph_nodes(subgraph)[1].standing_for, 1);
+    ck_assert_uint_eq(hsight_subgraph_nodes(subgraph)[1].hanging_count, 3);
     hsight_subgraph_free(subgraph);
     hsight_graph_free(graph);
     /* The long path comes first, because it holds two; the short one sets the depth. */
@@ -293,6 +294,27 @@ START_TEST(paths_share_their_steps)
     hsight_subgraph_free(subgraph);
     subgraph = of_paths(graph, "");
     ck_assert_uint_eq(hsight_subgraph_node_count(subgraph), 0);
+    hsight_subgraph_free(subgraph);
+    hsight_graph_free(graph);
+}
+END_TEST
+
+/* Rows come by what they hold altogether, so a later one may have the larger count of a step. */
+START_TEST(where_paths_share_an_object_the_larger_counts_stay)
+{
+    hsight_graph *graph = graph_text_build("module:m>>m m.b>s s.x>u s.y>v s.z>w m.a>a a[0]>s "
+                                           "a[1]>t s:T t:T u:T v:T w:T");
+    hsight_subgraph *subgraph = of_paths(graph, "s t u v w");
+    ck_assert_str_eq(nodes_of(subgraph), "m:1 s*0 a:1");
+    ck_assert_uint_eq(hsight_subgraph_nodes(subgraph)[1].standing_for, 2);
+    ck_assert_uint_eq(hsight_subgraph_nodes(subgraph)[1].hanging_count, 3);
+    hsight_subgraph_free(subgraph);
+    hsight_graph_free(graph);
+    graph = graph_text_build("module:m>>m m.all>l l[0]>x l[1]>y x[0]>p x[1]>q x[2]>r x.old>s "
+                             "y.old>t x:S y:S p:T q:T r:T s:T t:T");
+    subgraph = of_paths(graph, "p q r s t");
+    ck_assert_str_eq(nodes_of(subgraph), "m:3 l:2 x:1 p*0 s*0");
+    ck_assert_uint_eq(hsight_subgraph_nodes(subgraph)[2].standing_for, 2);
     hsight_subgraph_free(subgraph);
     hsight_graph_free(graph);
 }
@@ -482,6 +504,7 @@ int main(void)
     tcase_add_test(tests, a_given_index_of_referrers_is_used);
     tcase_add_test(tests, wrong_arguments_are_refused);
     tcase_add_test(tests, paths_share_their_steps);
+    tcase_add_test(tests, where_paths_share_an_object_the_larger_counts_stay);
     tcase_add_test(tests, random_neighbourhoods_are_complete);
     tcase_add_test(tests, random_referrers_are_references);
     tcase_add_loop_test(tests, refused_memory_leaves_nothing_behind, 0, 3);
