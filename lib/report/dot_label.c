@@ -181,12 +181,14 @@ static void add_frame(hsight__text *text, const hsight_graph *graph, const hsigh
     hsight__text_add_c(text, "thread ");
     hsight__text_add_quoted(text, hsight_graph_string(graph, root->thread), HSIGHT__SHOWN_NAME);
     end_title(text);
-    begin_line(text);
-    hsight__text_add_c(text, "in ");
-    hsight__text_add_cut(text, hsight_graph_string(graph, root->function), HSIGHT__SHOWN_TYPE,
-                         HSIGHT__CUT_FRONT);
-    end_line(text);
-    if (root->file.index != 0) {
+    hsight_string function = hsight_graph_string(graph, root->function);
+    if (function.length > 0) {
+        begin_line(text);
+        hsight__text_add_c(text, "in ");
+        hsight__text_add_cut(text, function, HSIGHT__SHOWN_TYPE, HSIGHT__CUT_FRONT);
+        end_line(text);
+    }
+    if (hsight_graph_string(graph, root->file).length > 0) {
         begin_line(text);
         hsight__root_add_place(text, graph, root);
         end_line(text);
@@ -261,13 +263,14 @@ void hsight__dot_label_edge(const hsight__dot_fold *fold, uint32_t edge,
 bool hsight__dot_label_root_edge(const hsight_subgraph *subgraph, uint32_t root,
                                  char out[HSIGHT__DOT_LABEL_BYTES])
 {
+    const hsight_graph *graph = hsight_subgraph_graph(subgraph);
     const hsight_root *record = hsight_subgraph_roots(subgraph)[root].root;
-    if (record->kind != HSIGHT_ROOT_FRAME || record->name.index == 0) {
+    if (record->kind != HSIGHT_ROOT_FRAME || hsight_graph_string(graph, record->name).length == 0) {
         return false;
     }
     hsight__text text;
     begin_arrow(&text, out);
-    hsight__root_add_variable(&text, hsight_subgraph_graph(subgraph), record);
+    hsight__root_add_variable(&text, graph, record);
     end_arrow(&text);
     return true;
 }

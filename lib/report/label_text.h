@@ -22,13 +22,15 @@ void hsight__root_add(hsight__text *text, const hsight_graph *graph, const hsigh
 void hsight__root_add_expression(hsight__text *text, const hsight_graph *graph,
                                  const hsight_root *root);
 
-/* "job", or "<operand stack>" for a part of a frame that is no variable. */
+/* "job", or "<operand stack>" for a part of a frame that is no variable. Nothing without a name. */
 void hsight__root_add_variable(hsight__text *text, const hsight_graph *graph,
                                const hsight_root *root);
-/* "service.py:41", of a frame. */
+/* "service.py:41", of a frame; "?" for a file that has no name. */
 void hsight__root_add_place(hsight__text *text, const hsight_graph *graph, const hsight_root *root);
 
-/* The type name, its front left out when it is long: the class is at the end. */
+/* The type name, its front left out when it is long: the class is at the end. "?" for an unknown
+ * type: markup that is empty is an error to Graphviz. */
+void hsight__type_name_add(hsight__text *text, hsight_string name);
 void hsight__type_add(hsight__text *text, const hsight_graph *graph, hsight_node_id node);
 /* Name or preview; text of a str in quotes. @return false when there is none: nothing was added */
 bool hsight__name_add(hsight__text *text, const hsight_graph *graph, hsight_node_id node);

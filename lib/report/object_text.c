@@ -17,10 +17,18 @@ bool hsight__string_is(hsight_string string, const char *literal)
     return string.length == strlen(literal) && memcmp(string.data, literal, string.length) == 0;
 }
 
+void hsight__type_name_add(hsight__text *text, hsight_string name)
+{
+    if (name.length > 0) {
+        hsight__text_add_cut(text, name, HSIGHT__SHOWN_TYPE, HSIGHT__CUT_FRONT);
+    } else {
+        hsight__text_add_c(text, "?");
+    }
+}
+
 void hsight__type_add(hsight__text *text, const hsight_graph *graph, hsight_node_id node)
 {
-    hsight__text_add_cut(text, hsight__node_type_name(graph, node), HSIGHT__SHOWN_TYPE,
-                         HSIGHT__CUT_FRONT);
+    hsight__type_name_add(text, hsight__node_type_name(graph, node));
 }
 
 hsight_string hsight__class_name(const hsight_graph *graph, hsight_node_id node)

@@ -31,7 +31,8 @@ static hsight_string last_component(hsight_string path)
 
 void hsight__root_add_place(hsight__text *text, const hsight_graph *graph, const hsight_root *root)
 {
-    add_name(text, last_component(hsight_graph_string(graph, root->file)));
+    hsight_string name = last_component(hsight_graph_string(graph, root->file));
+    add_name(text, name.length > 0 ? name : (hsight_string){"?", 1});
     if (root->line != 0) {
         hsight__text_addf(text, ":%u", root->line);
     }
@@ -52,7 +53,7 @@ static void add_frame(hsight__text *text, const hsight_graph *graph, const hsigh
         hsight__text_add_c(text, " in ");
         add_name(text, function);
     }
-    if (root->file.index != 0) {
+    if (hsight_graph_string(graph, root->file).length > 0) {
         hsight__text_add_c(text, " (");
         hsight__root_add_place(text, graph, root);
         hsight__text_add_c(text, ")");

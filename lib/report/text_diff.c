@@ -28,7 +28,7 @@ static void write_name(hsight__out *out, hsight_string name)
     hsight__text text;
     hsight__text_init(&text, cell, sizeof cell);
     hsight__text_add_c(&text, "  ");
-    hsight__text_add_cut(&text, name, HSIGHT__SHOWN_TYPE, HSIGHT__CUT_FRONT);
+    hsight__type_name_add(&text, name);
     hsight__text_add_c(&text, "\n");
     hsight__out_bytes(out, cell, text.used);
 }

@@ -56,7 +56,7 @@ static void write_row(hsight__out *out, uint64_t count, uint64_t bytes, uint64_t
     hsight__text text;
     hsight__text_init(&text, cell, sizeof cell);
     hsight__text_add_c(&text, "  ");
-    hsight__text_add_cut(&text, name, HSIGHT__SHOWN_TYPE, HSIGHT__CUT_FRONT);
+    hsight__type_name_add(&text, name);
     hsight__text_add_c(&text, "\n");
     hsight__out_count(out, count, COUNT_COLUMN);
     hsight__out_size(out, bytes, SIZE_COLUMN);

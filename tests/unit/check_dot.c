@@ -6,6 +6,7 @@
 #include <heapsight/report.h>
 
 #include "failing_allocator.h"
+#include "graph/columns.h"
 #include "graph_text.h"
 #include "random_graph.h"
 #include "suite.h"
@@ -356,6 +357,38 @@ START_TEST(hostile_texts_stay_texts)
 }
 END_TEST
 
+/* The same graph with the texts taken out, as a file could have it: string 1 is there and empty. */
+static hsight_graph *graph_without_texts(const hsight_graph *from, const uint64_t *offsets)
+{
+    hsight__columns columns = *hsight__graph_columns(from);
+    hsight_graph *graph;
+    ck_assert_uint_eq(columns.string_count, 1);
+    columns.string_offsets = offsets;
+    columns.string_bytes_count = 0;
+    ck_assert_int_eq(hsight__graph_wrap(NULL, &columns, NULL, NULL, &graph, &err), HSIGHT_OK);
+    ck_assert_msg(hsight_graph_check(graph, &err) == HSIGHT_OK, "%s", err.message);
+    return graph;
+}
+
+/* Graphviz takes no markup without text in it. */
+START_TEST(empty_texts_can_be_drawn)
+{
+    static const uint64_t offsets[3] = {0, 0, 0};
+    hsight_graph *graph = graph_that_says("x", 1);
+    hsight_graph *empty = graph_without_texts(graph, offsets);
+    draw_around(empty, (hsight_node_id){1}, HSIGHT_REFERRERS, 0);
+    must_show(">?<", 3); /* the types; an arrow from a frame has no label */
+    must_show(">in <", 0);
+    hsight_graph_free(empty);
+    hsight_graph_free(graph);
+    graph = graph_that_says("/", 1); /* a directory: its last component is empty */
+    draw_around(graph, (hsight_node_id){1}, HSIGHT_REFERRERS, 0);
+    must_show(">?:1<", 1);
+    hsight_graph_free(graph);
+    draw_text("", 0);
+}
+END_TEST
+
 START_TEST(every_byte_can_be_drawn)
 {
     char text[32];
@@ -497,6 +530,7 @@ int main(void)
     tcase_add_test(tests, many_boxes_on_a_level_grow_in_height);
     tcase_add_test(tests, nothing_is_a_picture_too);
     tcase_add_test(tests, hostile_texts_stay_texts);
+    tcase_add_test(tests, empty_texts_can_be_drawn);
     tcase_add_test(tests, every_byte_can_be_drawn);
     tcase_add_test(tests, long_texts_are_cut);
     tcase_add_test(tests, random_neighbourhoods_can_be_drawn);

@@ -196,6 +196,28 @@ START_TEST(long_type_names_keep_their_class)
 }
 END_TEST
 
+START_TEST(an_unknown_type_is_a_question_mark)
+{
+    hsight_snapshot_info info = {0};
+    hsight_snapshot *snapshot;
+    hsight_graph *nothing = graph_text_build("");
+    ck_assert_int_eq(hsight_snapshot_new(graph_of_type(""), &info, &snapshot, &err), HSIGHT_OK);
+    hsight_sink sink = sink_for(SIZE_MAX);
+    ck_assert_int_eq(hsight_report_types(snapshot, HSIGHT_SORT_BYTES, 0, &sink, &err), HSIGHT_OK);
+    ck_assert_ptr_nonnull(strstr(collected.text, "       9 B  100.0%  ?\n"));
+    hsight_diff *diff;
+    ck_assert_int_eq(
+        hsight_diff_new(nothing, hsight_snapshot_graph(snapshot), HSIGHT_SORT_BYTES, &diff, &err),
+        HSIGHT_OK);
+    sink = sink_for(SIZE_MAX);
+    ck_assert_int_eq(hsight_report_diff(diff, 0, &sink, &err), HSIGHT_OK);
+    ck_assert_ptr_nonnull(strstr(collected.text, "          9 B  ?\n"));
+    hsight_diff_free(diff);
+    hsight_graph_free(nothing);
+    hsight_snapshot_free(snapshot);
+}
+END_TEST
+
 START_TEST(an_empty_snapshot_has_a_table)
 {
     hsight_snapshot_info info = {0};
@@ -481,6 +503,7 @@ int main(void)
     tcase_add_test(tests, facts_from_a_file_may_be_hostile);
     tcase_add_test(tests, types_are_a_table_with_a_total);
     tcase_add_test(tests, long_type_names_keep_their_class);
+    tcase_add_test(tests, an_unknown_type_is_a_question_mark);
     tcase_add_test(tests, an_empty_snapshot_has_a_table);
     tcase_add_test(tests, an_unknown_order_is_passed_on);
     tcase_add_test(tests, a_diff_is_a_table_with_signs);
