@@ -375,6 +375,15 @@ hsight_status hsight_hook_take(hsight_trace **out, hsight_stack_id **stack_map, 
     return hsight_tracer_take(tracer, out, stack_map, map_count, err);
 }
 
+uint32_t hsight_hook_stack_of(PyObject *object)
+{
+    if (!hsight_hook_is_running()) {
+        return 0;
+    }
+    size_t before = hsight__compat_preheader_bytes(Py_TYPE(object));
+    return hsight_tracer_stack_of(tracer, (const char *)object - before);
+}
+
 void hsight_hook_suspend(void)
 {
     local.busy++;

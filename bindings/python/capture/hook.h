@@ -34,6 +34,8 @@ bool hsight_hook_is_removed(void);
 /** hsight_tracer_take() with the names that threads have now. */
 hsight_status hsight_hook_take(hsight_trace **out, hsight_stack_id **stack_map, uint32_t *map_count,
                                hsight_error *err);
+/** Stack of an object's block for the map of hsight_hook_take(); 0: not known, or not running. */
+uint32_t hsight_hook_stack_of(PyObject *object);
 /** Blocks of this thread allocated between suspend and resume are not recorded; they nest. */
 void hsight_hook_suspend(void);
 void hsight_hook_resume(void);

@@ -33,14 +33,19 @@ from heapsight._graph import Graph
 from heapsight._live import graph, snapshot, why
 from heapsight._rows import DiffRow, PathRow, PathStep, TypeRow
 from heapsight._snapshot import Snapshot, load
+from heapsight._trace import AllocationRow, Frame, GrowthRow, Trace
+from heapsight._tracer import Tracer, allocation_site
 from heapsight._why import Why
 from heapsight.classtracker import ClassTracker
 
 __all__ = [
+    "AllocationRow",
     "ClassTracker",
     "Diff",
     "DiffRow",
+    "Frame",
     "Graph",
+    "GrowthRow",
     "HeapsightError",
     "HeapsightKeyError",
     "HeapsightLookupError",
@@ -52,9 +57,12 @@ __all__ = [
     "PathRow",
     "PathStep",
     "Snapshot",
+    "Trace",
+    "Tracer",
     "TypeRow",
     "Why",
     "__version__",
+    "allocation_site",
     "diff",
     "graph",
     "load",

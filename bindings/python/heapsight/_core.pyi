@@ -83,6 +83,40 @@ class Subgraph:
     def draw(self, path: str | bytes | PathLike[str], timeout_ms: int = 60000) -> None:
         """Write .png .svg .pdf or .dot."""
 
+@final
+class Trace:
+    """What a tracer saw up to one moment. Stacks and frames are numbered from 1."""
+
+    @property
+    def info(self) -> dict[str, Any]:
+        """mode: str; frame_limit, sample_bytes, live_bytes, live_blocks, peak_bytes, total_bytes,
+        total_blocks, dropped_count, memory_bytes, duration_ns: int; domains: three tuples
+        (allocated blocks, allocated bytes, freed blocks)."""
+    def frames(self) -> list[tuple[str, str, int, int]]:
+        """(function, file, line, thread) by frame, item 0 empty; where thread is not 0 the frame
+        is that thread and function its name."""
+    def stacks(self) -> list[tuple[int, int]]:
+        """(caller, frame) by stack, item 0 empty; a caller's number is smaller."""
+    def rows(self) -> list[tuple[int, int, int, int, int, int, int, int, int]]:
+        """(stack, live bytes, live blocks, total bytes, total blocks, peak bytes, peak blocks,
+        temporary bytes, temporary blocks), by stack."""
+
+def trace_start(
+    mode: str,
+    frames: int = 32,
+    sample_bytes: int = 524288,
+    seed: int = 0,
+    follow_children: bool = False,
+) -> None: ...
+def trace_stop() -> None: ...
+def trace_is_running() -> bool: ...
+def trace_is_removed() -> bool:
+    """Did another tool take the hook out of the allocators?"""
+
+def trace_take() -> Trace: ...
+def trace_site(obj: object, /) -> list[tuple[str, str, int]] | None:
+    """(function, file, line) of each frame that allocated an object, innermost first."""
+
 def deep_sizes(objects: list[object]) -> list[int]:
     """Bytes each object keeps together with what it refers to, shared data charged to the earlier
     one.

@@ -75,6 +75,42 @@ static PyObject *trace_take(PyObject *module, PyObject *unused)
     return status == HSIGHT_OK ? core_trace_new(state, trace) : core_raise(state, &err);
 }
 
+static PyObject *site_frames(const hsight_trace *trace, hsight_stack_id stack)
+{
+    PyObject *list = PyList_New(0);
+    for (; list != NULL && stack.index != 0; stack = hsight_trace_caller(trace, stack)) {
+        hsight_trace_frame frame =
+            hsight_trace_get_frame(trace, hsight_trace_innermost(trace, stack));
+        PyObject *item = frame.thread != 0
+                             ? Py_NewRef(Py_None)
+                             : Py_BuildValue("(NNI)", core_string(frame.function),
+                                             core_string(frame.file), (unsigned int)frame.line);
+        if (item == NULL || (item != Py_None && PyList_Append(list, item) < 0)) {
+            Py_CLEAR(list);
+        }
+        Py_XDECREF(item);
+    }
+    return list;
+}
+
+static PyObject *trace_site(PyObject *module, PyObject *object)
+{
+    uint32_t known = hsight_hook_stack_of(object), count = 0;
+    if (known == 0) {
+        Py_RETURN_NONE;
+    }
+    hsight_error err;
+    hsight_trace *trace = NULL;
+    hsight_stack_id *map = NULL;
+    if (hsight_hook_take(&trace, &map, &count, &err) != HSIGHT_OK) {
+        return core_raise(core_get_state(module), &err);
+    }
+    PyObject *frames = site_frames(trace, known < count ? map[known] : (hsight_stack_id){0});
+    hsight_stack_map_free(map, count);
+    hsight_trace_free(trace);
+    return frames;
+}
+
 PyMethodDef core_tracing_functions[] = {
     {"trace_start", (PyCFunction)(void (*)(void))trace_start, METH_VARARGS | METH_KEYWORDS,
      "trace_start(mode, frames=32, sample_bytes=524288, seed=0, follow_children=False)\n--\n\n"
@@ -84,6 +120,8 @@ PyMethodDef core_tracing_functions[] = {
      "trace_is_running()\n--\n\nIs the hook recording?"},
     {"trace_is_removed", trace_is_removed, METH_NOARGS,
      "trace_is_removed()\n--\n\nDid another tool take the hook out?"},
+    {"trace_site", trace_site, METH_O,
+     "trace_site(obj)\n--\n\nFrames that allocated a live object, or None."},
     {"trace_take", trace_take, METH_NOARGS, "trace_take()\n--\n\nWhat is known now."},
     {NULL, NULL, 0, NULL},
 };

@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: MIT
+"""Tracing the allocations of this process."""
+
+from types import TracebackType
+from typing import Any, Self
+
+from heapsight import _core
+from heapsight._core import HeapsightValueError
+from heapsight._errors import HeapsightTypeError
+from heapsight._trace import AllocationRow, Frame, Trace
+
+__all__ = ["Tracer", "allocation_site"]
+
+
+class Tracer:
+    """Watches the interpreter's allocators: who allocated what, and what of it stayed.
+
+    mode: "sampled" draws blocks by their bytes, one in `sample_bytes` on average, cheap enough to
+    leave on; its numbers are estimates without bias. "exact" keeps every block. "counts" keeps
+    totals only. frames: of a stack, the innermost, 1 to 1024. seed: for samples that can be drawn
+    again; None for a new one. follow_children: go on in children made by fork().
+
+    One tracer runs at a time. Blocks allocated before start() are not known. Use it in a with
+    block, or call start() and stop(); what was seen last can be asked for after stop().
+    """
+
+    def __init__(
+        self,
+        mode: str = "sampled",
+        frames: int = 32,
+        sample_bytes: int = 524288,
+        *,
+        seed: int | None = None,
+        follow_children: bool = False,
+    ) -> None:
+        if mode not in ("sampled", "exact", "counts"):
+            raise HeapsightValueError(f'mode must be "sampled", "exact" or "counts", not {mode!r}')
+        self._mode = mode
+        self._frames = _whole("frames", frames, 1024)
+        self._sample_bytes = _whole("sample_bytes", sample_bytes, 1 << 62)
+        self._seed = 0 if seed is None else _whole("seed", seed, (1 << 64) - 1)
+        self._follow = follow_children
+        self._last: Trace | None = None
+        self._started = False
+
+    @property
+    def running(self) -> bool:
+        """Is it recording?"""
+        return self._started and _core.trace_is_running()
+
+    @property
+    def removed(self) -> bool:
+        """Did another tool take the hook out of the allocators? Figures are then incomplete."""
+        return self.running and _core.trace_is_removed()
+
+    def start(self) -> None:
+        """Begin. Raises HeapsightValueError while a tracer is running already."""
+        _core.trace_start(self._mode, self._frames, self._sample_bytes, self._seed, self._follow)
+        self._started = True
+        self._last = None
+
+    def stop(self) -> None:
+        """End, keep what was seen and give the tables back. No effect while stopped."""
+        if self.running:
+            self._last = self.trace()
+            _core.trace_stop()
+        self._started = False
+
+    def trace(self) -> Trace:
+        """What was seen up to now, or up to stop(). Cost: one pass over the stacks.
+
+        Raises HeapsightValueError before start().
+        """
+        if self.running:
+            return Trace(_core.trace_take())
+        if self._last is None:
+            raise HeapsightValueError("this tracer has not run; call start() or use a with block")
+        return self._last
+
+    def live(self, limit: int | None = 10, sort: str = "size", **chosen: Any) -> list[AllocationRow]:
+        """What was allocated and not freed yet; as Trace.rows()."""
+        return self.trace().live(limit, sort, **chosen)
+
+    def peak(self, limit: int | None = 10, sort: str = "size", **chosen: Any) -> list[AllocationRow]:
+        """What was alive when most bytes were; as Trace.rows()."""
+        return self.trace().peak(limit, sort, **chosen)
+
+    def total(self, limit: int | None = 10, sort: str = "size", **chosen: Any) -> list[AllocationRow]:
+        """All that was allocated; as Trace.rows()."""
+        return self.trace().total(limit, sort, **chosen)
+
+    def temporary(
+        self, limit: int | None = 10, sort: str = "size", **chosen: Any
+    ) -> list[AllocationRow]:
+        """What was freed before the next allocation of its thread; as Trace.rows()."""
+        return self.trace().temporary(limit, sort, **chosen)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        problem: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def __repr__(self) -> str:
+        return f"<heapsight.Tracer {self._mode}, {'running' if self.running else 'stopped'}>"
+
+
+def allocation_site(obj: object) -> tuple[Frame, ...] | None:
+    """The stack that allocated an object, innermost frame first.
+
+    None where it is not known: no tracer is running, or none was when the object was made, or the
+    object was not sampled. Cost: one pass over the stacks.
+    """
+    frames = _core.trace_site(obj)
+    return None if frames is None else tuple(Frame(*frame) for frame in frames)
+
+
+def _whole(what: str, value: int, highest: int) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise HeapsightTypeError(f"{what} must be a whole number, not {type(value).__name__}")
+    if not 1 <= value <= highest:
+        raise HeapsightValueError(f"{what} must be 1 to {highest:,}, not {value:,}")
+    return value
