@@ -15,7 +15,7 @@ typedef struct hsight_histogram hsight_histogram; /* opaque, immutable */
 typedef struct {
     hsight_string type;
     uint64_t count;
-    uint64_t bytes; /* shallow */
+    uint64_t bytes; /* shallow; UINT64_MAX where a foreign file has more */
 } hsight_histogram_row;
 
 #define HSIGHT_SORT_LIST(X) X(BYTES, 0, "size") X(COUNT, 1, "count") X(NAME, 2, "type")

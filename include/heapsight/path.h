@@ -37,7 +37,7 @@ typedef struct {
     uint32_t step_count;
     uint64_t object_count; /* objects asked for that are held this way, directly or through others
                             * of them */
-    uint64_t bytes;        /* their shallow sizes */
+    uint64_t bytes;        /* their shallow sizes; UINT64_MAX where a foreign file has more */
 } hsight_path;
 
 /** Find how `targets` are held. For every target each distinct way in is considered: its shortest

@@ -2,12 +2,14 @@
 /* diff.c - what grew: two histograms, both sorted by name, merged like a zip.
  *
  * I1  no row has count_delta == 0 and bytes_delta == 0
- * I2  count_after - count_delta is what the type had before, likewise for bytes
+ * I2  count_after - count_delta is what the type had before, likewise for bytes, where the change
+ *     is one that 63 bits hold
  *
  * O(nodes of both + types log types); 48 bytes a changed type, from the allocator of `after`, owned
  * by the diff. Names are borrowed from the graphs. */
 #include <heapsight/diff.h>
 
+#include "base/checked.h"
 #include "base/vec.h"
 #include "graph/graph_allocator.h"
 
@@ -49,8 +51,8 @@ static hsight_diff_row compare(const hsight_histogram_row *before,
     before = before != NULL ? before : &none;
     after = after != NULL ? after : &none;
     return (hsight_diff_row){.type = type,
-                             .count_delta = (int64_t)(after->count - before->count),
-                             .bytes_delta = (int64_t)(after->bytes - before->bytes),
+                             .count_delta = hsight__change_saturated(before->count, after->count),
+                             .bytes_delta = hsight__change_saturated(before->bytes, after->bytes),
                              .count_after = after->count,
                              .bytes_after = after->bytes};
 }

@@ -6,12 +6,14 @@
  * that was asked for.
  *
  * I1  no two rows have the same name, and no row counts 0 objects
- * I2  the counts add up to the nodes of the graph, the bytes to their shallow sizes
+ * I2  the counts add up to the nodes of the graph, the bytes to their shallow sizes, as far as 64
+ *     bits go
  *
  * O(nodes + types log types) time; 32 bytes a type, from the graph's allocator, owned by the
  * histogram. Names are borrowed from the graph. */
 #include <heapsight/histogram.h>
 
+#include "base/checked.h"
 #include "base/vec.h"
 #include "graph/graph_allocator.h"
 
@@ -61,7 +63,8 @@ static hsight_status count_types(const hsight_graph *graph, hsight__vec *rows, h
         hsight_node_id node = {index};
         uint32_t type = hsight_graph_type(graph, node).index;
         row[type].count++;
-        row[type].bytes += hsight_graph_shallow_bytes(graph, node);
+        row[type].bytes =
+            hsight__add_saturated(row[type].bytes, hsight_graph_shallow_bytes(graph, node));
     }
     return HSIGHT_OK;
 }
@@ -86,7 +89,7 @@ static void merge_equal_names(hsight__vec *rows)
     for (size_t i = 0; i < rows->count; i++) {
         if (kept > 0 && by_name(&row[kept - 1], &row[i]) == 0) {
             row[kept - 1].count += row[i].count;
-            row[kept - 1].bytes += row[i].bytes;
+            row[kept - 1].bytes = hsight__add_saturated(row[kept - 1].bytes, row[i].bytes);
         } else {
             row[kept++] = row[i];
         }

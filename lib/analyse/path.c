@@ -23,6 +23,7 @@
  * before return. */
 #include "analyse/path_search.h"
 
+#include "base/checked.h"
 #include "graph/graph_allocator.h"
 
 static void search_init(hsight__path_search *search, const hsight_graph *graph)
@@ -183,7 +184,8 @@ static hsight_status count_way(hsight__path_search *search, uint32_t number, uin
     if (row->seen != number + 1) {
         row->seen = number + 1;
         row->object_count++;
-        row->bytes += hsight_graph_shallow_bytes(search->graph, (hsight_node_id){node});
+        uint64_t bytes = hsight_graph_shallow_bytes(search->graph, (hsight_node_id){node});
+        row->bytes = hsight__add_saturated(row->bytes, bytes);
     }
     if (is_direct(search, way)) {
         uint32_t rank = way.source == 0 ? 0 : hsight__tree_rank(&search->tree, way.source);

@@ -5,6 +5,7 @@
  *          +1,204   +73.7 KiB           1,204    73.7 KiB  app.Session
  *
  * O(rows). */
+#include "base/checked.h"
 #include "report/label_text.h"
 #include "report/out.h"
 
@@ -48,9 +49,9 @@ static hsight_diff_row sum_rows(const hsight_diff_row *rows, uint32_t count, con
     hsight_diff_row sum = {.type = {name, length}};
     for (uint32_t i = 0; i < count; i++) {
         sum.count_delta += rows[i].count_delta;
-        sum.bytes_delta += rows[i].bytes_delta;
+        sum.bytes_delta = hsight__add_change_saturated(sum.bytes_delta, rows[i].bytes_delta);
         sum.count_after += rows[i].count_after;
-        sum.bytes_after += rows[i].bytes_after;
+        sum.bytes_after = hsight__add_saturated(sum.bytes_after, rows[i].bytes_after);
     }
     return sum;
 }

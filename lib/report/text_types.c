@@ -5,6 +5,7 @@
  *           1,204    73.7 KiB   82.6%  app.Session
  *
  * O(types shown) besides the histogram, which is freed before return. */
+#include "base/checked.h"
 #include "report/label_text.h"
 #include "report/out.h"
 
@@ -73,7 +74,7 @@ static void write_rest(hsight__out *out, const hsight_histogram_row *rows, uint3
     hsight_histogram_row rest = {{"", 0}, 0, 0};
     for (uint32_t i = 0; i < count; i++) {
         rest.count += rows[i].count;
-        rest.bytes += rows[i].bytes;
+        rest.bytes = hsight__add_saturated(rest.bytes, rows[i].bytes);
     }
     hsight__text_init(&text, cell, sizeof cell);
     hsight__text_add_c(&text, "... ");

@@ -69,10 +69,8 @@ static uint64_t sum_shallow(const hsight_graph *graph)
     uint64_t total = 0;
     uint32_t count = hsight_graph_node_count(graph);
     for (uint32_t node = 1; node <= count; node++) {
-        uint64_t bytes = hsight_graph_shallow_bytes(graph, (hsight_node_id){node});
-        if (!hsight__add_u64(total, bytes, &total)) {
-            return UINT64_MAX;
-        }
+        total =
+            hsight__add_saturated(total, hsight_graph_shallow_bytes(graph, (hsight_node_id){node}));
     }
     return total;
 }

@@ -92,6 +92,25 @@ START_TEST(a_graph_does_not_differ_from_itself)
 }
 END_TEST
 
+START_TEST(changes_of_foreign_sizes_stay_in_range)
+{
+    hsight_graph *nothing = graph_text_build("");
+    hsight_graph *huge = graph_text_build("a:x=0xffffffffffffffff b:y=0x8000000000000000 c:z=1");
+    hsight_diff *diff = compare(nothing, huge, HSIGHT_SORT_BYTES);
+    check_row(diff, 0, "x", 1, INT64_MAX, 1, UINT64_MAX);
+    check_row(diff, 1, "y", 1, INT64_MAX, 1, UINT64_C(1) << 63);
+    check_row(diff, 2, "z", 1, 1, 1, 1);
+    hsight_diff_free(diff);
+    diff = compare(huge, nothing, HSIGHT_SORT_BYTES);
+    check_row(diff, 0, "z", -1, -1, 0, 0);
+    check_row(diff, 1, "x", -1, INT64_MIN, 0, 0);
+    check_row(diff, 2, "y", -1, INT64_MIN, 0, 0);
+    hsight_diff_free(diff);
+    hsight_graph_free(nothing);
+    hsight_graph_free(huge);
+}
+END_TEST
+
 START_TEST(an_unknown_order_is_refused)
 {
     hsight_graph *graph = graph_text_build(new_text);
@@ -188,6 +207,7 @@ int main(void)
     tcase_add_test(tests, changes_are_sorted_by_size);
     tcase_add_test(tests, other_orders_break_ties_by_name);
     tcase_add_test(tests, a_graph_does_not_differ_from_itself);
+    tcase_add_test(tests, changes_of_foreign_sizes_stay_in_range);
     tcase_add_test(tests, an_unknown_order_is_refused);
     tcase_add_test(tests, random_graphs_are_compared_right);
     tcase_add_test(tests, refused_memory_leaves_nothing_behind);

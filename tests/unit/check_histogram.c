@@ -96,6 +96,32 @@ START_TEST(types_that_share_a_name_share_a_row)
 }
 END_TEST
 
+/* Two types share a name; the sizes of one, and of both, are more than 64 bits hold. */
+START_TEST(sums_of_foreign_sizes_stay_at_the_top)
+{
+    hsight_builder *builder;
+    hsight_string_id name;
+    hsight_type_id types[2];
+    hsight_node_id node;
+    hsight_graph *graph;
+    ck_assert_int_eq(hsight_builder_new(NULL, &builder, &err), HSIGHT_OK);
+    ck_assert_int_eq(hsight_builder_string(builder, "app.S", 5, &name, &err), HSIGHT_OK);
+    ck_assert_int_eq(hsight_builder_add_type(builder, name, &types[0], &err), HSIGHT_OK);
+    ck_assert_int_eq(hsight_builder_add_type(builder, name, &types[1], &err), HSIGHT_OK);
+    for (uint32_t i = 0; i < 3; i++) {
+        hsight_node_info info = {
+            .address = i + 1, .shallow_bytes = UINT64_C(1) << 63, .type = types[i / 2]};
+        ck_assert_int_eq(hsight_builder_add_node(builder, &info, &node, &err), HSIGHT_OK);
+    }
+    ck_assert_int_eq(hsight_builder_finish(builder, &graph, &err), HSIGHT_OK);
+    hsight_histogram *histogram = count_types(graph, HSIGHT_SORT_BYTES);
+    ck_assert_uint_eq(hsight_histogram_count(histogram), 1);
+    check_row(histogram, 0, "app.S", 3, UINT64_MAX);
+    hsight_histogram_free(histogram);
+    hsight_graph_free(graph);
+}
+END_TEST
+
 START_TEST(an_unknown_order_is_refused)
 {
     hsight_graph *graph = graph_text_build(text);
@@ -173,6 +199,7 @@ int main(void)
     tcase_add_test(tests, rows_are_sorted_as_asked);
     tcase_add_test(tests, nothing_has_no_rows);
     tcase_add_test(tests, types_that_share_a_name_share_a_row);
+    tcase_add_test(tests, sums_of_foreign_sizes_stay_at_the_top);
     tcase_add_test(tests, an_unknown_order_is_refused);
     tcase_add_test(tests, random_graphs_are_counted_right);
     tcase_add_test(tests, refused_memory_leaves_nothing_behind);

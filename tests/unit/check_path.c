@@ -281,6 +281,18 @@ START_TEST(a_target_counts_once_in_a_row)
 }
 END_TEST
 
+START_TEST(the_bytes_of_a_row_stay_at_the_top)
+{
+    hsight_graph *graph = graph_text_build("module:m>>m m.l>l l[0]>a l[1]>b a:S=0xffffffffffffffff "
+                                           "b:S=2");
+    hsight_paths *paths = find(graph, "a b");
+    check_row(graph, paths, 0, HSIGHT_ROOT_MODULE, 2, "m l a*2");
+    ck_assert_uint_eq(hsight_paths_rows(paths)[0].bytes, UINT64_MAX);
+    hsight_paths_free(paths);
+    hsight_graph_free(graph);
+}
+END_TEST
+
 /* Lists in lists: each element has a path, and a row, of its own length. */
 START_TEST(endless_answers_need_a_limit)
 {
@@ -444,6 +456,7 @@ int main(void)
     tcase_add_test(tests, rows_come_by_count_kind_length_and_the_limit_cuts);
     tcase_add_test(tests, the_profiler_is_named_only_where_nothing_else_holds);
     tcase_add_test(tests, a_target_counts_once_in_a_row);
+    tcase_add_test(tests, the_bytes_of_a_row_stay_at_the_top);
     tcase_add_test(tests, endless_answers_need_a_limit);
     tcase_add_test(tests, ways_that_could_not_be_counted_are_refused);
     tcase_add_test(tests, a_target_that_is_not_there_is_refused);

@@ -285,6 +285,35 @@ START_TEST(a_diff_is_a_table_with_signs)
 }
 END_TEST
 
+/* The sums of the last lines are more than their types hold; 8.0 EiB is where sizes end. */
+START_TEST(sums_of_foreign_sizes_stay_in_range)
+{
+    static const char huge[] = "a:x=0xffffffffffffffff b:y=0xffffffffffffffff c:z=8";
+    check_diff("", huge, 1,
+               "What changed, by type\n"
+               "\n"
+               "    objects +/-     size +/-    objects now     size now  type\n"
+               "             +1     +8.0 EiB              1      8.0 EiB  x\n"
+               "             +2     +8.0 EiB              2      8.0 EiB  ... 2 more types\n"
+               "             +3     +8.0 EiB              3      8.0 EiB  total of the types that "
+               "changed\n");
+    check_diff(huge, "", 1,
+               "What changed, by type\n"
+               "\n"
+               "    objects +/-     size +/-    objects now     size now  type\n"
+               "             -1         -8 B              0          0 B  z\n"
+               "             -2     -8.0 EiB              0          0 B  ... 2 more types\n"
+               "             -3     -8.0 EiB              0          0 B  total of the types that "
+               "changed\n");
+    hsight_snapshot_info info = {0};
+    hsight_snapshot *snapshot = snapshot_of(huge, &info);
+    hsight_sink sink = sink_for(SIZE_MAX);
+    ck_assert_int_eq(hsight_report_types(snapshot, HSIGHT_SORT_NAME, 1, &sink, &err), HSIGHT_OK);
+    ck_assert_ptr_nonnull(strstr(collected.text, "     8.0 EiB  100.0%  ... 2 more types\n"));
+    hsight_snapshot_free(snapshot);
+}
+END_TEST
+
 /* ---- paths ----------------------------------------------------------------------------------- */
 
 /* Paths to all objects of type T. */
@@ -507,6 +536,7 @@ int main(void)
     tcase_add_test(tests, an_empty_snapshot_has_a_table);
     tcase_add_test(tests, an_unknown_order_is_passed_on);
     tcase_add_test(tests, a_diff_is_a_table_with_signs);
+    tcase_add_test(tests, sums_of_foreign_sizes_stay_in_range);
     tcase_add_test(tests, paths_are_blocks);
     tcase_add_test(tests, what_hangs_below_is_said);
     tcase_add_test(tests, a_root_may_hold_the_object_itself);
