@@ -9,7 +9,8 @@
 
 #include <time.h>
 
-enum { LINE_MAX_BYTES = 1024, SHOWN_FACT = 200 };
+/* A character is shown in 7 bytes at most: \ue0001. */
+enum { LINE_MAX_BYTES = 2048, SHOWN_FACT = 200 };
 
 /* A line in the making: the name of the fact is written, the rest is collected. */
 typedef struct {

@@ -125,6 +125,30 @@ START_TEST(facts_from_a_file_may_be_hostile)
 }
 END_TEST
 
+/* Each character is written in seven bytes, and the line still ends. */
+START_TEST(facts_may_be_all_escapes)
+{
+    static char tags[4 * 201 + 1], shown[7 * 200 + 1];
+    for (int i = 0; i < 200; i++) {
+        strcat(tags, "\xF3\xA0\x80\x81");
+        strcat(shown, "\\ue0001");
+    }
+    hsight_snapshot_info info = {.label = of(tags), .arguments = of(tags)};
+    hsight_snapshot *snapshot = snapshot_of("", &info);
+    hsight_sink sink = sink_for(SIZE_MAX);
+    char expected[2 * sizeof shown + 200];
+    snprintf(expected, sizeof expected,
+             "Snapshot '%s'\n"
+             "  program     %s\n"
+             "  objects     0 of 0 types, 0 B\n"
+             "  references  0, and 0 roots\n",
+             shown, shown);
+    ck_assert_int_eq(hsight_report_info(snapshot, &sink, &err), HSIGHT_OK);
+    ck_assert_msg(strcmp(collected.text, expected) == 0, "%.2000s", collected.text);
+    hsight_snapshot_free(snapshot);
+}
+END_TEST
+
 /* ---- types ----------------------------------------------------------------------------------- */
 
 static const char types_text[] = "a:app.Session=1500000 b:dict=700 c:dict=300 d:list=100 e:int=28";
@@ -530,6 +554,7 @@ int main(void)
     tcase_add_test(tests, info_has_a_line_for_each_fact);
     tcase_add_test(tests, unknown_facts_have_no_line);
     tcase_add_test(tests, facts_from_a_file_may_be_hostile);
+    tcase_add_test(tests, facts_may_be_all_escapes);
     tcase_add_test(tests, types_are_a_table_with_a_total);
     tcase_add_test(tests, long_type_names_keep_their_class);
     tcase_add_test(tests, an_unknown_type_is_a_question_mark);
