@@ -99,7 +99,7 @@ static void add_word(hsight__text *text, const char *path)
     if (strspn(path, plain) == word.length) {
         hsight__text_add_cut(text, word, SHOWN_PATH, HSIGHT__CUT_FRONT);
     } else {
-        hsight__text_add_quoted(text, word, SHOWN_PATH);
+        hsight__text_add_shell_quoted(text, word, SHOWN_PATH);
     }
 }
 

@@ -180,8 +180,22 @@ static window window_of(hsight_string string, size_t limit, hsight__cut cut)
     return (window){head, count - (kept - head)};
 }
 
-/* `quote` is escaped with a backslash where it is not 0, and so are backslashes. */
-static void add_window(hsight__text *text, hsight_string string, window skip, uint32_t quote)
+typedef enum { QUOTING_NONE, QUOTING_PYTHON, QUOTING_SHELL } quoting;
+
+/* What stands before a character between quotes. */
+static const char *prefix_of(quoting style, uint32_t code)
+{
+    switch (style) {
+    case QUOTING_PYTHON:
+        return code == '\'' || code == '\\' ? "\\" : "";
+    case QUOTING_SHELL: /* the quotes end, a quote is escaped, and the next one begins them again */
+        return code == '\'' ? "'\\'" : "";
+    default:
+        return "";
+    }
+}
+
+static void add_window(hsight__text *text, hsight_string string, window skip, quoting style)
 {
     size_t size;
     size_t number = 0;
@@ -193,23 +207,31 @@ static void add_window(hsight__text *text, hsight_string string, window skip, ui
         if (number >= skip.skip_begin && number < skip.skip_end) {
             continue;
         }
-        if (quote != 0 && (code == quote || code == '\\')) {
-            hsight__text_add_c(text, "\\");
-        }
+        hsight__text_add_c(text, prefix_of(style, code));
         put_shown(text, code);
     }
 }
 
 void hsight__text_add_cut(hsight__text *text, hsight_string string, size_t limit, hsight__cut cut)
 {
-    add_window(text, string, window_of(string, limit, cut), 0);
+    add_window(text, string, window_of(string, limit, cut), QUOTING_NONE);
+}
+
+static void add_quoted(hsight__text *text, hsight_string string, size_t limit, quoting style)
+{
+    hsight__text_add_c(text, "'");
+    add_window(text, string, window_of(string, limit, HSIGHT__CUT_MIDDLE), style);
+    hsight__text_add_c(text, "'");
 }
 
 void hsight__text_add_quoted(hsight__text *text, hsight_string string, size_t limit)
 {
-    hsight__text_add_c(text, "'");
-    add_window(text, string, window_of(string, limit, HSIGHT__CUT_MIDDLE), '\'');
-    hsight__text_add_c(text, "'");
+    add_quoted(text, string, limit, QUOTING_PYTHON);
+}
+
+void hsight__text_add_shell_quoted(hsight__text *text, hsight_string string, size_t limit)
+{
+    add_quoted(text, string, limit, QUOTING_SHELL);
 }
 
 void hsight__text_add_count(hsight__text *text, uint64_t count)

@@ -46,6 +46,8 @@ void hsight__text_add_markup(hsight__text *text, const char *markup);
 void hsight__text_add_cut(hsight__text *text, hsight_string string, size_t limit, hsight__cut cut);
 /* 'text' with its quotes and backslashes escaped; at most `limit` characters of it. */
 void hsight__text_add_quoted(hsight__text *text, hsight_string string, size_t limit);
+/* The same as a POSIX shell reads it: a quote is '\'', a backslash is itself. */
+void hsight__text_add_shell_quoted(hsight__text *text, hsight_string string, size_t limit);
 
 /* "1,234,567" */
 void hsight__text_add_count(hsight__text *text, uint64_t count);

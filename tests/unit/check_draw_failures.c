@@ -51,6 +51,10 @@ START_TEST(a_remedy_is_quoted_for_the_shell)
     must_say("dot -Tsvg 'a b$x.dot' -o 'a b$x.svg'");
     follow_remedy("a b$x.svg");
     no_dot();
+    ck_assert_int_eq(draw("it's a\\b.svg", 0), HSIGHT_ENODOT);
+    must_say("dot -Tsvg 'it'\\''s a\\b.dot' -o 'it'\\''s a\\b.svg'");
+    follow_remedy("it's a\\b.svg");
+    no_dot();
     ck_assert_int_eq(draw("-Tgif.svg", 0), HSIGHT_ENODOT);
     must_say("dot -Tsvg ./-Tgif.dot -o ./-Tgif.svg");
     follow_remedy("-Tgif.svg");
