@@ -261,6 +261,19 @@ static int parse_limit(const char *text, arguments *given)
     return EXIT_SUCCESS;
 }
 
+/* Inside a cluster such as -qn optind has not moved on yet: optopt names the letter. Of a long
+ * option it is 0. */
+static int refuse_option(char **words)
+{
+    if (optopt > ' ' && optopt <= '~') {
+        return refuse("option '-%c' is not known; see hsnap --help", optopt);
+    }
+    if (optopt != 0) {
+        return refuse("option '-\\x%02x' is not known; see hsnap --help", optopt & 0xFF);
+    }
+    return refuse("option '%s' is not known; see hsnap --help", words[optind - 1]);
+}
+
 static int parse_option(int option, char **words, arguments *given)
 {
     switch (option) {
@@ -278,7 +291,7 @@ static int parse_option(int option, char **words, arguments *given)
     case ':':
         return refuse("option '%s' needs a value; see hsnap --help", words[optind - 1]);
     default:
-        return refuse("option '%s' is not known; see hsnap --help", words[optind - 1]);
+        return refuse_option(words);
     }
 }
 

@@ -170,6 +170,8 @@ START_TEST(wrong_words_get_one_sentence)
     refuses("diff a", "diff takes two files, not 1");
     refuses("diff a b c", "diff takes two files, not 3");
     refuses("types -q new.hsnap", "option '-q' is not known");
+    refuses("types -qn3 new.hsnap", "option '-q' is not known");
+    refuses("types new.hsnap -\xC3\xA9", "option '-\\xc3' is not known");
     refuses("types --frob new.hsnap", "option '--frob' is not known");
     refuses("types new.hsnap -n", "option '-n' needs a value");
     refuses("types new.hsnap -n many", "-n many: the limit must be a number");
