@@ -56,8 +56,9 @@ HSIGHT_API hsight_status hsight_report_dot(const hsight_subgraph *subgraph, cons
  * the `dot` program in a child process that is ended after timeout_ms (0 = 60,000), into a
  * temporary file that is renamed when complete. Where `dot` is missing, fails or hangs, the .dot
  * source is written beside (same stem) and the message says where it is and how to draw it. A file
- * that is there under one of these names is replaced; anything else (a directory, a device) is
- * refused. Like hsight_report_dot(), not safe from two threads at once.
+ * that is there under one of these names is replaced; anything else (a directory, a device, a
+ * symbolic link) is refused and stays: as the picture's name at once, as the source's name by saying
+ * that the source could not be kept. Like hsight_report_dot(), not safe from two threads at once.
  * @return HSIGHT_OK, HSIGHT_EINVAL (ending), HSIGHT_ENODOT, HSIGHT_ETIMEOUT, HSIGHT_EIO,
  *         HSIGHT_ENOMEM, HSIGHT_ENOTSUP */
 HSIGHT_API hsight_status hsight_report_draw(const hsight_subgraph *subgraph, const char *path,

@@ -107,9 +107,11 @@ static void add_word(hsight__text *text, const char *path)
 static void describe_source(hsight__picture_files *files, char *out, size_t size)
 {
     hsight__text text;
+    hsight_error why;
     hsight__text_init(&text, out, size);
-    if (!hsight__picture_keep_source(files)) {
-        hsight__text_add_c(&text, "its DOT source could not be kept either");
+    if (hsight__picture_keep_source(files, &why) != HSIGHT_OK) {
+        hsight__text_add_c(&text, "its DOT source could not be kept either: ");
+        hsight__text_add_c(&text, why.message);
         hsight__text_finish(&text);
         return;
     }

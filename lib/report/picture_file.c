@@ -55,9 +55,9 @@ static shown_target show(const char *target)
     return shown;
 }
 
-static hsight_status fail(const hsight__picture_files *files, const char *step, hsight_error *err)
+static hsight_status fail(const char *path, const char *step, hsight_error *err)
 {
-    return hsight__fail_errno(err, errno, "cannot write %s (%s)", show(files->target).text, step);
+    return hsight__fail_errno(err, errno, "cannot write %s (%s)", show(path).text, step);
 }
 
 /* ---- names ----------------------------------------------------------------------------------- */
@@ -118,18 +118,28 @@ static hsight_status make_names(hsight__picture_files *files, hsight_error *err)
                                : status;
 }
 
-/* A rename would put a file in the place of a device or a pipe. */
-static hsight_status check_target(const hsight__picture_files *files, hsight_error *err)
+static const char *kind_of(mode_t mode)
+{
+    return S_ISDIR(mode)   ? "a directory"
+           : S_ISLNK(mode) ? "a symbolic link, which is not followed; name the file itself"
+                           : "not an ordinary file";
+}
+
+/* A rename would put a file in the place of a device, a pipe or a link. */
+static hsight_status check_place(const char *path, hsight_error *err)
 {
     struct stat there;
-    if (stat(files->target, &there) != 0) {
-        return errno == ENOENT || errno == ELOOP ? HSIGHT_OK : fail(files, "looking at it", err);
+    if (lstat(path, &there) != 0) {
+        return errno == ENOENT ? HSIGHT_OK : fail(path, "looking at it", err);
     }
-    if (!S_ISREG(there.st_mode)) {
-        return hsight__fail(err, HSIGHT_EIO, "cannot write %s: it is %s", show(files->target).text,
-                            S_ISDIR(there.st_mode) ? "a directory" : "not an ordinary file");
-    }
-    return HSIGHT_OK;
+    return S_ISREG(there.st_mode) ? HSIGHT_OK
+                                  : hsight__fail(err, HSIGHT_EIO, "cannot write %s: it is %s",
+                                                 show(path).text, kind_of(there.st_mode));
+}
+
+static hsight_status move(const char *from, const char *to, hsight_error *err)
+{
+    return rename(from, to) == 0 ? HSIGHT_OK : fail(to, "moving it into place", err);
 }
 
 hsight_status hsight__picture_begin(hsight__picture_files *files, const char *target,
@@ -141,7 +151,7 @@ hsight_status hsight__picture_begin(hsight__picture_files *files, const char *ta
     hsight__vec_init(&files->kept_source, allocator, 1);
     hsight_status status = find_format(files, err);
     if (status == HSIGHT_OK) {
-        status = check_target(files, err);
+        status = check_place(target, err);
     }
     return status == HSIGHT_OK ? make_names(files, err) : status;
 }
@@ -171,14 +181,14 @@ hsight_status hsight__picture_create_source(hsight__picture_files *files, int *d
 {
     *descriptor = create(&files->source);
     files->has_source = *descriptor >= 0;
-    return files->has_source ? HSIGHT_OK : fail(files, "creating a file beside it", err);
+    return files->has_source ? HSIGHT_OK : fail(files->target, "creating a file beside it", err);
 }
 
 hsight_status hsight__picture_create_picture(hsight__picture_files *files, hsight_error *err)
 {
     int descriptor = create(&files->picture);
     if (descriptor < 0) {
-        return fail(files, "creating a file beside it", err);
+        return fail(files->target, "creating a file beside it", err);
     }
     files->has_picture = true;
     close(descriptor);
@@ -204,20 +214,20 @@ hsight_status hsight__picture_commit(hsight__picture_files *files, hsight_error 
 {
     bool is_source = files->format == HSIGHT__PICTURE_DOT;
     const hsight__vec *from = is_source ? &files->source : &files->picture;
-    if (rename(from->data, files->target) != 0) {
-        return fail(files, "moving it into place", err);
+    hsight_status status = move(from->data, files->target, err);
+    if (status == HSIGHT_OK) {
+        *(is_source ? &files->has_source : &files->has_picture) = false;
     }
-    if (is_source) {
-        files->has_source = false;
-    } else {
-        files->has_picture = false;
-    }
-    return HSIGHT_OK;
+    return status;
 }
 
-bool hsight__picture_keep_source(hsight__picture_files *files)
+hsight_status hsight__picture_keep_source(hsight__picture_files *files, hsight_error *err)
 {
     assert(files->has_source);
-    files->has_source = rename(files->source.data, files->kept_source.data) != 0;
-    return !files->has_source;
+    hsight_status status = check_place(files->kept_source.data, err);
+    if (status == HSIGHT_OK) {
+        status = move(files->source.data, files->kept_source.data, err);
+    }
+    files->has_source = status != HSIGHT_OK;
+    return status;
 }

@@ -35,7 +35,7 @@ typedef struct {
 
 /* Check the ending and what is there under the name, make up the names.
  * @param target  borrowed until hsight__picture_end()
- * @return HSIGHT_OK, HSIGHT_EINVAL (ending), HSIGHT_EIO (a directory, a device), HSIGHT_ENOMEM */
+ * @return HSIGHT_OK, HSIGHT_EINVAL (ending), HSIGHT_EIO (a directory, a device, a link), HSIGHT_ENOMEM */
 hsight_status hsight__picture_begin(hsight__picture_files *files, const char *target,
                                     const hsight_allocator *allocator, hsight_error *err);
 /* Remove the temporary files that are left, free the names. Also after a failed begin. */
@@ -50,8 +50,9 @@ bool hsight__picture_is_complete(const hsight__picture_files *files);
 
 /* Put it in the target's place. */
 hsight_status hsight__picture_commit(hsight__picture_files *files, hsight_error *err);
-/* Keep the source beside the target. @return false when that is refused */
-bool hsight__picture_keep_source(hsight__picture_files *files);
+/* Keep the source beside the target. HSIGHT_OK or HSIGHT_EIO: also where its name is taken by
+ * something that is no ordinary file. */
+hsight_status hsight__picture_keep_source(hsight__picture_files *files, hsight_error *err);
 
 static inline const char *hsight__picture_name(const hsight__vec *name)
 {

@@ -158,7 +158,15 @@ START_TEST(only_files_are_replaced)
     ck_assert_str_eq(err.message, "cannot write dir.png: it is a directory");
     ck_assert_int_eq(draw("pipe.png", 0), HSIGHT_EIO);
     ck_assert_str_eq(err.message, "cannot write pipe.png: it is not an ordinary file");
-    ck_assert_str_eq(files(), "dir.png pipe.png");
+    put_file("file.png", "old", 0644);
+    ck_assert_int_eq(symlink("file.png", "link.png"), 0);
+    ck_assert_int_eq(draw("link.png", 0), HSIGHT_EIO);
+    ck_assert_str_eq(err.message, "cannot write link.png: it is a symbolic link, which is not "
+                                  "followed; name the file itself");
+    ck_assert_int_eq(symlink("nowhere.png", "loose.png"), 0);
+    ck_assert_int_eq(draw("loose.png", 0), HSIGHT_EIO);
+    begins_with("file.png", "old", 3);
+    ck_assert_str_eq(files(), "dir.png file.png link.png loose.png pipe.png");
 }
 END_TEST
 

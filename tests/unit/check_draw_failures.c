@@ -167,9 +167,32 @@ START_TEST(a_source_that_cannot_be_kept_is_said)
     fake_dot("exit 1");
     ck_assert_int_eq(mkdir("leak.dot", 0777), 0);
     ck_assert_int_eq(draw("leak.png", 0), HSIGHT_EIO);
-    ck_assert_str_eq(err.message,
-                     "dot failed with code 1; its DOT source could not be kept either");
+    ck_assert_str_eq(err.message, "dot failed with code 1; its DOT source could not be kept "
+                                  "either: cannot write leak.dot: it is a directory");
     ck_assert_str_eq(files(), "leak.dot");
+}
+END_TEST
+
+START_TEST(a_source_takes_the_place_of_files_only)
+{
+    struct stat there;
+    fake_dot("exit 1");
+    ck_assert_int_eq(mkfifo("pipe.dot", 0666), 0);
+    ck_assert_int_eq(draw("pipe.png", 0), HSIGHT_EIO);
+    must_say("could not be kept either: cannot write pipe.dot: it is not an ordinary file");
+    ck_assert_int_eq(lstat("pipe.dot", &there), 0);
+    ck_assert(S_ISFIFO(there.st_mode));
+    put_file("mine", "old", 0644);
+    ck_assert_int_eq(symlink("mine", "link.dot"), 0);
+    ck_assert_int_eq(draw("link.png", 0), HSIGHT_EIO);
+    must_say("cannot write link.dot: it is a symbolic link");
+    ck_assert_int_eq(lstat("link.dot", &there), 0);
+    ck_assert(S_ISLNK(there.st_mode));
+    begins_with("mine", "old", 3);
+    put_file("file.dot", "old", 0644);
+    ck_assert_int_eq(draw("file.png", 0), HSIGHT_EIO);
+    begins_with("file.dot", "digraph", 7);
+    ck_assert_str_eq(files(), "file.dot link.dot mine pipe.dot");
 }
 END_TEST
 
@@ -222,6 +245,7 @@ int main(void)
     tcase_add_test(tests, a_dot_that_talks_and_talks_is_not_blocked);
     tcase_add_test(tests, a_dot_that_writes_nothing_or_half_is_noticed);
     tcase_add_test(tests, a_source_that_cannot_be_kept_is_said);
+    tcase_add_test(tests, a_source_takes_the_place_of_files_only);
     tcase_add_test(tests, a_system_without_descriptors_is_quoted);
     tcase_add_test(tests, a_long_name_leaves_room_for_the_reason);
     return run_tests("draw_failures", tests);
