@@ -17,14 +17,17 @@
 typedef struct {
     const char *key;
     uint16_t kind;
-    size_t place; /* in hsight_snapshot_info: a hsight_string or a uint64_t by kind */
+    size_t place; /* in hsight_snapshot_info: a hsight_string or a uint64_t by kind; or NOWHERE */
 } field;
+
+#define NOWHERE SIZE_MAX /* checked like the others when it is read, and told to nobody */
 
 /* The formatter takes the braces of an item for a block. */
 /* clang-format off */
 #define TEXT(name)   {#name, HSIGHT__META_TEXT, offsetof(hsight_snapshot_info, name)}
 #define NUMBER(name) {#name, HSIGHT__META_NUMBER, offsetof(hsight_snapshot_info, name)}
 static const field FIELDS[] = {
+    {"writer", HSIGHT__META_TEXT, NOWHERE},
     TEXT(label),
     TEXT(interpreter),
     TEXT(platform),
@@ -75,14 +78,16 @@ static hsight_status put_record(hsight__vec *out, const char *key, uint16_t kind
 static hsight_status put_field(hsight__vec *out, const hsight_snapshot_info *info,
                                const field *what, hsight_error *err)
 {
-    const char *place = (const char *)info + what->place;
+    static const char writer[] = "heapsight " HSIGHT_VERSION;
     hsight_string value;
     char number[8];
-    if (what->kind == HSIGHT__META_TEXT) {
-        memcpy(&value, place, sizeof value);
+    if (what->place == NOWHERE) {
+        value = (hsight_string){writer, sizeof writer - 1};
+    } else if (what->kind == HSIGHT__META_TEXT) {
+        memcpy(&value, (const char *)info + what->place, sizeof value);
     } else {
         uint64_t held;
-        memcpy(&held, place, sizeof held);
+        memcpy(&held, (const char *)info + what->place, sizeof held);
         hsight__le_write_u64(number, held);
         value = (hsight_string){number, sizeof number};
     }
@@ -92,9 +97,7 @@ static hsight_status put_field(hsight__vec *out, const hsight_snapshot_info *inf
 hsight_status hsight__meta_encode(const hsight_snapshot_info *info, hsight__vec *out,
                                   hsight_error *err)
 {
-    static const char writer[] = "heapsight " HSIGHT_VERSION;
-    hsight_string value = {writer, sizeof writer - 1};
-    hsight_status status = put_record(out, "writer", HSIGHT__META_TEXT, value, err);
+    hsight_status status = HSIGHT_OK;
     for (int i = 0; i < FIELD_COUNT && status == HSIGHT_OK; i++) {
         status = put_field(out, info, &FIELDS[i], err);
     }
@@ -173,6 +176,19 @@ static int find_field(hsight_string key)
     return -1;
 }
 
+static void store(const record *it, size_t place, hsight_snapshot_info *out)
+{
+    if (place == NOWHERE) {
+        return;
+    }
+    if (it->kind == HSIGHT__META_TEXT) {
+        memcpy((char *)out + place, &it->value, sizeof it->value);
+    } else {
+        uint64_t number = hsight__le_read_u64(it->value.data);
+        memcpy((char *)out + place, &number, sizeof number);
+    }
+}
+
 static hsight_status take_record(const record *it, bool seen[FIELD_COUNT],
                                  hsight_snapshot_info *out, hsight_error *err)
 {
@@ -188,13 +204,7 @@ static hsight_status take_record(const record *it, bool seen[FIELD_COUNT],
                            err);
     }
     seen[index] = true;
-    char *place = (char *)out + FIELDS[index].place;
-    if (it->kind == HSIGHT__META_TEXT) {
-        memcpy(place, &it->value, sizeof it->value);
-    } else {
-        uint64_t number = hsight__le_read_u64(it->value.data);
-        memcpy(place, &number, sizeof number);
-    }
+    store(it, FIELDS[index].place, out);
     return HSIGHT_OK;
 }
 
@@ -205,7 +215,7 @@ hsight_status hsight__meta_decode(const hsight__chunk *chunk, hsight_snapshot_in
     record it = {.chunk = chunk};
     *out = (hsight_snapshot_info){0};
     for (int i = 0; i < FIELD_COUNT; i++) {
-        if (FIELDS[i].kind == HSIGHT__META_TEXT) {
+        if (FIELDS[i].kind == HSIGHT__META_TEXT && FIELDS[i].place != NOWHERE) {
             const hsight_string empty = {"", 0};
             memcpy((char *)out + FIELDS[i].place, &empty, sizeof empty);
         }

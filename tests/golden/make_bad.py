@@ -246,6 +246,10 @@ def make_all() -> dict[str, bytes]:
         "meta-label-number": changed(
             lambda f: f.put(b"META", record(b"label", 2, bytes(8))),
         ),
+        "meta-second-writer": changed(meta(record(b"writer", 1, b"again"))),
+        "meta-writer-number": changed(
+            lambda f: f.put(b"META", record(b"writer", 2, bytes(8))),
+        ),
         # values
         "item-0-address": changed(poke(b"ADDR", "Q", 0, 1)),
         "item-0-type-name": changed(poke(b"TNAM", "I", 0, 1)),
