@@ -11,6 +11,7 @@
 #include "histogram.h"
 #include "path.h"
 #include "report.h"
+#include "site.h"
 #include "snapshot.h"
 #include "store.h"
 #include "subgraph.h"

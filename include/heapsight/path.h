@@ -42,7 +42,7 @@ typedef struct {
 
 /** Find how `targets` are held. For every target each distinct way in is considered: its shortest
  * path, each root of its own, and through every other referrer that one's shortest path. That the
- * profiler holds it is said only where nothing else does.
+ * profiler holds it, or an object that refers to it, is said only where nothing else reaches it.
  * Rows are sorted by object_count descending, then by root kind, then by length.
  * O(nodes + edges) time, and O(rows log rows) and the objects on the ways of each row kept. Working
  * memory, freed before return: 17 bytes per node, 8 per target, 12 per reference or root that holds

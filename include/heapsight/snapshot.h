@@ -4,6 +4,7 @@
 #define HEAPSIGHT_SNAPSHOT_H
 
 #include "graph.h"
+#include "trace.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -39,6 +40,19 @@ HSIGHT_API const hsight_graph *hsight_snapshot_graph(const hsight_snapshot *snap
 HSIGHT_API const hsight_snapshot_info *hsight_snapshot_get_info(const hsight_snapshot *snapshot);
 /** Sum of the shallow sizes of all objects. O(1): computed once at creation. */
 HSIGHT_API uint64_t hsight_snapshot_total_bytes(const hsight_snapshot *snapshot);
+
+/** Give a new snapshot the allocations up to its moment, before anybody else has it.
+ * @param trace   consumed on success
+ * @param stacks  stack that allocated each object, 0 where it is not known: node_count + 1 items,
+ *                item 0 unused, on hsight_allocator_default(); consumed on success
+ * @return HSIGHT_OK, or HSIGHT_EINVAL when a stack is not in the trace, or there is one already */
+HSIGHT_API hsight_status hsight_snapshot_join(hsight_snapshot *snapshot, hsight_trace *trace,
+                                              hsight_stack_id *stacks, hsight_error *err);
+/** NULL where no tracer was running. */
+HSIGHT_API const hsight_trace *hsight_snapshot_trace(const hsight_snapshot *snapshot);
+/** The stack that allocated an object; 0 where it is not known. O(1). */
+HSIGHT_API hsight_stack_id hsight_snapshot_stack(const hsight_snapshot *snapshot,
+                                                 hsight_node_id node);
 
 #ifdef __cplusplus
 }

@@ -50,6 +50,7 @@ PUBLIC_LAYER = {
     "diff.h": "analyse",
     "histogram.h": "analyse",
     "path.h": "analyse",
+    "site.h": "analyse",
     "subgraph.h": "analyse",
     "report.h": "report",
 }

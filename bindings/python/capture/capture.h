@@ -16,6 +16,11 @@
 typedef struct {
     uint64_t dropped_count;
     uint64_t overcounted_count;
+    /* Where the blocks of objects begin: bytes before an object by its type's id. malloc, owned by
+     * the caller; NULL unless asked for. */
+    uint8_t *preheaders;
+    uint32_t preheader_count;
+    bool wants_preheaders;
 } hsight_capture_counts;
 
 /* Once, at import. NULL, or why this interpreter cannot be walked (static storage). */

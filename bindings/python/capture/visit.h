@@ -121,7 +121,7 @@ typedef struct hsight__cell_names {
     struct {
         PyObject *cell;
         hsight_string_id name;
-    } * items;
+    } *items;
     size_t count;
     size_t capacity;
 } hsight__cell_names;
@@ -190,6 +190,10 @@ size_t hsight__type_name(PyTypeObject *type, char *out, size_t size);
 PyObject *hsight__type_own_attribute(PyTypeObject *type, const char *key);
 /* Is it a class of the package heapsight? */
 bool hsight__type_is_own(PyTypeObject *type);
+/* The highest type id so far. */
+uint32_t hsight__type_table_last_id(hsight__visit *visit);
+/* Bytes before the objects of each type in their blocks, by type id, for ids below `count`. */
+void hsight__type_table_preheaders(hsight__visit *visit, uint8_t *out, uint32_t count);
 /* Number the types that were met only as types of objects; `add` numbers an object. */
 void hsight__type_table_each(hsight__visit *visit, void (*each)(void *state, PyTypeObject *type),
                              void *state);

@@ -278,6 +278,18 @@ static void finish_tables(hsight__walk *walk)
     hsight__balance(walk);
 }
 
+static void give_preheaders(hsight__walk *walk, hsight_capture_counts *counts)
+{
+    uint32_t count = hsight__type_table_last_id(&walk->visit) + 1;
+    counts->preheaders = counts->wants_preheaders ? malloc(count) : NULL;
+    if (counts->preheaders != NULL) {
+        hsight__type_table_preheaders(&walk->visit, counts->preheaders, count);
+        counts->preheader_count = count;
+    } else if (counts->wants_preheaders) {
+        walk->visit.dropped_count++;
+    }
+}
+
 hsight_status hsight_capture_walk(hsight_builder *builder, bool values, PyObject *interned_probe,
                                   hsight_capture_counts *counts, hsight_error *err)
 {
@@ -296,6 +308,7 @@ hsight_status hsight_capture_walk(hsight_builder *builder, bool values, PyObject
     visit_all(walk);
     if (walk->visit.status == HSIGHT_OK) {
         finish_tables(walk);
+        give_preheaders(walk, counts);
     }
     counts->dropped_count = walk->visit.dropped_count;
     counts->overcounted_count = walk->overcounted_count;

@@ -31,7 +31,7 @@ from heapsight._diff import Diff, diff
 from heapsight._errors import HeapsightKeyError, HeapsightTypeError
 from heapsight._graph import Graph
 from heapsight._live import graph, snapshot, why
-from heapsight._rows import DiffRow, PathRow, PathStep, TypeRow
+from heapsight._rows import DiffRow, PathRow, PathStep, SiteDiffRow, SiteRow, TypeRow
 from heapsight._snapshot import Snapshot, load
 from heapsight._trace import AllocationRow, Frame, GrowthRow, Trace
 from heapsight._tracer import Tracer, allocation_site
@@ -56,6 +56,8 @@ __all__ = [
     "HeapsightValueError",
     "PathRow",
     "PathStep",
+    "SiteDiffRow",
+    "SiteRow",
     "Snapshot",
     "Trace",
     "Tracer",

@@ -25,6 +25,8 @@ class Snapshot:
     object_count: int
     reference_count: int
     total_bytes: int
+    trace: Trace | None
+    """The allocations up to its moment; None where no tracer was running."""
     @property
     def info(self) -> dict[str, Any]:
         """label, interpreter, platform, arguments, capture: str; process_id, taken_at_ns,
@@ -35,6 +37,10 @@ class Snapshot:
         """(type name, count, bytes) of every type, sorted by "size", "count" or "type"."""
     def types_text(self, sort: str = "size", limit: int = 0) -> str:
         """The table; limit 0 = all rows."""
+    def sites(self, sort: str = "size") -> list[tuple[tuple[str, str, int, int], str, int, int]]:
+        """(frame as in Trace.frames(), type name, count, bytes) by allocation site and type.
+
+        HeapsightLookupError where no tracer was running."""
     def describe(self, address: int, /) -> tuple[str, int, int, str] | None:
         """(type name, bytes, refcount, preview) of the object at an address, or None."""
     def addresses(self, type_name: str, limit: int = 0) -> list[int]:
@@ -114,8 +120,8 @@ def trace_is_removed() -> bool:
     """Did another tool take the hook out of the allocators?"""
 
 def trace_take() -> Trace: ...
-def trace_site(obj: object, /) -> list[tuple[str, str, int]] | None:
-    """(function, file, line) of each frame that allocated an object, innermost first."""
+def trace_site(obj: object, /) -> list[tuple[str, str, int, int]] | None:
+    """The frames, as in Trace.frames(), of the stack that allocated an object, innermost first."""
 
 def deep_sizes(objects: list[object]) -> list[int]:
     """Bytes each object keeps together with what it refers to, shared data charged to the earlier

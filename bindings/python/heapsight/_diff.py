@@ -3,8 +3,16 @@
 
 from heapsight import _core
 from heapsight._handle import Handle
-from heapsight._rows import DiffRow, check_limit, check_sort, first, type_filter
-from heapsight._snapshot import SHOWN_ROWS, Snapshot
+from heapsight._rows import (
+    DiffRow,
+    SiteDiffRow,
+    SiteRow,
+    check_limit,
+    check_sort,
+    first,
+    type_filter,
+)
+from heapsight._snapshot import NO_SITE, SHOWN_ROWS, Snapshot, site_rows
 from heapsight._text import html_table, remainder, size_text, text_table
 
 __all__ = ["Diff", "diff"]
@@ -13,9 +21,13 @@ __all__ = ["Diff", "diff"]
 class Diff(Handle[_core.Diff]):
     """The difference of two snapshots, by type. print() shows the types that grew most."""
 
-    __slots__ = ()
+    __slots__ = ("_pair",)
 
     _kind = "diff"
+
+    def __init__(self, held: _core.Diff, before: _core.Snapshot, after: _core.Snapshot) -> None:
+        super().__init__(held)
+        self._pair = before, after
 
     def types(
         self, limit: int | None = None, sort: str = "size", *, only: str | None = None
@@ -37,6 +49,47 @@ class Diff(Handle[_core.Diff]):
         else:
             rows.sort(key=lambda row: row.type)
         return first(rows, limit)
+
+    def sites(
+        self, limit: int | None = None, sort: str = "size", *, only: str | None = None
+    ) -> list[SiteDiffRow]:
+        """What grew by the place that allocated it, most grown first.
+
+        Rows, limit, sort and only as in types(). Objects of a snapshot that was taken without a
+        tracer count as "(not known)". Raises HeapsightLookupError where the later snapshot has no
+        allocation sites. Cost: one pass over the objects of both.
+        """
+        _ = self._open  # a closed diff refuses
+        check_sort(sort)
+        wanted = type_filter(only)
+        before, after = self._pair
+        changes: dict[tuple[str, str], list[int]] = {}
+        for rows, sign in ((site_rows(after.sites()), 1), (_sites_before(before), -1)):
+            for row in rows:
+                if wanted(row.type):
+                    change = changes.setdefault((row.site, row.type), [0, 0])
+                    change[0] += sign * row.count
+                    change[1] += sign * row.bytes
+        grown = [SiteDiffRow(*key, *change) for key, change in changes.items() if any(change)]
+        if sort == "type":
+            grown.sort(key=lambda row: (row.type, row.site))
+        else:
+            at = 2 if sort == "count" else 3
+            grown.sort(key=lambda row: (-int(row[at]), row.type, row.site))
+        return first(grown, limit)
+
+    def sites_text(
+        self, limit: int | None = 10, sort: str = "size", *, only: str | None = None
+    ) -> str:
+        """The rows of sites() as a table."""
+        rows = self.sites(None, sort, only=only)
+        shown = rows[: check_limit(limit) or None]
+        cells = [
+            (_signed(row.count_delta), _signed_size(row.bytes_delta), f"{row.type} at {row.site}")
+            for row in shown
+        ]
+        table = text_table(("objects +/-", "size +/-", "type and where it was allocated"), cells)
+        return table + remainder(len(rows), len(shown), "sites")
 
     def text(self, limit: int | None = None, sort: str = "size", *, only: str | None = None) -> str:
         """The rows of types() as a table."""
@@ -79,4 +132,10 @@ def diff(before: Snapshot, after: Snapshot) -> Diff:
 
     Both may come from files and from different processes. Cost: one pass over the objects of each.
     """
-    return Diff(_core.diff(before._open, after._open))
+    return Diff(_core.diff(before._open, after._open), before._open, after._open)
+
+
+def _sites_before(before: _core.Snapshot) -> list[SiteRow]:
+    if before.trace is not None:
+        return site_rows(before.sites())
+    return [SiteRow(NO_SITE, *row) for row in before.types()]

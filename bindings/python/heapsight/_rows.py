@@ -11,6 +11,8 @@ __all__ = [
     "DiffRow",
     "PathRow",
     "PathStep",
+    "SiteDiffRow",
+    "SiteRow",
     "TypeRow",
     "check_limit",
     "check_sort",
@@ -33,6 +35,24 @@ class TypeRow(NamedTuple):
 class DiffRow(NamedTuple):
     """How a type changed between two snapshots; negative numbers mean it shrank."""
 
+    type: str
+    count_delta: int
+    bytes_delta: int
+
+
+class SiteRow(NamedTuple):
+    """All objects of one type that one place in the program allocated."""
+
+    site: str
+    type: str
+    count: int  # type: ignore[assignment]  # the name is part of the interface
+    bytes: int
+
+
+class SiteDiffRow(NamedTuple):
+    """How the objects that one place allocated changed; negative numbers mean fewer."""
+
+    site: str
     type: str
     count_delta: int
     bytes_delta: int

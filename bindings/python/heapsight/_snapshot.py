@@ -2,20 +2,22 @@
 """The heap of one process at one moment."""
 
 from os import PathLike
-from typing import Any
+from typing import Any, Literal, overload
 
 from heapsight import _core
 from heapsight._core import HeapsightValueError
 from heapsight._errors import HeapsightTypeError
 from heapsight._graph import Graph, check_graph_options
 from heapsight._handle import Handle
-from heapsight._rows import TypeRow, check_limit, check_sort, first, type_filter
+from heapsight._rows import SiteRow, TypeRow, check_limit, check_sort, first, type_filter
 from heapsight._text import html_table, remainder, size_text, text_table
+from heapsight._trace import Frame, Trace, frame_text
 from heapsight._why import Why
 
 __all__ = ["SHOWN_ROWS", "Snapshot", "load"]
 
 SHOWN_ROWS = 20  # of a table that is printed or shown in a notebook
+NO_SITE = "(not known)"  # where no tracer saw the allocation
 EXAMPLES = 3  # objects of a type that a picture shows one by one
 
 
@@ -59,19 +61,53 @@ class Snapshot(Handle[_core.Snapshot]):
         """Sum of the shallow sizes of all objects."""
         return self._open.total_bytes
 
+    @overload
     def types(
-        self, limit: int | None = 10, sort: str = "size", *, only: str | None = None
-    ) -> list[TypeRow]:
-        """The types in the heap, largest first.
+        self,
+        limit: int | None = ...,
+        sort: str = ...,
+        *,
+        only: str | None = ...,
+        by: Literal["type"] = ...,
+    ) -> list[TypeRow]: ...
+    @overload
+    def types(
+        self,
+        limit: int | None = ...,
+        sort: str = ...,
+        *,
+        only: str | None = ...,
+        by: Literal["site"],
+    ) -> list[SiteRow]: ...
+    def types(
+        self,
+        limit: int | None = 10,
+        sort: str = "size",
+        *,
+        only: str | None = None,
+        by: str = "type",
+    ) -> list[TypeRow] | list[SiteRow]:
+        """The types in the heap, largest first; with by="site" for each place that allocated them.
 
         limit: rows at most, None for all. sort: "size" (bytes), "count" or "type".
         only: a package, module or type name; other types are left out.
-        Raises HeapsightValueError for another sort or a limit below 1. Cost: one pass over the
-        objects.
+        Raises HeapsightValueError for another sort, by or a limit below 1, and HeapsightLookupError
+        for by="site" where no tracer was running. Cost: one pass over the objects.
         """
         wanted = type_filter(only)
+        if by == "site":
+            sites = site_rows(self._open.sites(check_sort(sort)))
+            return first((row for row in sites if wanted(row.type)), limit)
+        if by != "type":
+            raise HeapsightValueError(f'by must be "type" or "site", not {by!r}')
         rows = (TypeRow(*row) for row in self._open.types(check_sort(sort)))
         return first((row for row in rows if wanted(row.type)), limit)
+
+    @property
+    def trace(self) -> Trace | None:
+        """The allocations up to the moment of the snapshot; None where no tracer was running."""
+        held = self._open.trace
+        return None if held is None else Trace(held)
 
     def text(self, limit: int | None = 10, sort: str = "size", *, only: str | None = None) -> str:
         """The rows of types() as a table."""
@@ -150,6 +186,19 @@ def load(path: str | bytes | PathLike[str]) -> Snapshot:
     file, when it is damaged or not a snapshot.
     """
     return Snapshot(_core.load(path))
+
+
+def site_rows(rows: list[tuple[tuple[str, str, int, int], str, int, int]]) -> list[SiteRow]:
+    """The named form of what the extension counted."""
+    return [SiteRow(site_text(frame), *row) for frame, *row in rows]
+
+
+def site_text(frame: tuple[str, str, int, int]) -> str:
+    """A frame of the extension as text."""
+    function, file, line, thread = frame
+    if thread:
+        return "(no Python code)"
+    return frame_text(Frame(function, file, line)) if file else NO_SITE
 
 
 def types_table(rows: list[TypeRow], limit: int) -> str:

@@ -118,7 +118,7 @@ def allocation_site(obj: object) -> tuple[Frame, ...] | None:
     object was not sampled. Cost: one pass over the stacks.
     """
     frames = _core.trace_site(obj)
-    return None if frames is None else tuple(Frame(*frame) for frame in frames)
+    return None if frames is None else tuple(Frame(*frame[:3]) for frame in frames if not frame[3])
 
 
 def _whole(what: str, value: int, highest: int) -> int:

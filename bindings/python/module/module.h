@@ -76,6 +76,9 @@ PyObject *core_trace_new(core_state *state, hsight_trace *trace);
 /* The trace of a snapshot, which it keeps alive. */
 PyObject *core_trace_borrow(core_state *state, const hsight_trace *trace, PyObject *snapshot);
 
+/* (function, file, line, thread) of a frame. */
+PyObject *core_frame(const hsight_trace *trace, hsight_frame_id id);
+
 /* tracing.c */
 extern PyMethodDef core_tracing_functions[];
 

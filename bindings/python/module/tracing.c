@@ -79,13 +79,8 @@ static PyObject *site_frames(const hsight_trace *trace, hsight_stack_id stack)
 {
     PyObject *list = PyList_New(0);
     for (; list != NULL && stack.index != 0; stack = hsight_trace_caller(trace, stack)) {
-        hsight_trace_frame frame =
-            hsight_trace_get_frame(trace, hsight_trace_innermost(trace, stack));
-        PyObject *item = frame.thread != 0
-                             ? Py_NewRef(Py_None)
-                             : Py_BuildValue("(NNI)", core_string(frame.function),
-                                             core_string(frame.file), (unsigned int)frame.line);
-        if (item == NULL || (item != Py_None && PyList_Append(list, item) < 0)) {
+        PyObject *item = core_frame(trace, hsight_trace_innermost(trace, stack));
+        if (item == NULL || PyList_Append(list, item) < 0) {
             Py_CLEAR(list);
         }
         Py_XDECREF(item);

@@ -164,6 +164,58 @@ static PyObject *types_text(PyObject *self, PyObject *args, PyObject *keywords)
     Py_END_ALLOW_THREADS return core_text_take(&text, core_state_of(self), status, &err);
 }
 
+/* ---- allocations ---- */
+
+static PyObject *get_trace(PyObject *self, void *closure)
+{
+    (void)closure;
+    const hsight_trace *trace = hsight_snapshot_trace(core_value(self));
+    if (trace == NULL) {
+        Py_RETURN_NONE;
+    }
+    return core_trace_borrow(core_state_of(self), trace, self);
+}
+
+static PyObject *site_rows(const hsight_trace *trace, const hsight_sites *sites)
+{
+    uint32_t count = hsight_sites_count(sites);
+    const hsight_site_row *rows = hsight_sites_rows(sites);
+    PyObject *list = PyList_New((Py_ssize_t)count);
+    for (uint32_t i = 0; list != NULL && i < count; i++) {
+        PyObject *row =
+            Py_BuildValue("(NNKK)", core_frame(trace, rows[i].site), core_string(rows[i].type),
+                          (unsigned long long)rows[i].count, (unsigned long long)rows[i].bytes);
+        if (row == NULL) {
+            Py_CLEAR(list);
+        } else {
+            PyList_SET_ITEM(list, (Py_ssize_t)i, row);
+        }
+    }
+    return list;
+}
+
+static PyObject *sites(PyObject *self, PyObject *args, PyObject *keywords)
+{
+    static char *names[] = {"sort", NULL};
+    const char *sort_name = "size";
+    hsight_sort sort;
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|s", names, &sort_name) ||
+        core_sort(sort_name, &sort) < 0) {
+        return NULL;
+    }
+    hsight_error err;
+    hsight_sites *made = NULL;
+    hsight_status status;
+    Py_BEGIN_ALLOW_THREADS status = hsight_sites_new(core_value(self), sort, &made, &err);
+    Py_END_ALLOW_THREADS if (status != HSIGHT_OK)
+    {
+        return core_raise(core_state_of(self), &err);
+    }
+    PyObject *rows = site_rows(hsight_snapshot_trace(core_value(self)), made);
+    hsight_sites_free(made);
+    return rows;
+}
+
 /* ---- objects ---- */
 
 static PyObject *describe(PyObject *self, PyObject *address)
@@ -320,6 +372,7 @@ static PyObject *save(PyObject *self, PyObject *path)
 static PyMethodDef methods[] = {
     {"info_text", info_text, METH_NOARGS, NULL},
     {"types", KEYWORDS(types), NULL},
+    {"sites", KEYWORDS(sites), NULL},
     {"types_text", KEYWORDS(types_text), NULL},
     {"describe", describe, METH_O, NULL},
     {"addresses", KEYWORDS(addresses), NULL},
@@ -334,6 +387,7 @@ static PyGetSetDef properties[] = {
     {"object_count", get_object_count, NULL, NULL, NULL},
     {"reference_count", get_reference_count, NULL, NULL, NULL},
     {"total_bytes", get_total_bytes, NULL, NULL, NULL},
+    {"trace", get_trace, NULL, NULL, NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 

@@ -58,11 +58,16 @@ static PyObject *get_info(PyObject *self, void *closure)
         domain(&info->domains[1]), domain(&info->domains[2]));
 }
 
-static PyObject *frame_tuple(const hsight_trace *trace, uint32_t index)
+PyObject *core_frame(const hsight_trace *trace, hsight_frame_id id)
 {
-    hsight_trace_frame frame = hsight_trace_get_frame(trace, (hsight_frame_id){index});
+    hsight_trace_frame frame = hsight_trace_get_frame(trace, id);
     return Py_BuildValue("(NNII)", core_string(frame.function), core_string(frame.file),
                          (unsigned int)frame.line, (unsigned int)frame.thread);
+}
+
+static PyObject *frame_tuple(const hsight_trace *trace, uint32_t index)
+{
+    return core_frame(trace, (hsight_frame_id){index});
 }
 
 static PyObject *row_tuple(const hsight_trace *trace, uint32_t index)
