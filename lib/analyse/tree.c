@@ -9,6 +9,7 @@
  * I1  a parent stands before its child in `order`
  * I2  inside one turn, distance from the roots never falls along `order`, so neither does `parent`
  * I3  an object is in `order` exactly when its `parent` is not UNREACHED
+ * I4  the objects of one turn stand together, and so an object and its parent are of one turn
  *
  * Each object is queued once and each edge looked at once; 12 bytes a node. The queue is `order`
  * itself: no recursion, no stack. */
@@ -86,6 +87,7 @@ hsight_status hsight__tree_grow(hsight__tree *tree, const hsight_graph *graph, h
     }
     uint32_t position = 0;
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        tree->profiler_begin = position; /* its turn is the last */
         put_roots(tree, graph, kinds[i]);
         for (; position < tree->order.count; position++) {
             put_referents(tree, graph, position);

@@ -15,6 +15,7 @@ typedef struct {
     hsight__vec
         parent;       /* uint32_t by node: HSIGHT__TREE_*, or 2 + position of the parent in order */
     hsight__vec edge; /* uint32_t by node: the edge from the parent; for a root, its root number */
+    uint32_t profiler_begin; /* in `order`: from here on, only the profiler reaches them */
 } hsight__tree;
 
 enum { HSIGHT__TREE_UNREACHED = 0, HSIGHT__TREE_ROOT = 1, HSIGHT__TREE_FIRST = 2 };
@@ -49,6 +50,17 @@ static inline uint32_t hsight__tree_parent(const hsight__tree *tree, uint32_t no
 static inline uint32_t hsight__tree_edge(const hsight__tree *tree, uint32_t node)
 {
     return ((const uint32_t *)tree->edge.data)[node];
+}
+
+/* Of an object that was reached: would nothing hold it without the profiler? */
+static inline bool hsight__tree_is_profilers(const hsight__tree *tree, const hsight_graph *graph,
+                                             uint32_t node)
+{
+    uint32_t rank = hsight__tree_rank(tree, node);
+    return rank == HSIGHT__TREE_ROOT
+               ? hsight_graph_root(graph, hsight__tree_edge(tree, node))->kind ==
+                     HSIGHT_ROOT_PROFILER
+               : rank - HSIGHT__TREE_FIRST >= tree->profiler_begin;
 }
 
 static inline bool hsight__label_is_weak(hsight_label label)

@@ -8,7 +8,8 @@
  * Two passes over all edges, the first counts, the second fills.
  *
  * I1  targets is strictly ascending and holds exactly the nodes whose bit is set
- * I2  every source is reached by the tree, and no way is a weak reference
+ * I2  every source is reached by the tree, and no way is a weak reference; where anything but the
+ *     profiler reaches a target, none of its ways is the profiler's
  * I3  references and roots together are at most UINT32_MAX, so that no count of ways can wrap
  *
  * 1.5 bits a node, 8 bytes a target, 8 bytes a way. */
@@ -109,6 +110,14 @@ static bool is_worth_saying(const hsight__tree *tree, const hsight_root *root, u
            (hsight__tree_parent(tree, node) == 0 && hsight__tree_edge(tree, node) == number);
 }
 
+/* The same for what it holds through an object that nothing else holds. */
+static bool is_worth_following(const hsight__tree *tree, const hsight_graph *graph, uint32_t source,
+                               uint32_t node)
+{
+    return !hsight__tree_is_profilers(tree, graph, source) ||
+           hsight__tree_is_profilers(tree, graph, node);
+}
+
 static void visit_roots(hsight__ways *ways, const hsight_graph *graph, const hsight__tree *tree,
                         way_action action)
 {
@@ -122,13 +131,14 @@ static void visit_roots(hsight__ways *ways, const hsight_graph *graph, const hsi
     }
 }
 
-static void visit_references(hsight__ways *ways, const hsight_graph *graph, uint32_t source,
-                             way_action action)
+static void visit_references(hsight__ways *ways, const hsight_graph *graph,
+                             const hsight__tree *tree, uint32_t source, way_action action)
 {
     hsight_references references = hsight_graph_references(graph, (hsight_node_id){source});
     for (uint32_t i = 0; i < references.count; i++) {
         uint32_t node = references.targets[i].index;
-        if (hsight__ways_is_target(ways, node) && !hsight__label_is_weak(references.labels[i])) {
+        if (hsight__ways_is_target(ways, node) && !hsight__label_is_weak(references.labels[i]) &&
+            is_worth_following(tree, graph, source, node)) {
             action(ways, target_number(ways, node), (hsight__way){source, references.first + i});
         }
     }
@@ -141,7 +151,7 @@ static void visit_all(hsight__ways *ways, const hsight_graph *graph, const hsigh
     uint32_t node_count = hsight_graph_node_count(graph);
     for (uint32_t source = 1; source <= node_count; source++) {
         if (hsight__tree_is_reached(tree, source)) {
-            visit_references(ways, graph, source, action);
+            visit_references(ways, graph, tree, source, action);
         }
     }
 }

@@ -266,6 +266,22 @@ START_TEST(the_profiler_is_named_only_where_nothing_else_holds)
 }
 END_TEST
 
+/* Nothing but the profiler reaches l and x: that they refer to b says nothing. */
+START_TEST(what_only_the_profiler_reaches_is_no_way_to_others)
+{
+    hsight_graph *graph =
+        graph_text_build("profiler>>l l[0]>a l[1]>b l.x>x x.y>a x.y>b module:m>>m "
+                         "m.b>b a:S b:S l:list x:X");
+    hsight_paths *paths = find(graph, "a b");
+    ck_assert_uint_eq(hsight_paths_count(paths), 3);
+    check_row(graph, paths, 0, HSIGHT_ROOT_MODULE, 1, "m b");
+    check_row(graph, paths, 1, HSIGHT_ROOT_PROFILER, 1, "l a");
+    check_row(graph, paths, 2, HSIGHT_ROOT_PROFILER, 1, "l x a");
+    hsight_paths_free(paths);
+    hsight_graph_free(graph);
+}
+END_TEST
+
 /* The object is in the list twice, under one shape: it is one object. */
 START_TEST(a_target_counts_once_in_a_row)
 {
@@ -455,6 +471,7 @@ int main(void)
     tcase_add_test(tests, a_single_way_is_exact);
     tcase_add_test(tests, rows_come_by_count_kind_length_and_the_limit_cuts);
     tcase_add_test(tests, the_profiler_is_named_only_where_nothing_else_holds);
+    tcase_add_test(tests, what_only_the_profiler_reaches_is_no_way_to_others);
     tcase_add_test(tests, a_target_counts_once_in_a_row);
     tcase_add_test(tests, the_bytes_of_a_row_stay_at_the_top);
     tcase_add_test(tests, endless_answers_need_a_limit);

@@ -209,7 +209,10 @@ static table *make_table(const oracle *o)
     for (uint32_t edge = 0; edge < hsight_graph_edge_count(o->graph); edge++) {
         uint32_t source = hsight_graph_edge_source(o->graph, edge).index;
         uint32_t node = target_of(o->graph, edge);
-        if (o->is_target[node] && o->kind[source] != 0 && !is_weak(label_of(o->graph, edge))) {
+        bool is_needed =
+            o->kind[source] != HSIGHT_ROOT_PROFILER || o->kind[node] == HSIGHT_ROOT_PROFILER;
+        if (o->is_target[node] && o->kind[source] != 0 && !is_weak(label_of(o->graph, edge)) &&
+            is_needed) {
             shape s = step_shape(o, &o->shapes[source], edge);
             uint32_t steps = o->shapes[source].has_target ? 0 : o->distance[source] + 2;
             add_way(o, t, &s, source, node, steps);
