@@ -16,8 +16,10 @@ typedef enum { HSIGHT_REFERRERS = 0, HSIGHT_REFERENTS = 1 } hsight_direction;
 /** An object in the picture. */
 typedef struct {
     hsight_node_id node;
-    uint32_t depth;         /* references between it and the nearest start object; weak ones count
-                             * only where no other lead to it */
+    uint32_t depth;         /* references between it and the nearest start object. One that is shown
+                             * and not followed (weak; towards referents also the globals of a
+                             * function) counts only where no followed one leads to it, however long
+                             * the way that does */
     uint32_t is_start;      /* 1: an object that was asked for */
     uint32_t omitted_count; /* references (and roots) of this object beyond too_many, not shown */
     uint64_t standing_for;  /* objects in the same place that this one stands for, usually 1 */
@@ -55,7 +57,8 @@ typedef struct {
  * left out (the picture names both); classes and the globals of functions are not expanded; roots
  * are those of start objects and modules.
  *
- * O(nodes + edges) for referrers (one reverse index unless given), O(what is shown) for referents.
+ * O(nodes + edges) for referrers (one reverse index unless given), O(what is shown + roots) for
+ * referents.
  * @param graph    borrowed until the subgraph is freed
  * @param reverse  borrowed for the call; NULL = built and freed inside
  * @return HSIGHT_OK, HSIGHT_ENOMEM, HSIGHT_EINVAL */

@@ -15,12 +15,12 @@
  * not referred to as __dict__ (the globals of a function), are not expanded. Of roots, who else
  * holds what is held is another question: only those of start objects and modules are shown.
  *
- * I1  the queue holds each position once, in the order in which strong references reached it, and
- *     depth never falls along it
+ * I1  the queue holds each position once, in the order in which references that lead on reached it,
+ *     and depth never falls along it
  * I2  an object shows at most too_many new neighbours, as many references to objects that are in
  *     the picture already, and as many roots; the others are in its omitted_count
  *
- * O(references of what is shown), for referrers plus the reverse index. */
+ * O(references of what is shown + roots), for referrers plus the reverse index. */
 #include "analyse/subgraph_parts.h"
 
 #include "graph/graph_allocator.h"
@@ -48,8 +48,9 @@ static bool is_weak(hsight_label label)
     return hsight_label_kind_of(label) == HSIGHT_LABEL_WEAK;
 }
 
-/* Put a position into the queue unless it was in it before. Its depth is that of the strong
- * references, also where a weak one led to it earlier. */
+/* Put a position into the queue unless it was in it before. Its depth is then that of the
+ * references that lead on, also where another one led to it earlier and by a shorter way: the queue
+ * would not be sorted by depth else. */
 static hsight_status enqueue(explorer *explore, uint32_t position, uint32_t depth,
                              hsight_error *err)
 {
@@ -249,63 +250,72 @@ static hsight_status expand_all(explorer *explore, hsight_error *err)
     return status;
 }
 
-static bool has_other_root(const hsight_subgraph *subgraph, uint32_t position)
-{
-    const hsight_subgraph_root *roots = subgraph->roots.data;
-    for (size_t i = 0; i < subgraph->roots.count; i++) {
-        if (roots[i].to == position) {
-            return true;
-        }
-    }
-    return false;
-}
+/* What holds an object of the picture, by position. */
+typedef struct {
+    uint32_t root_count; /* roots shown */
+    bool is_held;        /* a strong reference of the picture, or a root, holds it */
+} holders;
 
-static bool has_strong_referrer(const hsight_subgraph *subgraph, uint32_t position)
+static void mark_referents(const hsight_subgraph *subgraph, holders *held)
 {
     const hsight_subgraph_edge *edges = subgraph->edges.data;
     for (size_t i = 0; i < subgraph->edges.count; i++) {
-        if (edges[i].to == position && !is_weak(edges[i].label)) {
-            return true;
-        }
+        held[edges[i].to].is_held |= !is_weak(edges[i].label);
     }
-    return false;
 }
 
-static bool is_needless(const explorer *explore, const hsight_root *root, uint32_t position)
+/* Towards referents, who else holds what is held is another question. */
+static bool is_asked_for(const explorer *explore, const hsight_root *root, uint32_t position)
 {
-    const hsight_subgraph *subgraph = explore->subgraph;
-    if (explore->options.direction == HSIGHT_REFERENTS && root->kind != HSIGHT_ROOT_MODULE &&
-        !hsight__subgraph_node_at(subgraph, position)->is_start) {
-        return true;
-    }
-    /* A running heapsight command holds what it is asked about: no news where others hold it. */
-    return root->kind == HSIGHT_ROOT_PROFILER &&
-           (has_other_root(subgraph, position) || has_strong_referrer(subgraph, position));
+    return explore->options.direction == HSIGHT_REFERRERS || root->kind == HSIGHT_ROOT_MODULE ||
+           hsight__subgraph_node_at(explore->subgraph, position)->is_start;
 }
 
-/* Roots of what is shown. The profiler's come last in a capture. */
-static hsight_status add_roots(explorer *explore, hsight_error *err)
+static hsight_status add_root(explorer *explore, const hsight_root *root, uint32_t position,
+                              holders *held, hsight_error *err)
 {
-    hsight_subgraph *subgraph = explore->subgraph;
-    hsight__vec counts;
-    hsight__vec_init(&counts, subgraph->allocator, sizeof(uint32_t));
-    hsight_status status = hsight__vec_append_zeros(&counts, subgraph->nodes.count, err);
-    uint32_t *count = counts.data;
+    held->is_held = true;
+    if (explore->options.too_many != 0 && held->root_count == explore->options.too_many) {
+        hsight__subgraph_node_at(explore->subgraph, position)->omitted_count++;
+        return HSIGHT_OK;
+    }
+    held->root_count++;
+    return hsight__subgraph_add_root(explore->subgraph, root, position, err);
+}
+
+/* The roots of what is shown: the profiler's, or all others. */
+static hsight_status add_roots_of(explorer *explore, bool is_profilers, holders *held,
+                                  hsight_error *err)
+{
     uint32_t root_count = hsight_graph_root_count(explore->graph);
+    hsight_status status = HSIGHT_OK;
     for (uint32_t i = 0; status == HSIGHT_OK && i < root_count; i++) {
         const hsight_root *root = hsight_graph_root(explore->graph, i);
-        uint32_t found = hsight__subgraph_find(subgraph, root->node);
-        if (found == 0 || is_needless(explore, root, found - 1)) {
+        uint32_t found = hsight__subgraph_find(explore->subgraph, root->node);
+        if (found == 0 || (root->kind == HSIGHT_ROOT_PROFILER) != is_profilers ||
+            !is_asked_for(explore, root, found - 1) || (is_profilers && held[found - 1].is_held)) {
             continue;
         }
-        if (explore->options.too_many != 0 && count[found - 1] == explore->options.too_many) {
-            hsight__subgraph_node_at(subgraph, found - 1)->omitted_count++;
-            continue;
-        }
-        count[found - 1]++;
-        status = hsight__subgraph_add_root(subgraph, root, found - 1, err);
+        status = add_root(explore, root, found - 1, &held[found - 1], err);
     }
-    hsight__vec_free(&counts);
+    return status;
+}
+
+/* A running heapsight command holds what it is asked about: no news where others hold it, so its
+ * roots come last. */
+static hsight_status add_roots(explorer *explore, hsight_error *err)
+{
+    hsight__vec held;
+    hsight__vec_init(&held, explore->subgraph->allocator, sizeof(holders));
+    hsight_status status = hsight__vec_append_zeros(&held, explore->subgraph->nodes.count, err);
+    if (status == HSIGHT_OK) {
+        mark_referents(explore->subgraph, held.data);
+        status = add_roots_of(explore, false, held.data, err);
+    }
+    if (status == HSIGHT_OK) {
+        status = add_roots_of(explore, true, held.data, err);
+    }
+    hsight__vec_free(&held);
     return status;
 }
 

@@ -199,6 +199,23 @@ START_TEST(the_profiler_is_shown_only_where_nothing_else_holds)
 }
 END_TEST
 
+/* Whichever comes first in the graph; and the profiler says it once. */
+START_TEST(the_profiler_is_asked_last)
+{
+    hsight_graph *graph =
+        graph_text_build("profiler>>s profiler>>t profiler>>t c:1>>s profiler>>s");
+    hsight_subgraph *subgraph = around(graph, "s t", HSIGHT_REFERRERS, 5, 1);
+    ck_assert_str_eq(nodes_of(subgraph), "s*0 t*0"); /* and nothing was omitted */
+    ck_assert_uint_eq(hsight_subgraph_root_count(subgraph), 2);
+    ck_assert_uint_eq(hsight_subgraph_roots(subgraph)[0].root->kind, HSIGHT_ROOT_C_HELD);
+    ck_assert_uint_eq(hsight_subgraph_roots(subgraph)[0].to, 0);
+    ck_assert_uint_eq(hsight_subgraph_roots(subgraph)[1].root->kind, HSIGHT_ROOT_PROFILER);
+    ck_assert_uint_eq(hsight_subgraph_roots(subgraph)[1].to, 1);
+    hsight_subgraph_free(subgraph);
+    hsight_graph_free(graph);
+}
+END_TEST
+
 /* w is first seen through a weak reference; b also holds it, so it is expanded after all. */
 START_TEST(weak_references_are_shown_and_not_expanded)
 {
@@ -212,6 +229,25 @@ START_TEST(weak_references_are_shown_and_not_expanded)
     subgraph = around(graph, "s", HSIGHT_REFERRERS, 5, 0);
     ck_assert_str_eq(nodes_of(subgraph), "s*0 w:2 b:1 v:3");
     ck_assert_str_eq(edges_of(subgraph), "w~>s b>s w>b v>w");
+    hsight_subgraph_free(subgraph);
+    hsight_graph_free(graph);
+}
+END_TEST
+
+/* d is first seen as the globals of f, and is also the namespace of an object far below: that is
+ * where it stands and is expanded from. */
+START_TEST(depth_is_that_of_references_that_lead_on)
+{
+    hsight_graph *graph = graph_text_build("f.__globals__>d d:dict!n f.x>a a.x>b b.x>c "
+                                           "c.__dict__>d d{k}>z");
+    hsight_subgraph *subgraph = around(graph, "f", HSIGHT_REFERENTS, 9, 0);
+    ck_assert_str_eq(nodes_of(subgraph), "f*0 d:4 a:1 b:2 c:3 z:5");
+    hsight_subgraph_free(subgraph);
+    subgraph = around(graph, "f", HSIGHT_REFERENTS, 4, 0);
+    ck_assert_str_eq(nodes_of(subgraph), "f*0 d:4 a:1 b:2 c:3");
+    hsight_subgraph_free(subgraph);
+    subgraph = around(graph, "f", HSIGHT_REFERENTS, 3, 0); /* not reached that way any more */
+    ck_assert_str_eq(nodes_of(subgraph), "f*0 d:1 a:1 b:2 c:3");
     hsight_subgraph_free(subgraph);
     hsight_graph_free(graph);
 }
@@ -500,7 +536,9 @@ int main(void)
     tcase_add_test(tests, modules_are_shown_and_not_expanded);
     tcase_add_test(tests, the_namespace_of_a_module_leads_to_the_module);
     tcase_add_test(tests, the_profiler_is_shown_only_where_nothing_else_holds);
+    tcase_add_test(tests, the_profiler_is_asked_last);
     tcase_add_test(tests, weak_references_are_shown_and_not_expanded);
+    tcase_add_test(tests, depth_is_that_of_references_that_lead_on);
     tcase_add_test(tests, a_given_index_of_referrers_is_used);
     tcase_add_test(tests, wrong_arguments_are_refused);
     tcase_add_test(tests, paths_share_their_steps);
