@@ -102,7 +102,9 @@ static void *remap_block(void *block, size_t old_bytes, size_t new_bytes)
         }
         moved = mremap(block, old_length, new_length, MREMAP_MAYMOVE | MREMAP_FIXED, target);
         if (moved == MAP_FAILED) {
-            munmap(target, new_length);
+            /* The target stays: mremap unmaps it first, and may fail after that. By now another
+             * thread may have got these addresses, and would lose its memory. What leaks, if
+             * anything does, is address space. */
             return NULL;
         }
     }

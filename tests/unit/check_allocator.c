@@ -5,10 +5,14 @@
 #include "random_graph.h"
 #include "suite.h"
 
+#include <errno.h>
+#include <stdarg.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static const hsight_allocator *memory;
@@ -111,6 +115,47 @@ END_TEST
 
 #if defined(__linux__)
 
+static char *taken; /* where another thread's mapping is */
+static bool mremap_fails;
+
+/* Stands before the C library's. Where it fails, it does so as the kernel may: the target is gone
+ * by then, and before the caller hears of it, another thread gets its addresses. */
+void *mremap(void *block, size_t old_bytes, size_t new_bytes, int flags, ...)
+{
+    va_list more;
+    va_start(more, flags);
+    char *target = (flags & MREMAP_FIXED) != 0 ? va_arg(more, char *) : NULL;
+    va_end(more);
+    if (!mremap_fails) {
+        long moved = syscall(SYS_mremap, block, old_bytes, new_bytes, flags, target);
+        return moved == -1 ? MAP_FAILED : (void *)(uintptr_t)moved;
+    }
+    if (target != NULL) {
+        taken = mmap(target, new_bytes, PROT_READ | PROT_WRITE,
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+        ck_assert_ptr_eq(taken, target);
+    }
+    errno = ENOMEM;
+    return MAP_FAILED;
+}
+
+START_TEST(a_move_that_fails_takes_nothing_from_others)
+{
+    size_t bytes = 3 * MIB;
+    uint8_t *block = memory->allocate(memory->state, bytes);
+    fill(block, 0, bytes);
+    mremap_fails = true;
+    ck_assert_ptr_null(memory->resize(memory->state, block, bytes, 2 * bytes));
+    mremap_fails = false;
+    check_filled(block, bytes);
+    unsigned char resident;
+    ck_assert_ptr_nonnull(taken);
+    ck_assert_int_eq(mincore(taken, 1, &resident), 0); /* -1: nothing is there */
+    munmap(taken, 2 * bytes);
+    memory->release(memory->state, block, bytes);
+}
+END_TEST
+
 static size_t count_resident(void *block, size_t bytes)
 {
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
@@ -166,6 +211,7 @@ int main(void)
     tcase_add_loop_test(tests, impossible_sizes_are_refused, 0, 2);
     tcase_add_test(tests, release_takes_null);
 #if defined(__linux__)
+    tcase_add_test(tests, a_move_that_fails_takes_nothing_from_others);
     tcase_add_test(tests, untouched_memory_is_not_resident);
     tcase_add_test(tests, released_memory_is_unmapped);
 #endif
