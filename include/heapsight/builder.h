@@ -80,6 +80,8 @@ HSIGHT_API void hsight_builder_set_flags(hsight_builder *builder, hsight_node_id
 /** Name or preview of an object. The last one given for a node wins. */
 HSIGHT_API hsight_status hsight_builder_preview(hsight_builder *builder, hsight_node_id node,
                                                 hsight_string_id text, hsight_error *err);
+/** @return HSIGHT_OK, HSIGHT_ENOMEM, HSIGHT_EINVAL (a string the builder does not have),
+ *         HSIGHT_ELIMIT beyond 2^32-2 roots */
 HSIGHT_API hsight_status hsight_builder_add_root(hsight_builder *builder, const hsight_root *root,
                                                  hsight_error *err);
 

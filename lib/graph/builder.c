@@ -166,8 +166,8 @@ hsight_status hsight_builder_add_root(hsight_builder *builder, const hsight_root
     for (int i = 0; status == HSIGHT_OK && i < 4; i++) {
         status = require_string(builder, strings[i], err);
     }
-    if (status == HSIGHT_OK && builder->roots.count >= UINT32_MAX) {
-        status = hsight__fail(err, HSIGHT_ELIMIT, "more than %u roots", UINT32_MAX);
+    if (status == HSIGHT_OK && builder->roots.count >= HSIGHT__ROOT_COUNT_MAX) {
+        status = hsight__fail(err, HSIGHT_ELIMIT, "more than %u roots", HSIGHT__ROOT_COUNT_MAX);
     }
     return status == HSIGHT_OK ? hsight__vec_push(&builder->roots, root, err) : status;
 }

@@ -50,6 +50,7 @@ typedef void (*hsight__columns_release)(void *owner, const hsight__columns *colu
 /* Limits of the columns; the file and the builder refuse more. */
 #define HSIGHT__NODE_COUNT_MAX (UINT32_MAX - 2)
 #define HSIGHT__EDGE_COUNT_MAX (UINT32_MAX - 1)
+#define HSIGHT__ROOT_COUNT_MAX (UINT32_MAX - 1)
 
 /* Everything that reading the columns relies on: hsight_graph_check() but for the addresses,
  * without allocating. Sizes of the arrays are the caller's to know. O(nodes + edges).
