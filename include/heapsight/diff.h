@@ -11,8 +11,8 @@ extern "C" {
 
 typedef struct hsight_diff hsight_diff; /* opaque, immutable */
 
-/** `type` borrows from the graph that has it (after first, then before). Numbers that a foreign file
- * drives out of range stay at its end. */
+/** `type` borrows from the graph that has it (after first, then before). Numbers that a foreign
+ * file drives out of range stay at its end. */
 typedef struct {
     hsight_string type;
     int64_t count_delta;

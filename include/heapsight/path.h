@@ -44,9 +44,9 @@ typedef struct {
  * path, each root of its own, and through every other referrer that one's shortest path. That the
  * profiler holds it, or an object that refers to it, is said only where nothing else reaches it.
  * Rows are sorted by object_count descending, then by root kind, then by length.
- * O(nodes + edges) time, and O(rows log rows) and the objects on the ways of each row kept. Working
- * memory, freed before return: 17 bytes per node, 8 per target, 12 per reference or root that holds
- * a target, and about 200 per shape of path.
+ * O(nodes + edges + roots + rows log rows) time, and the objects on the ways of each row kept.
+ * Working memory, freed before return: 17 bytes per node, 8 per target, 12 per reference or root
+ * that holds a target, and about 200 per shape of path.
  * @param graph    borrowed until the paths are freed
  * @param targets  borrowed for the call; duplicates are ignored
  * @param limit    rows kept, 0 = all (shapes beyond are counted, see _omitted_count)

@@ -15,7 +15,8 @@ extern "C" {
  * @param path  UTF-8 (bytes are passed on as they are), NUL-terminated. What exists there must be a
  *              regular file: a directory, a device, a pipe or a symbolic link is refused and stays
  * @return HSIGHT_OK, HSIGHT_EIO (os_errno set; message names path and step), HSIGHT_ENOMEM,
- *         HSIGHT_ENOTSUP (a big-endian machine) */
+ *         HSIGHT_ELIMIT (a text of its info has 4 GiB or more), HSIGHT_ENOTSUP (a big-endian
+ *         machine) */
 HSIGHT_API hsight_status hsight_store_save(const hsight_snapshot *snapshot, const char *path,
                                            hsight_error *err);
 
@@ -26,7 +27,8 @@ HSIGHT_API hsight_status hsight_store_save(const hsight_snapshot *snapshot, cons
  * @param path  of a regular file, or a symbolic link to one
  * @param out   receives a snapshot the caller owns; the mapping lives as long
  * @return HSIGHT_OK, HSIGHT_EIO (os_errno set), HSIGHT_EFORMAT (message names the place in the
- *         file), HSIGHT_EVERSION, HSIGHT_ENOMEM, HSIGHT_ENOTSUP (a big-endian machine) */
+ *         file), HSIGHT_EVERSION, HSIGHT_ENOMEM, HSIGHT_ELIMIT (larger than the machine's address
+ *         space), HSIGHT_ENOTSUP (a big-endian machine) */
 HSIGHT_API hsight_status hsight_store_load(const char *path, hsight_snapshot **out,
                                            hsight_error *err);
 

@@ -18,9 +18,9 @@
  * I2  each row counts a target once, however many ways of that shape it has
  * I3  the direct example exists: a way behind a target has the shape of that target's own tree path
  *
- * O(nodes + edges) for steps 1 to 5, O(rows log rows) and the objects on the ways of each row kept
- * for step 6. 17 bytes a node, 8 a target, 12 a way and about 200 a shape while it works, freed
- * before return. */
+ * O(nodes + edges + roots) for steps 1 to 5, O(rows log rows) and the objects on the ways of each
+ * row kept for step 6. 17 bytes a node, 8 a target, 12 a way and about 200 a shape while it works,
+ * freed before return. */
 #include "analyse/path_search.h"
 
 #include "base/checked.h"

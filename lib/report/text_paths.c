@@ -13,7 +13,8 @@
  * preview, how many items. Steps that only are machinery are folded away (fold.c). Of a long path
  * the middle is left out.
  *
- * O(steps shown and the references of their objects). Columns are sized by a pass before. */
+ * O(steps), whether they are shown or left out, and for those shown the references of their objects
+ * and, where one is a class, the types. Columns are sized by a pass before. */
 #include "report/fold.h"
 #include "report/out.h"
 #include "report/utf8.h"
