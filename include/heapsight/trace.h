@@ -33,6 +33,9 @@ typedef enum {
 #undef HSIGHT_TRACE_MODE_ENUM
 } hsight_trace_mode;
 
+/** Frames of a stack that can be kept. */
+#define HSIGHT_FRAME_LIMIT_MAX 1024
+
 /** Domains of the interpreter's allocators. */
 enum { HSIGHT_DOMAIN_RAW = 0, HSIGHT_DOMAIN_MEM = 1, HSIGHT_DOMAIN_OBJECT = 2, HSIGHT_DOMAIN_COUNT = 3 };
 
@@ -59,6 +62,7 @@ typedef struct {
 
 typedef struct {
     hsight_stack_id stack;
+    uint32_t reserved; /* 0 */
     hsight_trace_figures figures;
 } hsight_trace_row;
 

@@ -60,8 +60,6 @@ typedef struct {
     void *state;
 } hsight_tracer_options;
 
-#define HSIGHT_FRAME_LIMIT_MAX 1024
-
 /** A block that was taken out of the tables. */
 typedef struct {
     uint64_t bytes; /* as requested */

@@ -220,7 +220,28 @@ static hsight_status find_chunk(const source *file, const char *id, hsight__chun
             return HSIGHT_OK;
         }
     }
+    *out = (hsight__chunk){0};
     return hsight__fail_damaged(err, "table of contents at offset 64: no %s chunk", id);
+}
+
+/* The chunks of a trace: all of them, or none. */
+static hsight_status find_optional(const source *file, hsight__container *out, hsight_error *err)
+{
+    hsight_status first_failure = HSIGHT_OK;
+    out->has_trace = false;
+    for (int i = 0; i < HSIGHT__CHUNK_COUNT; i++) {
+        if (hsight__chunk_kinds[i].is_needed) {
+            continue;
+        }
+        hsight_error *report = first_failure == HSIGHT_OK ? err : NULL;
+        hsight_status status = find_chunk(file, hsight__chunk_kinds[i].id, &out->chunks[i], report);
+        if (status == HSIGHT_OK) {
+            out->has_trace = true;
+        } else if (first_failure == HSIGHT_OK) {
+            first_failure = status;
+        }
+    }
+    return out->has_trace ? first_failure : HSIGHT_OK;
 }
 
 hsight_status hsight__container_open(const void *bytes, uint64_t size, hsight__container *out,
@@ -235,7 +256,12 @@ hsight_status hsight__container_open(const void *bytes, uint64_t size, hsight__c
         status = steps[i](&file, err);
     }
     for (int i = 0; i < HSIGHT__CHUNK_COUNT && status == HSIGHT_OK; i++) {
-        status = find_chunk(&file, hsight__chunk_kinds[i].id, &out->chunks[i], err);
+        if (hsight__chunk_kinds[i].is_needed) {
+            status = find_chunk(&file, hsight__chunk_kinds[i].id, &out->chunks[i], err);
+        }
+    }
+    if (status == HSIGHT_OK) {
+        status = find_optional(&file, out, err);
     }
     out->minor = file.header.minor;
     return status;

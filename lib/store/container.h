@@ -14,10 +14,11 @@ typedef struct {
 
 typedef struct {
     uint16_t minor;
+    bool has_trace; /* the chunks that are not needed are there */
     hsight__chunk chunks[HSIGHT__CHUNK_COUNT];
 } hsight__container;
 
-/* Verify the container: steps 1 to 7 of the specification's "Reading a file", and that every known
+/* Verify the container: steps 1 to 7 of the specification's "Reading a file", and that every needed
  * chunk is there. What is in the chunks is not looked at. O(bytes).
  * `bytes` is aligned to HSIGHT__FORMAT_ALIGNMENT and borrowed as long as the chunks are used.
  * HSIGHT_OK, HSIGHT_EFORMAT or HSIGHT_EVERSION. */

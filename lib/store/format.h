@@ -7,14 +7,16 @@
 #define HEAPSIGHT_LIB_STORE_FORMAT_H
 
 #include <assert.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <heapsight/graph.h>
+#include <heapsight/trace.h>
 
 #define HSIGHT__FORMAT_MAGIC       "\x89HSNAP\r\n"
 #define HSIGHT__FORMAT_MAGIC_BYTES 8
 #define HSIGHT__FORMAT_MAJOR       1
-#define HSIGHT__FORMAT_MINOR       0
+#define HSIGHT__FORMAT_MINOR       1 /* the highest known; a file without a trace says 0 */
 #define HSIGHT__FORMAT_ALIGNMENT   64
 #define HSIGHT__FORMAT_MAX_CHUNKS  256 /* bounds the search for duplicate ids */
 
@@ -52,31 +54,44 @@ static_assert(offsetof(hsight__file_entry, offset) == 8, "entry has no holes");
 static_assert(sizeof(hsight__file_meta) == 8, "record head is 8 bytes");
 static_assert(sizeof(hsight_root) == 32, "a root is 32 bytes");
 static_assert(offsetof(hsight_root, surplus) == 28, "a root has no holes");
+static_assert(sizeof(hsight_trace_row) == 72, "a row of a trace is 72 bytes");
+static_assert(offsetof(hsight_trace_row, figures) == 8, "figures follow the stack and a hole");
+static_assert(sizeof(hsight_stack_id) == 4, "ids are one u32");
 static_assert(sizeof(hsight_node_id) == 4 && sizeof(hsight_label) == 4, "ids are one u32");
 
-/* X(id, item_bytes), in the order in which the writer puts them. */
+/* X(id, item_bytes, is_needed), in the order in which the writer puts them. Those that are not
+ * needed hold the allocations of a snapshot that was taken while a tracer ran: all of them, or
+ * none. */
 #define HSIGHT__CHUNK_LIST(X)                                                                      \
-    X(META, 1)                                                                                     \
-    X(ADDR, 8)                                                                                     \
-    X(TYPE, 4)                                                                                     \
-    X(SIZE, 4)                                                                                     \
-    X(REFC, 4)                                                                                     \
-    X(FLAG, 1)                                                                                     \
-    X(EFST, 4)                                                                                     \
-    X(EDGE, 4)                                                                                     \
-    X(LABL, 4)                                                                                     \
-    X(BIGN, 4)                                                                                     \
-    X(BIGB, 8)                                                                                     \
-    X(PRVN, 4)                                                                                     \
-    X(PRVS, 4)                                                                                     \
-    X(TNAM, 4)                                                                                     \
-    X(TNOD, 4)                                                                                     \
-    X(STRO, 8)                                                                                     \
-    X(STRB, 1)                                                                                     \
-    X(ROOT, 32)
+    X(META, 1, true)                                                                               \
+    X(ADDR, 8, true)                                                                               \
+    X(TYPE, 4, true)                                                                               \
+    X(SIZE, 4, true)                                                                               \
+    X(REFC, 4, true)                                                                               \
+    X(FLAG, 1, true)                                                                               \
+    X(EFST, 4, true)                                                                               \
+    X(EDGE, 4, true)                                                                               \
+    X(LABL, 4, true)                                                                               \
+    X(BIGN, 4, true)                                                                               \
+    X(BIGB, 8, true)                                                                               \
+    X(PRVN, 4, true)                                                                               \
+    X(PRVS, 4, true)                                                                               \
+    X(TNAM, 4, true)                                                                               \
+    X(TNOD, 4, true)                                                                               \
+    X(STRO, 8, true)                                                                               \
+    X(STRB, 1, true)                                                                               \
+    X(ROOT, 32, true)                                                                              \
+    X(TINF, 8, false)                                                                              \
+    X(NSTK, 4, false)                                                                              \
+    X(TSTC, 4, false)                                                                              \
+    X(TSTF, 4, false)                                                                              \
+    X(TFRM, 16, false)                                                                             \
+    X(TROW, 72, false)                                                                             \
+    X(TSTO, 8, false)                                                                              \
+    X(TSTB, 1, false)
 
 enum {
-#define HSIGHT__CHUNK_ENUM(id, item_bytes) HSIGHT__CHUNK_##id,
+#define HSIGHT__CHUNK_ENUM(id, item_bytes, is_needed) HSIGHT__CHUNK_##id,
     HSIGHT__CHUNK_LIST(HSIGHT__CHUNK_ENUM)
 #undef HSIGHT__CHUNK_ENUM
         HSIGHT__CHUNK_COUNT
@@ -85,6 +100,7 @@ enum {
 typedef struct {
     char id[5];
     uint32_t item_bytes;
+    bool is_needed;
 } hsight__chunk_kind;
 
 /* Indexed by HSIGHT__CHUNK_*. */

@@ -5,6 +5,7 @@
  *     columns     counts and lengths fit together             column_chunks.c
  *     meta        where it came from                          meta.c
  *     graph       every value of every column in its bounds   hsight__columns_check()
+ *     trace       the same for allocations, where there are   trace_chunks.c
  *
  * I1  each step uses only what the steps before it have verified
  * I2  the snapshot is handed out only after the last
@@ -19,6 +20,7 @@
 #include "store/container.h"
 #include "store/damage.h"
 #include "store/meta.h"
+#include "store/trace_chunks.h"
 
 /* A file whose minor version is newer may hold kinds of labels or roots that this build refuses. */
 static hsight_status fail_contents(const hsight__container *container, const hsight_error *fault,
@@ -82,6 +84,13 @@ hsight_status hsight__store_read(const hsight_allocator *allocator, const void *
     status = hsight_snapshot_new(graph, &info, out, err);
     if (status != HSIGHT_OK) {
         hsight_graph_free(graph);
+        return status;
+    }
+    if (container.has_trace) {
+        status = hsight__trace_of_chunks(allocator, container.chunks, *out, err);
+        if (status != HSIGHT_OK) {
+            hsight_snapshot_free(*out);
+        }
     }
     return status;
 }

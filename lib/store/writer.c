@@ -11,6 +11,7 @@
  * Cost: one pass over the columns; memory for the META chunk, freed before return. */
 #include <heapsight/store.h>
 
+#include <stdbool.h>
 #include <string.h>
 
 #include "base/crc32.h"
@@ -21,12 +22,16 @@
 #include "store/format.h"
 #include "store/meta.h"
 #include "store/replace.h"
+#include "store/trace_chunks.h"
 
 static const size_t SLICE_BYTES = (size_t)1 << 20;
 static const char
     ZEROS[sizeof(hsight__file_header) + HSIGHT__CHUNK_COUNT * sizeof(hsight__file_entry)];
 
+/* `entries` of the chunks that are written, one after the other. */
 typedef struct {
+    bool has_trace;
+    uint32_t chunk_count;
     hsight__replacement file;
     hsight__crc32_tables crc;
     hsight__file_entry entries[HSIGHT__CHUNK_COUNT];
@@ -39,13 +44,18 @@ static hsight_status pad(writer *to, hsight_error *err)
     return hsight__replace_write(&to->file, ZEROS, (size_t)missing, err);
 }
 
-static hsight_status write_chunk(writer *to, int index, const hsight__chunk *chunk,
+static bool is_written(const writer *to, int kind)
+{
+    return hsight__chunk_kinds[kind].is_needed || to->has_trace;
+}
+
+static hsight_status write_chunk(writer *to, int kind, const hsight__chunk *chunk,
                                  hsight_error *err)
 {
     hsight_status status = pad(to, err);
-    hsight__file_entry *entry = &to->entries[index];
+    hsight__file_entry *entry = &to->entries[to->chunk_count++];
     *entry = (hsight__file_entry){.offset = to->file.written_bytes, .length = chunk->bytes};
-    memcpy(entry->id, hsight__chunk_kinds[index].id, sizeof entry->id);
+    memcpy(entry->id, hsight__chunk_kinds[kind].id, sizeof entry->id);
     const char *at = chunk->data;
     for (uint64_t left = chunk->bytes; left > 0 && status == HSIGHT_OK;) {
         size_t bytes = left < SLICE_BYTES ? (size_t)left : SLICE_BYTES;
@@ -59,20 +69,21 @@ static hsight_status write_chunk(writer *to, int index, const hsight__chunk *chu
 
 static hsight_status write_front(writer *to, hsight_error *err)
 {
+    size_t contents_bytes = to->chunk_count * sizeof(hsight__file_entry);
     hsight__file_header header = {
         .magic = HSIGHT__FORMAT_MAGIC,
         .major = HSIGHT__FORMAT_MAJOR,
-        .minor = HSIGHT__FORMAT_MINOR,
-        .chunk_count = HSIGHT__CHUNK_COUNT,
+        .minor = to->has_trace ? HSIGHT__FORMAT_MINOR : 0,
+        .chunk_count = to->chunk_count,
         .file_bytes = to->file.written_bytes,
-        .contents_checksum = hsight__crc32(&to->crc, 0, to->entries, sizeof to->entries),
+        .contents_checksum = hsight__crc32(&to->crc, 0, to->entries, contents_bytes),
     };
     header.header_checksum =
         hsight__crc32(&to->crc, 0, &header, offsetof(hsight__file_header, header_checksum));
     hsight_status status = hsight__replace_write_at(&to->file, 0, &header, sizeof header, err);
     if (status == HSIGHT_OK) {
-        status = hsight__replace_write_at(&to->file, sizeof header, to->entries, sizeof to->entries,
-                                          err);
+        status =
+            hsight__replace_write_at(&to->file, sizeof header, to->entries, contents_bytes, err);
     }
     return status;
 }
@@ -81,9 +92,14 @@ static hsight_status write_file(writer *to, const hsight__chunk chunks[HSIGHT__C
                                 hsight_error *err)
 {
     hsight__crc32_prepare(&to->crc);
-    hsight_status status = hsight__replace_write(&to->file, ZEROS, sizeof ZEROS, err);
+    size_t front_bytes = sizeof(hsight__file_header);
+    for (int i = 0; i < HSIGHT__CHUNK_COUNT; i++) {
+        front_bytes += is_written(to, i) ? sizeof(hsight__file_entry) : 0;
+    }
+    to->chunk_count = 0;
+    hsight_status status = hsight__replace_write(&to->file, ZEROS, front_bytes, err);
     for (int i = 0; i < HSIGHT__CHUNK_COUNT && status == HSIGHT_OK; i++) {
-        status = write_chunk(to, i, &chunks[i], err);
+        status = is_written(to, i) ? write_chunk(to, i, &chunks[i], err) : HSIGHT_OK;
     }
     return status == HSIGHT_OK ? write_front(to, err) : status;
 }
@@ -94,6 +110,7 @@ hsight_status hsight_store_save(const hsight_snapshot *snapshot, const char *pat
     const hsight_graph *graph = hsight_snapshot_graph(snapshot);
     hsight__chunk chunks[HSIGHT__CHUNK_COUNT];
     writer to;
+    hsight__trace_numbers numbers;
     hsight__vec meta;
     hsight_status status = hsight__format_check_host(err);
     if (status != HSIGHT_OK) {
@@ -109,6 +126,10 @@ hsight_status hsight_store_save(const hsight_snapshot *snapshot, const char *pat
         goto out;
     }
     hsight__chunks_of_columns(hsight__graph_columns(graph), chunks);
+    to.has_trace = hsight_snapshot_trace(snapshot) != NULL;
+    if (to.has_trace) {
+        hsight__chunks_of_trace(snapshot, &numbers, chunks);
+    }
     chunks[HSIGHT__CHUNK_META] = (hsight__chunk){.data = meta.data, .bytes = meta.count};
     status = write_file(&to, chunks, err);
     if (status == HSIGHT_OK) {

@@ -280,7 +280,8 @@ static void add_figures(hsight_trace_figures *sum, const hsight_trace_figures *m
 
 static hsight_trace_row make_row(const taking *job, const hsight__stack *stack)
 {
-    hsight_trace_row row = {{((const uint32_t *)job->stack_of.data)[stack->node]}, stack->figures};
+    hsight_trace_row row = {.stack = {((const uint32_t *)job->stack_of.data)[stack->node]},
+                            .figures = stack->figures};
     if (job->is_rising || stack->epoch != job->epoch) {
         row.figures.peak_bytes = stack->figures.live_bytes;
         row.figures.peak_blocks = stack->figures.live_blocks;
