@@ -2,7 +2,7 @@
 """What a tracer saw: who allocated what, and what of it stayed."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -131,7 +131,7 @@ class Trace:
             total[1] += row[blocks_at]
         ordered = sorted(sums.items(), key=lambda item: (-item[1][key_at], -item[1][1 - key_at]))
         shown = ordered[:end] if end else ordered
-        return [index.row(key, key_of, *total, thread or "") for key, total in shown]
+        return [index.row(key, key_of, size, blocks, thread or "") for key, (size, blocks) in shown]
 
     def stacks(self, figure: str = "live") -> Iterator[tuple[tuple[Frame, ...], int, int, str]]:
         """Every stack with something in a figure: (frames, outermost first; bytes; blocks; thread).
@@ -187,6 +187,21 @@ class Trace:
             + remainder(len(rows), len(shown), GROUP_WORDS[by])
         )
 
+    def report(
+        self, name: str | None = None, path: str | os.PathLike[str] | None = None, **options: Any
+    ) -> str:
+        """A report as text, or written to a file at `path`; then the path is returned.
+
+        name: one of heapsight.reports.NAMES; None to let the ending of the path choose. options:
+        those of the report, such as figure="peak". Raises HeapsightValueError for a name or an
+        ending that no report has and for a binary report without a path, HeapsightTypeError for an
+        option that it does not have, HeapsightOSError when the file cannot be written; what was
+        there is then untouched. Cost: a few passes over the stacks.
+        """
+        from heapsight import reports  # which imports this module
+
+        return reports.report(self, name, path, **options)
+
     def __str__(self) -> str:
         return self.text(limit=SHOWN_ROWS)
 
@@ -214,7 +229,7 @@ class Trace:
         return f"{FIGURE_WORDS[figure]} ({how})\n{dropped}"
 
     @cached_property
-    def _rows(self) -> list[tuple[int, ...]]:
+    def _rows(self) -> Sequence[tuple[int, ...]]:
         return self._held.rows()
 
     @cached_property
