@@ -15,13 +15,24 @@ from typing import Any
 from heapsight._core import HeapsightValueError
 from heapsight._errors import HeapsightTypeError
 from heapsight._trace import Trace
-from heapsight.reports import collapsed, flame, pprof, pstats, speedscope, table
+from heapsight.reports import (
+    annotate,
+    collapsed,
+    flame,
+    pprof,
+    pstats,
+    speedscope,
+    table,
+    tree,
+)
 from heapsight.reports._files import write_whole
 
 __all__ = ["NAMES", "REPORTS", "find", "make", "name_for", "report"]
 
 REPORTS: tuple[ModuleType, ...] = (
     table,
+    tree,
+    annotate,
     flame,
     speedscope,
     pprof,

@@ -25,7 +25,8 @@ def make(trace: Trace, *, title: str = "Memory by call stack", boxes: int | None
     """The page, with the figures live, peak and total to switch between.
 
     boxes: how many calls of each figure to keep, the largest, None for all; what is smaller is
-    added up under its caller. Cost: three passes over the stacks; the page holds about 170 KB, and 40 bytes a box.
+    added up under its caller. Cost: three passes over the stacks; a page is about 170 KB and 25
+    bytes a box.
     """
     numbers: dict[Frame, int] = {}
     end = check_limit(boxes, "boxes")
