@@ -2,7 +2,8 @@
 /* format.h - the layout of a .hsnap file, as docs/snapshot-format.md specifies it.
  *
  * The structs are the bytes of the file: little-endian, packed by construction. Adding a column is
- * one line in HSIGHT__CHUNK_LIST, one in columns.c and one row in the specification. */
+ * a field in graph/columns.h, one line in HSIGHT__CHUNK_LIST, one in column_chunks.c and one row in
+ * the specification. */
 #ifndef HEAPSIGHT_LIB_STORE_FORMAT_H
 #define HEAPSIGHT_LIB_STORE_FORMAT_H
 
