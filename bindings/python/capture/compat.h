@@ -120,6 +120,9 @@ PyObject *hsight__compat_frame_globals(hsight__compat_frame *frame);
 int hsight__compat_frame_line(hsight__compat_frame *frame); /* 0 unknown */
 /* Where the frame stands in its code: bytes from the first instruction, negative before it. */
 int hsight__compat_frame_offset(hsight__compat_frame *frame, PyObject *code);
+/* Is the frame being set up (cells and generator objects are made then)? The interpreter leaves it
+ * out of tracebacks, and its instructions have no line. */
+bool hsight__compat_frame_is_starting(hsight__compat_frame *frame, PyObject *code);
 /* The generator or coroutine that owns the frame, or NULL. */
 PyObject *hsight__compat_frame_generator(hsight__compat_frame *frame);
 void hsight__compat_frame_items(hsight__compat_frame *frame, hsight__compat_frame_visitor visitor,
@@ -143,6 +146,14 @@ void hsight__compat_frame_object_parts(PyObject *frame_object, hsight__compat_pa
                                        void *state);
 hsight__compat_frame *hsight__compat_frame_object_frame(PyObject *frame_object);
 
+/* ---- births ---- */
+
+/* Called when an object has its type and refcount, and nothing else. */
+typedef void (*hsight__compat_birth_visitor)(PyObject *object);
+/* False where the interpreter cannot tell (before 3.13), or tells somebody else. */
+bool hsight__compat_watch_births(hsight__compat_birth_visitor visitor);
+void hsight__compat_unwatch_births(void);
+
 /* ---- code objects by offset ---- */
 
 /* Parts of a code object that name a place in it. Borrowed; nothing is allocated. */
@@ -164,6 +175,9 @@ unsigned hsight__compat_line_at(const char *lines, size_t lines_bytes, int first
 PyThreadState *hsight__compat_thread(void);
 /* The calling thread's own state, NULL when it has none or does not hold the GIL. */
 PyThreadState *hsight__compat_own_thread(void);
+/* Are the modules of the calling thread's interpreter there to be looked at? Not while it is being
+ * made or ends, and not in a subinterpreter. */
+bool hsight__compat_has_modules(void);
 
 /* Objects a thread state owns: exceptions being handled, context, trace function, ... */
 void hsight__compat_thread_parts(PyThreadState *thread, hsight__compat_part_visitor visitor,

@@ -112,6 +112,21 @@ static inline bool freeing(unsigned domain, const void *block, hsight_traced_blo
     return hsight_tracer_forget(tracer, &local.trace, block, out);
 }
 
+/* An object in a block that never left: from a free list. Its block gets the stack that took it. */
+static void born(PyObject *object)
+{
+    if (local.busy != 0) {
+        return;
+    }
+    size_t before = hsight__compat_preheader_bytes(Py_TYPE(object));
+    const void *block = (const char *)object - before;
+    hsight_traced_block taken;
+    if (hsight_tracer_is_reused(tracer, &local.trace, block) &&
+        hsight_tracer_forget(tracer, &local.trace, block, &taken)) {
+        record(HSIGHT_DOMAIN_OBJECT, block, taken.bytes);
+    }
+}
+
 /* ---- wrappers ---- */
 
 static inline const PyMemAllocatorEx *inner_of(unsigned domain)
@@ -324,6 +339,9 @@ hsight_status hsight_hook_start(const hsight_hook_options *options, hsight_error
         return status;
     }
     hsight__thread_names_clear();
+    if (options->mode == HSIGHT_TRACE_EXACT) {
+        (void)hsight__compat_watch_births(born); /* else free lists keep the first stack */
+    }
     follow_children = options->follow_children;
     for (int domain = 0; domain < HSIGHT_DOMAIN_COUNT; domain++) {
         if (!install(domain)) {
@@ -339,6 +357,7 @@ void hsight_hook_stop(void)
     if (tracer == NULL) {
         return;
     }
+    hsight__compat_unwatch_births();
     for (int domain = HSIGHT_DOMAIN_COUNT - 1; domain >= 0; domain--) {
         take_out(domain);
     }
