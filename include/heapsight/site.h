@@ -25,6 +25,10 @@ typedef struct {
  * @return HSIGHT_OK, HSIGHT_ENOMEM, HSIGHT_EINVAL (sort), HSIGHT_ENOTFOUND where no tracer was running */
 HSIGHT_API hsight_status hsight_sites_new(const hsight_snapshot *snapshot, hsight_sort sort,
                                           hsight_sites **out, hsight_error *err);
+/** The same for some objects; none may be given twice. @param nodes  borrowed for the call */
+HSIGHT_API hsight_status hsight_sites_of(const hsight_snapshot *snapshot,
+                                         const hsight_node_id *nodes, uint32_t node_count,
+                                         hsight_sort sort, hsight_sites **out, hsight_error *err);
 HSIGHT_API void hsight_sites_free(hsight_sites *sites);
 HSIGHT_API uint32_t hsight_sites_count(const hsight_sites *sites);
 HSIGHT_API const hsight_site_row *hsight_sites_rows(const hsight_sites *sites);

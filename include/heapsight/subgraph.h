@@ -4,6 +4,7 @@
 #define HEAPSIGHT_SUBGRAPH_H
 
 #include "path.h"
+#include "snapshot.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -82,6 +83,15 @@ HSIGHT_API const hsight_subgraph_node *hsight_subgraph_nodes(const hsight_subgra
 HSIGHT_API const hsight_subgraph_edge *hsight_subgraph_edges(const hsight_subgraph *subgraph);
 HSIGHT_API const hsight_subgraph_root *hsight_subgraph_roots(const hsight_subgraph *subgraph);
 HSIGHT_API const hsight_graph *hsight_subgraph_graph(const hsight_subgraph *subgraph);
+
+/** Say in reports of this subgraph where each object was allocated. To be called before anybody else
+ * has the subgraph. @param snapshot  of the same graph; borrowed until the subgraph is freed */
+HSIGHT_API void hsight_subgraph_show_sites(hsight_subgraph *subgraph,
+                                           const hsight_snapshot *snapshot);
+/** Where an object was allocated: frame 0 where it is not known or not to be shown. `*trace` is what
+ * the frame belongs to. */
+HSIGHT_API hsight_frame_id hsight_subgraph_site(const hsight_subgraph *subgraph,
+                                                hsight_node_id node, const hsight_trace **trace);
 
 #ifdef __cplusplus
 }

@@ -73,16 +73,16 @@ static hsight_status count_node(const hsight_snapshot *snapshot, hsight_node_id 
     return HSIGHT_OK;
 }
 
-static hsight_status count_all(const hsight_snapshot *snapshot, hsight__vec *rows,
-                               hsight_error *err)
+/* `nodes` NULL: the first `node_count`. */
+static hsight_status count_nodes(const hsight_snapshot *snapshot, const hsight_node_id *nodes,
+                                 uint32_t node_count, hsight__vec *rows, hsight_error *err)
 {
-    const hsight_graph *graph = hsight_snapshot_graph(snapshot);
     hsight__map places;
     hsight__map_init(&places, rows->allocator);
     hsight_status status = HSIGHT_OK;
-    uint32_t node_count = hsight_graph_node_count(graph);
-    for (uint32_t index = 1; index <= node_count && status == HSIGHT_OK; index++) {
-        status = count_node(snapshot, (hsight_node_id){index}, &places, rows, err);
+    for (uint32_t i = 0; i < node_count && status == HSIGHT_OK; i++) {
+        hsight_node_id node = nodes != NULL ? nodes[i] : (hsight_node_id){i + 1};
+        status = count_node(snapshot, node, &places, rows, err);
     }
     hsight__map_free(&places);
     return status;
@@ -120,6 +120,14 @@ static void sort_rows(hsight__vec *rows, hsight_sort sort)
 hsight_status hsight_sites_new(const hsight_snapshot *snapshot, hsight_sort sort,
                                hsight_sites **out, hsight_error *err)
 {
+    uint32_t node_count = hsight_graph_node_count(hsight_snapshot_graph(snapshot));
+    return hsight_sites_of(snapshot, NULL, node_count, sort, out, err);
+}
+
+hsight_status hsight_sites_of(const hsight_snapshot *snapshot, const hsight_node_id *nodes,
+                              uint32_t node_count, hsight_sort sort, hsight_sites **out,
+                              hsight_error *err)
+{
     if (!hsight__order_is_sort(sort)) {
         return hsight__fail(err, HSIGHT_EINVAL, "sites: sort order %d is not known", (int)sort);
     }
@@ -135,7 +143,7 @@ hsight_status hsight_sites_new(const hsight_snapshot *snapshot, hsight_sort sort
     }
     sites->allocator = allocator;
     hsight__vec_init(&sites->rows, allocator, sizeof(hsight_site_row));
-    hsight_status status = count_all(snapshot, &sites->rows, err);
+    hsight_status status = count_nodes(snapshot, nodes, node_count, &sites->rows, err);
     if (status != HSIGHT_OK) {
         hsight_sites_free(sites);
         return status;

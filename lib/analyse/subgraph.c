@@ -22,6 +22,7 @@ hsight_status hsight__subgraph_begin(const hsight_graph *graph, hsight_direction
     }
     subgraph->allocator = allocator;
     subgraph->graph = graph;
+    subgraph->snapshot = NULL;
     subgraph->direction = direction;
     hsight__vec_init(&subgraph->nodes, allocator, sizeof(hsight_subgraph_node));
     hsight__vec_init(&subgraph->edges, allocator, sizeof(hsight_subgraph_edge));
@@ -131,4 +132,19 @@ const hsight_subgraph_root *hsight_subgraph_roots(const hsight_subgraph *subgrap
 const hsight_graph *hsight_subgraph_graph(const hsight_subgraph *subgraph)
 {
     return subgraph->graph;
+}
+
+void hsight_subgraph_show_sites(hsight_subgraph *subgraph, const hsight_snapshot *snapshot)
+{
+    subgraph->snapshot = snapshot;
+}
+
+hsight_frame_id hsight_subgraph_site(const hsight_subgraph *subgraph, hsight_node_id node,
+                                     const hsight_trace **trace)
+{
+    *trace = subgraph->snapshot != NULL ? hsight_snapshot_trace(subgraph->snapshot) : NULL;
+    if (*trace == NULL) {
+        return (hsight_frame_id){0};
+    }
+    return hsight_trace_innermost(*trace, hsight_snapshot_stack(subgraph->snapshot, node));
 }

@@ -10,6 +10,7 @@
 struct hsight_subgraph {
     const hsight_allocator *allocator;
     const hsight_graph *graph;
+    const hsight_snapshot *snapshot; /* of sites to show, or NULL */
     hsight_direction direction;
     hsight__vec nodes;     /* hsight_subgraph_node, no object twice */
     hsight__vec edges;     /* hsight_subgraph_edge */

@@ -153,6 +153,28 @@ static void add_facts(hsight__text *text, const hsight_subgraph *subgraph, uint3
     hsight__counts_add(text, node->standing_for, node->hanging_count);
 }
 
+/* A line with the place that allocated the object, where it is known. */
+static void add_site(hsight__text *text, const hsight_subgraph *subgraph, hsight_node_id node)
+{
+    const hsight_trace *trace;
+    hsight_frame_id site = hsight_subgraph_site(subgraph, node, &trace);
+    if (site.index == 0) {
+        return;
+    }
+    hsight_trace_frame frame = hsight_trace_get_frame(trace, site);
+    if (frame.thread != 0 || frame.file.length == 0) {
+        return;
+    }
+    begin_line(text);
+    hsight__text_add_c(text, "allocated at ");
+    hsight__place_add(text, frame.file, frame.line);
+    if (frame.function.length > 0) {
+        hsight__text_add_c(text, " in ");
+        hsight__text_add_cut(text, frame.function, HSIGHT__SHOWN_TYPE, HSIGHT__CUT_FRONT);
+    }
+    end_line(text);
+}
+
 void hsight__dot_label_node(const hsight_subgraph *subgraph, uint32_t position,
                             const hsight_root *module, char out[HSIGHT__DOT_LABEL_BYTES])
 {
@@ -170,6 +192,7 @@ void hsight__dot_label_node(const hsight_subgraph *subgraph, uint32_t position,
         begin_line(&text);
         add_facts(&text, subgraph, position);
         end_line(&text);
+        add_site(&text, subgraph, node);
     }
     end(&text);
 }

@@ -26,6 +26,8 @@ void hsight__root_add_expression(hsight__text *text, const hsight_graph *graph,
 void hsight__root_add_variable(hsight__text *text, const hsight_graph *graph,
                                const hsight_root *root);
 /* "service.py:41", of a frame; "?" for a file that has no name. */
+/* The last component of a file's name and the line. */
+void hsight__place_add(hsight__text *text, hsight_string file, uint32_t line);
 void hsight__root_add_place(hsight__text *text, const hsight_graph *graph, const hsight_root *root);
 
 /* The type name, its front left out when it is long: the class is at the end. "?" for an unknown

@@ -29,13 +29,18 @@ static hsight_string last_component(hsight_string path)
     return path;
 }
 
+void hsight__place_add(hsight__text *text, hsight_string file, uint32_t line)
+{
+    hsight_string name = last_component(file);
+    add_name(text, name.length > 0 ? name : (hsight_string){"?", 1});
+    if (line != 0) {
+        hsight__text_addf(text, ":%u", line);
+    }
+}
+
 void hsight__root_add_place(hsight__text *text, const hsight_graph *graph, const hsight_root *root)
 {
-    hsight_string name = last_component(hsight_graph_string(graph, root->file));
-    add_name(text, name.length > 0 ? name : (hsight_string){"?", 1});
-    if (root->line != 0) {
-        hsight__text_addf(text, ":%u", root->line);
-    }
+    hsight__place_add(text, hsight_graph_string(graph, root->file), root->line);
 }
 
 /* "(operand stack)": a part of the frame that is no variable. */

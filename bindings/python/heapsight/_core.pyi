@@ -74,6 +74,8 @@ class Diff:
 class Paths:
     omitted_count: int
     unreached_count: int
+    def sites(self) -> list[tuple[tuple[str, str, int, int], str, int, int]]:
+        """Where the objects were allocated, as Snapshot.sites(); empty without a tracer."""
     def rows(self) -> list[dict[str, Any]]:
         """One dict a path: expression: str, root: str (text), root_kind: str, root_name: str,
         thread: str, function: str, file: str, line: int, object_count: int, bytes: int,

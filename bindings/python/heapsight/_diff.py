@@ -12,7 +12,8 @@ from heapsight._rows import (
     first,
     type_filter,
 )
-from heapsight._snapshot import NO_SITE, SHOWN_ROWS, Snapshot, site_rows
+from heapsight._sites import NO_SITE, site_rows
+from heapsight._snapshot import SHOWN_ROWS, Snapshot
 from heapsight._text import html_table, remainder, size_text, text_table
 
 __all__ = ["Diff", "diff"]

@@ -10,14 +10,14 @@ from heapsight._errors import HeapsightTypeError
 from heapsight._graph import Graph, check_graph_options
 from heapsight._handle import Handle
 from heapsight._rows import SiteRow, TypeRow, check_limit, check_sort, first, type_filter
+from heapsight._sites import site_rows
 from heapsight._text import html_table, remainder, size_text, text_table
-from heapsight._trace import Frame, Trace, frame_text
+from heapsight._trace import Trace
 from heapsight._why import Why
 
 __all__ = ["SHOWN_ROWS", "Snapshot", "load"]
 
 SHOWN_ROWS = 20  # of a table that is printed or shown in a notebook
-NO_SITE = "(not known)"  # where no tracer saw the allocation
 EXAMPLES = 3  # objects of a type that a picture shows one by one
 
 
@@ -121,7 +121,7 @@ class Snapshot(Handle[_core.Snapshot]):
 
         Raises HeapsightLookupError when no object has a type of this name.
         """
-        return self._open.addresses(type_name, check_limit(limit))
+        return self._open.addresses(_type_name(type_name), check_limit(limit))
 
     def why(self, target: str | int, limit: int | None = 10) -> Why:
         """The shortest paths that keep alive all objects of a type, or the object at an address.
@@ -145,7 +145,7 @@ class Snapshot(Handle[_core.Snapshot]):
         target: an address or a type name. For a type with more than three objects the picture shows
         the paths of why() instead of every object, or three of the objects if direction is
         "referents". depth: references away from the target. too_many: neighbours drawn for one
-        object, None for all.
+        object, None for all. Neither has a say in a picture of paths.
         Raises HeapsightLookupError for a type or address that is not in the snapshot.
         """
         drawn = check_graph_options(direction, depth, too_many)
@@ -188,19 +188,6 @@ def load(path: str | bytes | PathLike[str]) -> Snapshot:
     return Snapshot(_core.load(path))
 
 
-def site_rows(rows: list[tuple[tuple[str, str, int, int], str, int, int]]) -> list[SiteRow]:
-    """The named form of what the extension counted."""
-    return [SiteRow(site_text(frame), *row) for frame, *row in rows]
-
-
-def site_text(frame: tuple[str, str, int, int]) -> str:
-    """A frame of the extension as text."""
-    function, file, line, thread = frame
-    if thread:
-        return "(no Python code)"
-    return frame_text(Frame(function, file, line)) if file else NO_SITE
-
-
 def types_table(rows: list[TypeRow], limit: int) -> str:
     """Some types as text, 0 for all."""
     shown = rows[: limit or None]
@@ -212,7 +199,7 @@ def types_table(rows: list[TypeRow], limit: int) -> str:
 def _target(target: str | int) -> str | list[int]:
     """A target as the extension takes it: a type name or a list of addresses."""
     if isinstance(target, str):
-        return target
+        return _type_name(target)
     if isinstance(target, int) and not isinstance(target, bool):
         if not 0 < target < 1 << 64:
             raise HeapsightValueError(f"an address is a number of 64 bits, not {target:#x}")
@@ -221,3 +208,8 @@ def _target(target: str | int) -> str | list[int]:
         "a snapshot is asked by type name or address, not by "
         f"{type(target).__name__}; heapsight.why() and heapsight.graph() take a live object"
     )
+
+
+def _type_name(name: str) -> str:
+    """A type name as snapshots spell it: a lone surrogate, which UTF-8 has not, is an escape."""
+    return name.encode("utf-8", "backslashreplace").decode() if isinstance(name, str) else name

@@ -7,7 +7,8 @@ from os import PathLike
 from heapsight import _core
 from heapsight._graph import Graph
 from heapsight._handle import Handle
-from heapsight._rows import PathRow, path_row
+from heapsight._rows import PathRow, SiteRow, path_row
+from heapsight._sites import site_rows, sites_text
 from heapsight._text import html_table, remainder
 
 __all__ = ["Why"]
@@ -26,6 +27,13 @@ class Why(Handle[_core.Paths]):
     def paths(self) -> list[PathRow]:
         """One row for each way in which the objects are held, the most common first."""
         return [path_row(fields) for fields in self._open.rows()]
+
+    def sites(self) -> list[SiteRow]:
+        """Where the objects were allocated, the most common place first.
+
+        Empty where no tracer was running; "(not known)" for objects made before it, or not sampled.
+        """
+        return site_rows(self._open.sites())
 
     @property
     def omitted_count(self) -> int:
@@ -52,7 +60,7 @@ class Why(Handle[_core.Paths]):
         return len(self._open.rows())
 
     def __str__(self) -> str:
-        return self._open.text()
+        return self._open.text() + sites_text(self.sites())
 
     def _repr_html_(self) -> str:
         rows = self.paths()

@@ -70,7 +70,8 @@ extern PyType_Spec core_trace_spec;
 
 PyObject *core_snapshot_new(core_state *state, hsight_snapshot *snapshot);
 PyObject *core_diff_new(core_state *state, hsight_diff *diff, PyObject *before, PyObject *after);
-PyObject *core_paths_new(core_state *state, hsight_paths *paths, PyObject *snapshot);
+PyObject *core_paths_new(core_state *state, hsight_paths *paths, PyObject *snapshot,
+                         PyObject *sites);
 PyObject *core_subgraph_new(core_state *state, hsight_subgraph *subgraph, PyObject *snapshot);
 PyObject *core_trace_new(core_state *state, hsight_trace *trace);
 /* The trace of a snapshot, which it keeps alive. */

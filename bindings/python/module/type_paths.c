@@ -7,9 +7,10 @@ static void release(void *value)
     hsight_paths_free(value);
 }
 
-PyObject *core_paths_new(core_state *state, hsight_paths *paths, PyObject *snapshot)
+PyObject *core_paths_new(core_state *state, hsight_paths *paths, PyObject *snapshot,
+                         PyObject *sites)
 {
-    return core_handle_new(state->paths_type, paths, release, snapshot, NULL);
+    return core_handle_new(state->paths_type, paths, release, snapshot, sites);
 }
 
 static PyObject *snapshot_of(PyObject *self)
@@ -134,7 +135,14 @@ static PyObject *get_unreached_count(PyObject *self, void *closure)
     return PyLong_FromUnsignedLongLong(hsight_paths_unreached_count(core_value(self)));
 }
 
+static PyObject *sites(PyObject *self, PyObject *unused)
+{
+    (void)unused;
+    return PySequence_List(((core_handle *)self)->kept[1]);
+}
+
 static PyMethodDef methods[] = {
+    {"sites", sites, METH_NOARGS, NULL},
     {"rows", rows, METH_NOARGS, NULL},
     {"text", text, METH_NOARGS, NULL},
     {"subgraph", subgraph, METH_NOARGS, NULL},

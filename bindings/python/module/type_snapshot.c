@@ -281,6 +281,43 @@ static PyObject *addresses(PyObject *self, PyObject *args, PyObject *keywords)
     return list;
 }
 
+/* Where some objects were allocated, as sites() tells it; empty where no tracer was running. */
+static PyObject *sites_of(PyObject *self, const hsight_node_id *nodes, uint32_t count)
+{
+    const hsight_trace *trace = hsight_snapshot_trace(core_value(self));
+    hsight_error err;
+    hsight_sites *made = NULL;
+    if (trace == NULL) {
+        return PyList_New(0);
+    }
+    if (hsight_sites_of(core_value(self), nodes, count, HSIGHT_SORT_COUNT, &made, &err) !=
+        HSIGHT_OK) {
+        return core_raise(core_state_of(self), &err);
+    }
+    PyObject *rows = site_rows(trace, made);
+    hsight_sites_free(made);
+    return rows;
+}
+
+static PyObject *find_paths(PyObject *self, const hsight_node_id *nodes, uint32_t count,
+                            uint32_t limit)
+{
+    core_state *state = core_state_of(self);
+    PyObject *made_at = sites_of(self, nodes, count);
+    if (made_at == NULL) {
+        return NULL;
+    }
+    hsight_error err;
+    hsight_paths *made = NULL;
+    hsight_status status;
+    Py_BEGIN_ALLOW_THREADS status =
+        hsight_paths_find(core_graph(self), nodes, count, limit, &made, &err);
+    Py_END_ALLOW_THREADS PyObject *answer =
+        status == HSIGHT_OK ? core_paths_new(state, made, self, made_at) : core_raise(state, &err);
+    Py_DECREF(made_at);
+    return answer;
+}
+
 static PyObject *paths(PyObject *self, PyObject *args, PyObject *keywords)
 {
     static char *names[] = {"targets", "limit", NULL};
@@ -298,13 +335,9 @@ static PyObject *paths(PyObject *self, PyObject *args, PyObject *keywords)
     if (found < 0) {
         return NULL;
     }
-    hsight_error err;
-    hsight_paths *made = NULL;
-    hsight_status status;
-    Py_BEGIN_ALLOW_THREADS status =
-        hsight_paths_find(core_graph(self), nodes, count, limit, &made, &err);
-    Py_END_ALLOW_THREADS hsight_nodes_free(nodes, count);
-    return status == HSIGHT_OK ? core_paths_new(state, made, self) : core_raise(state, &err);
+    PyObject *answer = find_paths(self, nodes, count, limit);
+    hsight_nodes_free(nodes, count);
+    return answer;
 }
 
 static int parse_direction(const char *name, hsight_direction *out)

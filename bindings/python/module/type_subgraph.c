@@ -9,6 +9,7 @@ static void release(void *value)
 
 PyObject *core_subgraph_new(core_state *state, hsight_subgraph *subgraph, PyObject *snapshot)
 {
+    hsight_subgraph_show_sites(subgraph, core_value(snapshot));
     return core_handle_new(state->subgraph_type, subgraph, release, snapshot, NULL);
 }
 
