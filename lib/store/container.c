@@ -210,38 +210,36 @@ static hsight_status check_chunks(const source *file, hsight_error *err)
     return HSIGHT_OK;
 }
 
-static hsight_status find_chunk(const source *file, const char *id, hsight__chunk *out,
-                                hsight_error *err)
+/* False, and an empty chunk, where there is none of that kind. */
+static bool find_chunk(const source *file, int kind, hsight__chunk *out)
 {
+    *out = (hsight__chunk){0};
     for (uint32_t i = 0; i < file->header.chunk_count; i++) {
         hsight__file_entry entry = get_entry(file, i);
-        if (memcmp(entry.id, id, sizeof entry.id) == 0) {
+        if (memcmp(entry.id, hsight__chunk_kinds[kind].id, sizeof entry.id) == 0) {
             *out = (hsight__chunk){file->bytes + entry.offset, entry.length, entry.offset};
-            return HSIGHT_OK;
+            return true;
         }
     }
-    *out = (hsight__chunk){0};
-    return hsight__fail_damaged(err, "table of contents at offset 64: no %s chunk", id);
+    return false;
 }
 
-/* The chunks of a trace: all of them, or none. */
-static hsight_status find_optional(const source *file, hsight__container *out, hsight_error *err)
+/* Those that are needed, and all of a trace or none. */
+static hsight_status find_chunks(const source *file, hsight__container *out, hsight_error *err)
 {
-    hsight_status first_failure = HSIGHT_OK;
+    bool is_there[HSIGHT__CHUNK_COUNT];
     out->has_trace = false;
-    for (int i = 0; i < HSIGHT__CHUNK_COUNT; i++) {
-        if (hsight__chunk_kinds[i].is_needed) {
-            continue;
-        }
-        hsight_error *report = first_failure == HSIGHT_OK ? err : NULL;
-        hsight_status status = find_chunk(file, hsight__chunk_kinds[i].id, &out->chunks[i], report);
-        if (status == HSIGHT_OK) {
-            out->has_trace = true;
-        } else if (first_failure == HSIGHT_OK) {
-            first_failure = status;
+    for (int kind = 0; kind < HSIGHT__CHUNK_COUNT; kind++) {
+        is_there[kind] = find_chunk(file, kind, &out->chunks[kind]);
+        out->has_trace |= is_there[kind] && !hsight__chunk_kinds[kind].is_needed;
+    }
+    for (int kind = 0; kind < HSIGHT__CHUNK_COUNT; kind++) {
+        if (!is_there[kind] && (hsight__chunk_kinds[kind].is_needed || out->has_trace)) {
+            return hsight__fail_damaged(err, "table of contents at offset 64: no %s chunk",
+                                        hsight__chunk_kinds[kind].id);
         }
     }
-    return out->has_trace ? first_failure : HSIGHT_OK;
+    return HSIGHT_OK;
 }
 
 hsight_status hsight__container_open(const void *bytes, uint64_t size, hsight__container *out,
@@ -255,13 +253,8 @@ hsight_status hsight__container_open(const void *bytes, uint64_t size, hsight__c
     for (size_t i = 0; i < sizeof steps / sizeof *steps && status == HSIGHT_OK; i++) {
         status = steps[i](&file, err);
     }
-    for (int i = 0; i < HSIGHT__CHUNK_COUNT && status == HSIGHT_OK; i++) {
-        if (hsight__chunk_kinds[i].is_needed) {
-            status = find_chunk(&file, hsight__chunk_kinds[i].id, &out->chunks[i], err);
-        }
-    }
     if (status == HSIGHT_OK) {
-        status = find_optional(&file, out, err);
+        status = find_chunks(&file, out, err);
     }
     out->minor = file.header.minor;
     return status;

@@ -15,33 +15,18 @@
  * what keeps the bytes. */
 #include "store/reader.h"
 
-#include "base/error.h"
 #include "store/column_chunks.h"
 #include "store/container.h"
 #include "store/damage.h"
 #include "store/meta.h"
 #include "store/trace_chunks.h"
 
-/* A file whose minor version is newer may hold kinds of labels or roots that this build refuses. */
-static hsight_status fail_contents(const hsight__container *container, const hsight_error *fault,
-                                   hsight_error *err)
-{
-    if (container->minor > HSIGHT__FORMAT_MINOR) {
-        return hsight__fail(err, HSIGHT_EVERSION,
-                            "file format %d.%u was written by a newer heapsight, this one knows "
-                            "%d.%d (%s); upgrade heapsight",
-                            HSIGHT__FORMAT_MAJOR, container->minor, HSIGHT__FORMAT_MAJOR,
-                            HSIGHT__FORMAT_MINOR, fault->message);
-    }
-    return hsight__fail_damaged(err, "contents do not fit together: %s", fault->message);
-}
-
 static hsight_status check_values(const hsight__columns *columns,
                                   const hsight__container *container, hsight_error *err)
 {
     hsight_error fault;
     hsight_status status = hsight__columns_check(columns, &fault);
-    return status == HSIGHT_OK ? HSIGHT_OK : fail_contents(container, &fault, err);
+    return status == HSIGHT_OK ? HSIGHT_OK : hsight__fail_contents(container->minor, &fault, err);
 }
 
 /* Everything but the objects that own something. */
@@ -81,16 +66,19 @@ hsight_status hsight__store_read(const hsight_allocator *allocator, const void *
         release(owner, NULL);
         return status;
     }
-    status = hsight_snapshot_new(graph, &info, out, err);
+    hsight_snapshot *snapshot;
+    status = hsight_snapshot_new(graph, &info, &snapshot, err);
     if (status != HSIGHT_OK) {
         hsight_graph_free(graph);
         return status;
     }
     if (container.has_trace) {
-        status = hsight__trace_of_chunks(allocator, container.chunks, *out, err);
+        status = hsight__trace_of_chunks(&container, snapshot, err);
         if (status != HSIGHT_OK) {
-            hsight_snapshot_free(*out);
+            hsight_snapshot_free(snapshot);
+            return status;
         }
     }
-    return status;
+    *out = snapshot;
+    return HSIGHT_OK;
 }

@@ -4,11 +4,11 @@
  * Owns nothing: the columns of a loaded trace lie in the mapping, which the graph keeps. */
 #include "store/trace_chunks.h"
 
+#include "base/error.h"
+#include "graph/graph_allocator.h"
 #include "store/damage.h"
 #include "store/display.h"
 #include "trace/trace_columns.h"
-
-#include <string.h>
 
 /* X(chunk, column, count, extra): the column has count + extra items. */
 #define COLUMN_LIST(X)                                                                             \
@@ -137,26 +137,35 @@ static hsight_status take_counts(const hsight__chunk chunks[], uint64_t node_cou
     return status;
 }
 
-static hsight_status decode_info(const hsight__chunk *chunk, hsight_trace_info *out,
-                                 hsight_error *err)
+static hsight_status check_numbers(const uint64_t *number, hsight_error *fault)
 {
-    hsight__trace_numbers numbers;
-    if (chunk->bytes % sizeof(uint64_t) != 0 || chunk->bytes < sizeof numbers) {
-        return hsight__fail_damaged(err,
-                                    "TINF chunk at offset %llu: %s bytes are not %d or more "
-                                    "numbers",
-                                    (unsigned long long)chunk->offset,
-                                    hsight__show_number(chunk->bytes).text, HSIGHT__TRACE_NUMBERS);
+    if (number[0] < HSIGHT_TRACE_EXACT || number[0] > HSIGHT_TRACE_COUNTS) {
+        return hsight__fail(fault, HSIGHT_EINVAL, "trace mode %s is not known",
+                            hsight__show_number(number[0]).text);
     }
-    memcpy(&numbers, chunk->data, sizeof numbers);
-    if (numbers.number[0] < HSIGHT_TRACE_EXACT || numbers.number[0] > HSIGHT_TRACE_COUNTS ||
-        numbers.number[1] > HSIGHT_FRAME_LIMIT_MAX) {
-        return hsight__fail_damaged(err, "TINF chunk at offset %llu: mode %s, %s frames",
-                                    (unsigned long long)chunk->offset,
-                                    hsight__show_number(numbers.number[0]).text,
-                                    hsight__show_number(numbers.number[1]).text);
+    if (number[1] > HSIGHT_FRAME_LIMIT_MAX) {
+        return hsight__fail(fault, HSIGHT_EINVAL, "trace of %s frames a stack, at most %s",
+                            hsight__show_number(number[1]).text,
+                            hsight__show_number(HSIGHT_FRAME_LIMIT_MAX).text);
     }
-    const uint64_t *at = numbers.number;
+    return HSIGHT_OK;
+}
+
+/* Numbers beyond those that we know are a later version's. */
+static hsight_status check_info_length(const hsight__chunk *chunk, hsight_error *err)
+{
+    const uint64_t known_bytes = sizeof(hsight__trace_numbers);
+    if (chunk->bytes % sizeof(uint64_t) == 0 && chunk->bytes >= known_bytes) {
+        return HSIGHT_OK;
+    }
+    return hsight__fail_damaged(err,
+                                "TINF chunk at offset %llu: %s bytes are not %d or more numbers",
+                                (unsigned long long)chunk->offset,
+                                hsight__show_number(chunk->bytes).text, HSIGHT__TRACE_NUMBERS);
+}
+
+static void decode_info(const uint64_t *at, hsight_trace_info *out)
+{
     out->mode = (hsight_trace_mode)*at++;
     out->frame_limit = (uint32_t)*at++;
     out->sample_bytes = *at++;
@@ -172,50 +181,60 @@ static hsight_status decode_info(const hsight__chunk *chunk, hsight_trace_info *
         out->domains[i] = (hsight_trace_domain){at[0], at[1], at[2]};
         at += 3;
     }
-    return HSIGHT_OK;
 }
 
-static hsight_status check_values(const hsight__trace_columns *columns, hsight_error *err)
+/* Every length fits the others. */
+static hsight_status check_lengths(const hsight__chunk chunks[], uint64_t node_count,
+                                   hsight__trace_columns *out, hsight_error *err)
 {
-    hsight_error fault;
-    hsight_status status = hsight__trace_columns_check(columns, &fault);
-    return status == HSIGHT_OK
-               ? status
-               : hsight__fail_damaged(err, "contents do not fit together: %s", fault.message);
+    hsight_status status = take_counts(chunks, node_count, out, err);
+    return status == HSIGHT_OK ? check_info_length(&chunks[HSIGHT__CHUNK_TINF], err) : status;
 }
 
-hsight_status hsight__trace_of_chunks(const hsight_allocator *allocator,
-                                      const hsight__chunk chunks[HSIGHT__CHUNK_COUNT],
-                                      hsight_snapshot *snapshot, hsight_error *err)
+/* `fault` says which value is impossible. */
+static hsight_status check_values(const hsight__chunk chunks[],
+                                  const hsight__trace_columns *columns, hsight_error *fault)
 {
-    hsight__trace_columns columns = {0};
-    hsight_trace_info info = {0};
-    hsight_trace *trace = NULL;
-    uint64_t node_count = hsight_graph_node_count(hsight_snapshot_graph(snapshot));
-    hsight_status status = take_counts(chunks, node_count, &columns, err);
-    if (status == HSIGHT_OK) {
-        status = decode_info(&chunks[HSIGHT__CHUNK_TINF], &info, err);
-    }
-    if (status != HSIGHT_OK) {
-        return status;
-    }
-#define TAKE(id, column, count, extra) columns.column = chunks[HSIGHT__CHUNK_##id].data;
+    hsight_status status = check_numbers(chunks[HSIGHT__CHUNK_TINF].data, fault);
+    return status == HSIGHT_OK ? hsight__trace_columns_check(columns, fault) : status;
+}
+
+static void point_columns(const hsight__chunk chunks[], hsight__trace_columns *out)
+{
+#define TAKE(id, column, count, extra) out->column = chunks[HSIGHT__CHUNK_##id].data;
     COLUMN_LIST(TAKE)
 #undef TAKE
-    columns.string_bytes = chunks[HSIGHT__CHUNK_TSTB].data;
-    columns.string_bytes_count = chunks[HSIGHT__CHUNK_TSTB].bytes;
-    status = check_values(&columns, err);
-    if (status == HSIGHT_OK) {
-        status = hsight__trace_wrap(allocator, &columns, &info, NULL, NULL, &trace, err);
-    }
+    out->string_bytes = chunks[HSIGHT__CHUNK_TSTB].data;
+    out->string_bytes_count = chunks[HSIGHT__CHUNK_TSTB].bytes;
+}
+
+hsight_status hsight__trace_of_chunks(const hsight__container *container, hsight_snapshot *snapshot,
+                                      hsight_error *err)
+{
+    const hsight__chunk *chunks = container->chunks;
+    const hsight_graph *graph = hsight_snapshot_graph(snapshot);
+    hsight__trace_columns columns = {0};
+    hsight_trace_info info;
+    hsight_trace *trace;
+    hsight_error fault;
+    hsight_status status = check_lengths(chunks, hsight_graph_node_count(graph), &columns, err);
     if (status != HSIGHT_OK) {
         return status;
     }
-    hsight_error fault;
+    point_columns(chunks, &columns);
+    if (check_values(chunks, &columns, &fault) != HSIGHT_OK) {
+        return hsight__fail_contents(container->minor, &fault, err);
+    }
+    decode_info(chunks[HSIGHT__CHUNK_TINF].data, &info);
+    status = hsight__trace_wrap(hsight__graph_allocator(graph), &columns, &info, NULL, NULL, &trace,
+                                err);
+    if (status != HSIGHT_OK) {
+        return status;
+    }
     status = hsight__snapshot_join_column(snapshot, trace, chunks[HSIGHT__CHUNK_NSTK].data, &fault);
     if (status != HSIGHT_OK) {
         hsight_trace_free(trace);
-        return hsight__fail_damaged(err, "contents do not fit together: %s", fault.message);
+        return hsight__fail_contents(container->minor, &fault, err);
     }
     return HSIGHT_OK;
 }

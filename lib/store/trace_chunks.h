@@ -18,9 +18,9 @@ void hsight__chunks_of_trace(const hsight_snapshot *snapshot, hsight__trace_numb
                              hsight__chunk chunks[HSIGHT__CHUNK_COUNT]);
 
 /* Check the chunks of a trace and join it to the snapshot of the same file; columns are used where
- * they lie. O(stacks + objects). HSIGHT_OK, HSIGHT_EFORMAT or HSIGHT_ENOMEM. */
-hsight_status hsight__trace_of_chunks(const hsight_allocator *allocator,
-                                      const hsight__chunk chunks[HSIGHT__CHUNK_COUNT],
-                                      hsight_snapshot *snapshot, hsight_error *err);
+ * they lie. O(stacks + objects); memory from the graph's allocator.
+ * HSIGHT_OK, HSIGHT_EFORMAT, HSIGHT_EVERSION or HSIGHT_ENOMEM. */
+hsight_status hsight__trace_of_chunks(const hsight__container *container, hsight_snapshot *snapshot,
+                                      hsight_error *err);
 
 #endif

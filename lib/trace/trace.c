@@ -82,8 +82,9 @@ hsight_frame_id hsight_trace_innermost(const hsight_trace *trace, hsight_stack_i
 static hsight_string string_at(const hsight__trace_columns *columns, uint32_t id)
 {
     uint64_t start = columns->string_offsets[id];
-    return (hsight_string){columns->string_bytes + start,
-                           (size_t)(columns->string_offsets[id + 1] - start)};
+    size_t length = (size_t)(columns->string_offsets[(uint64_t)id + 1] - start);
+    return length > 0 ? (hsight_string){columns->string_bytes + start, length}
+                      : (hsight_string){"", 0}; /* there may be no bytes at all */
 }
 
 hsight_trace_frame hsight_trace_get_frame(const hsight_trace *trace, hsight_frame_id frame)
@@ -128,7 +129,11 @@ static hsight_status check_strings(const hsight__trace_columns *columns, hsight_
 
 static hsight_status check_frames(const hsight__trace_columns *columns, hsight_error *err)
 {
-    for (uint32_t f = 0; f <= columns->frame_count; f++) {
+    const hsight__frame_item *none = &columns->frames[0];
+    if (none->function != 0 || none->file != 0 || none->line != 0 || none->thread != 0) {
+        return hsight__fail(err, HSIGHT_EINVAL, "trace frame 0 is not empty");
+    }
+    for (uint32_t f = 1; f <= columns->frame_count; f++) {
         const hsight__frame_item *item = &columns->frames[f];
         if (item->function > columns->string_count || item->file > columns->string_count) {
             return hsight__fail(err, HSIGHT_EINVAL,
@@ -153,6 +158,12 @@ static hsight_status check_stacks(const hsight__trace_columns *columns, hsight_e
             return hsight__fail(err, HSIGHT_EINVAL,
                                 "trace stack %u: frame %u, only %u frames are known", s,
                                 columns->innermost[s], columns->frame_count);
+        }
+        bool is_thread = columns->frames[columns->innermost[s]].thread != 0;
+        if (is_thread != (columns->callers[s] == 0)) {
+            return hsight__fail(err, HSIGHT_EINVAL,
+                                "trace stack %u: frame %u is %s thread, but its caller is %u", s,
+                                columns->innermost[s], is_thread ? "a" : "no", columns->callers[s]);
         }
     }
     return HSIGHT_OK;

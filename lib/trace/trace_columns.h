@@ -3,7 +3,8 @@
  *
  * Internal to lib/: trace, snapshot and store see it; analyses use trace.h. Stack columns have
  * stack_count + 1 items, frames frame_count + 1, string_offsets string_count + 2; item 0 is unused
- * and zero. callers[s] < s. rows are strictly ascending by stack. */
+ * and zero. callers[s] < s, and 0 exactly where the frame is a thread. rows are strictly ascending
+ * by stack. */
 #ifndef HEAPSIGHT_LIB_TRACE_TRACE_COLUMNS_H
 #define HEAPSIGHT_LIB_TRACE_TRACE_COLUMNS_H
 

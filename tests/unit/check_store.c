@@ -2,6 +2,8 @@
 /* check_store.c - snapshots through a file and back, and what may not be loaded. */
 #include "check_store_kit.h"
 
+#include "graph_text.h"
+#include "made_trace.h"
 #include "random_graph.h"
 #include "store/format.h"
 #include "suite.h"
@@ -30,11 +32,63 @@ START_TEST(random_graphs_come_back)
 }
 END_TEST
 
+START_TEST(random_traces_come_back)
+{
+    kit_path path = kit_file("random.hsnap");
+    for (uint64_t seed = 1; seed <= 100; seed++) {
+        random_graph random = random_graph_make(seed);
+        hsight_snapshot *snapshot = kit_snapshot(random.graph, "random");
+        random.graph = NULL;
+        made_trace_join_random(snapshot, seed);
+        kit_save(snapshot, path.path);
+        kit_assert_file(path.path, snapshot);
+        hsight_snapshot_free(snapshot);
+        random_graph_free(&random);
+    }
+}
+END_TEST
+
+/* Without stacks and strings; in mode counts with totals of the domains instead. */
+START_TEST(traces_of_every_mode_come_back)
+{
+    const made_block blocks[] = {{.address = 0x10100, .bytes = 100, .stack = "main:1"},
+                                 {.address = 0x10200, .bytes = 200, .is_freed = true}};
+    kit_path path = kit_file("mode.hsnap");
+    hsight_snapshot *sample = kit_sample("mode");
+    made_trace_join(sample, (hsight_trace_mode)(_i / 2), blocks, (size_t)(_i % 2 * 2));
+    kit_save(sample, path.path);
+    kit_assert_file(path.path, sample);
+    hsight_snapshot *loaded = kit_load(path.path);
+    const hsight_trace *trace = hsight_snapshot_trace(loaded);
+    ck_assert_int_eq((int)hsight_trace_get_info(trace)->mode, _i / 2);
+    ck_assert_uint_eq(hsight_trace_get_frame(trace, (hsight_frame_id){0}).file.length, 0);
+    hsight_snapshot_free(loaded);
+    hsight_snapshot_free(sample);
+}
+END_TEST
+
+START_TEST(a_graph_without_objects_has_a_trace)
+{
+    kit_path path = kit_file("nothing.hsnap");
+    hsight_snapshot *nothing = kit_snapshot(graph_text_build(""), "nothing");
+    made_trace_join(nothing, HSIGHT_TRACE_EXACT, NULL, 0);
+    kit_save(nothing, path.path);
+    kit_assert_file(path.path, nothing);
+    hsight_snapshot_free(nothing);
+}
+END_TEST
+
+/* _i: 0 a plain snapshot, 1 one with a trace */
+static hsight_snapshot *sample_of(int has_trace, const char *label)
+{
+    return has_trace ? kit_traced(label) : kit_sample(label);
+}
+
 START_TEST(what_was_loaded_can_be_saved_again)
 {
     kit_path first = kit_file("first.hsnap");
     kit_path second = kit_file("second.hsnap");
-    hsight_snapshot *sample = kit_sample("again");
+    hsight_snapshot *sample = sample_of(_i, "again");
     kit_save(sample, first.path);
     hsight_snapshot *loaded = kit_load(first.path);
     kit_save(loaded, second.path);
@@ -94,23 +148,28 @@ START_TEST(a_mapping_outlives_its_name)
 }
 END_TEST
 
-/* Columns are used in place: each begins at a multiple of 64 in the file. */
+/* Columns are used in place: each begins at a multiple of 64 in the file. Without a trace there are
+ * no chunks of one. */
 START_TEST(chunks_are_aligned)
 {
     kit_path path = kit_file("aligned.hsnap");
-    hsight_snapshot *sample = kit_sample("aligned");
+    hsight_snapshot *sample = sample_of(_i, "aligned");
     kit_save(sample, path.path);
     kit_bytes file = kit_read(path.path);
     hsight__file_header header;
     memcpy(&header, file.data, sizeof header);
-    ck_assert_uint_eq(header.chunk_count, HSIGHT__CHUNK_COUNT);
+    ck_assert_uint_eq(header.minor, (unsigned)_i);
     ck_assert_uint_eq(header.file_bytes, file.size);
-    for (uint32_t i = 0; i < header.chunk_count; i++) {
-        hsight__file_entry entry;
-        memcpy(&entry, file.data + sizeof header + i * sizeof entry, sizeof entry);
-        ck_assert_uint_eq(entry.offset % HSIGHT__FORMAT_ALIGNMENT, 0);
-        ck_assert_int_eq(memcmp(entry.id, hsight__chunk_kinds[i].id, 4), 0);
+    uint32_t count = 0;
+    for (int kind = 0; kind < HSIGHT__CHUNK_COUNT; kind++) {
+        if (hsight__chunk_kinds[kind].is_needed || _i == 1) {
+            hsight__file_entry entry;
+            memcpy(&entry, file.data + sizeof header + count++ * sizeof entry, sizeof entry);
+            ck_assert_uint_eq(entry.offset % HSIGHT__FORMAT_ALIGNMENT, 0);
+            ck_assert_int_eq(memcmp(entry.id, hsight__chunk_kinds[kind].id, 4), 0);
+        }
     }
+    ck_assert_uint_eq(header.chunk_count, count);
     kit_free(&file);
     hsight_snapshot_free(sample);
 }
@@ -118,6 +177,19 @@ END_TEST
 
 /* ---- what is not a file that can be loaded -----------------------------------------------------
  */
+
+START_TEST(an_error_is_filled_only_on_failure)
+{
+    kit_path path = kit_file("fine.hsnap");
+    hsight_snapshot *sample = sample_of(_i, "fine"), *loaded;
+    hsight_error err = {.message = "as it was"};
+    kit_save(sample, path.path);
+    ck_assert_int_eq(hsight_store_load(path.path, &loaded, &err), HSIGHT_OK);
+    ck_assert_str_eq(err.message, "as it was");
+    hsight_snapshot_free(loaded);
+    hsight_snapshot_free(sample);
+}
+END_TEST
 
 static void assert_refused(const char *path, hsight_status status, int os_errno, const char *part)
 {
@@ -225,11 +297,15 @@ int main(void)
     tcase_add_checked_fixture(tests, kit_open, kit_close);
     tcase_set_timeout(tests, 120);
     tcase_add_test(tests, random_graphs_come_back);
-    tcase_add_test(tests, what_was_loaded_can_be_saved_again);
+    tcase_add_test(tests, random_traces_come_back);
+    tcase_add_loop_test(tests, traces_of_every_mode_come_back, 2, 8);
+    tcase_add_test(tests, a_graph_without_objects_has_a_trace);
+    tcase_add_loop_test(tests, what_was_loaded_can_be_saved_again, 0, 2);
     tcase_add_test(tests, large_columns_come_back);
     tcase_add_test(tests, long_texts_come_back);
     tcase_add_test(tests, a_mapping_outlives_its_name);
-    tcase_add_test(tests, chunks_are_aligned);
+    tcase_add_loop_test(tests, chunks_are_aligned, 0, 2);
+    tcase_add_loop_test(tests, an_error_is_filled_only_on_failure, 0, 2);
     tcase_add_test(tests, missing_file);
     tcase_add_test(tests, empty_path);
     tcase_add_test(tests, directory);

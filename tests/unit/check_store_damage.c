@@ -12,9 +12,10 @@
 #include <string.h>
 #include <unistd.h>
 
-static kit_bytes sample_file(const char *path)
+/* Each test: 0 a plain snapshot, 1 one with a trace. */
+static kit_bytes sample_file(const char *path, int has_trace)
 {
-    hsight_snapshot *sample = kit_sample("damage");
+    hsight_snapshot *sample = has_trace ? kit_traced("damage") : kit_sample("damage");
     kit_save(sample, path);
     hsight_snapshot_free(sample);
     return kit_read(path);
@@ -62,7 +63,7 @@ static void assert_refused(const uint8_t *data, size_t size, size_t at)
 START_TEST(every_change_of_a_byte_is_refused)
 {
     kit_path path = kit_file("damage.hsnap");
-    kit_bytes file = sample_file(path.path);
+    kit_bytes file = sample_file(path.path, _i);
     for (size_t at = 0; at < file.size; at++) {
         uint8_t right = file.data[at];
         const uint8_t others[] = {right ^ 1,  right ^ 2,  right ^ 4,      right ^ 8,
@@ -89,7 +90,7 @@ END_TEST
 START_TEST(every_cut_is_refused)
 {
     kit_path path = kit_file("damage.hsnap");
-    kit_bytes file = sample_file(path.path);
+    kit_bytes file = sample_file(path.path, _i);
     for (size_t size = 0; size < file.size; size++) {
         void *block = NULL;
         ck_assert_int_eq(posix_memalign(&block, 64, size > 0 ? size : 1), 0);
@@ -116,7 +117,7 @@ static void assert_file_refused(const char *path, size_t at)
 START_TEST(every_change_in_a_file_is_refused)
 {
     kit_path path = kit_file("damage.hsnap");
-    kit_bytes file = sample_file(path.path);
+    kit_bytes file = sample_file(path.path, _i);
     int descriptor = open(path.path, O_WRONLY);
     ck_assert_int_ge(descriptor, 0);
     for (size_t at = 0; at < file.size; at++) {
@@ -134,7 +135,7 @@ END_TEST
 START_TEST(every_cut_of_a_file_is_refused)
 {
     kit_path path = kit_file("damage.hsnap");
-    kit_bytes file = sample_file(path.path);
+    kit_bytes file = sample_file(path.path, _i);
     for (size_t size = file.size; size > 0; size--) {
         ck_assert_int_eq(truncate(path.path, (off_t)size - 1), 0);
         assert_file_refused(path.path, size - 1);
@@ -146,7 +147,7 @@ END_TEST
 START_TEST(every_longer_file_is_refused)
 {
     kit_path path = kit_file("damage.hsnap");
-    kit_bytes file = sample_file(path.path);
+    kit_bytes file = sample_file(path.path, _i);
     for (size_t more = 1; more <= 130; more++) {
         ck_assert_int_eq(truncate(path.path, (off_t)(file.size + more)), 0);
         assert_file_refused(path.path, file.size + more);
@@ -160,10 +161,10 @@ int main(void)
     TCase *tests = tcase_create("store_damage");
     tcase_add_checked_fixture(tests, kit_open, kit_close);
     tcase_set_timeout(tests, 300);
-    tcase_add_test(tests, every_change_of_a_byte_is_refused);
-    tcase_add_test(tests, every_cut_is_refused);
-    tcase_add_test(tests, every_change_in_a_file_is_refused);
-    tcase_add_test(tests, every_cut_of_a_file_is_refused);
-    tcase_add_test(tests, every_longer_file_is_refused);
+    tcase_add_loop_test(tests, every_change_of_a_byte_is_refused, 0, 2);
+    tcase_add_loop_test(tests, every_cut_is_refused, 0, 2);
+    tcase_add_loop_test(tests, every_change_in_a_file_is_refused, 0, 2);
+    tcase_add_loop_test(tests, every_cut_of_a_file_is_refused, 0, 2);
+    tcase_add_loop_test(tests, every_longer_file_is_refused, 0, 2);
     return run_tests("store_damage", tests);
 }

@@ -5,13 +5,19 @@
  * a process of its own. */
 #include "check_store_kit.h"
 
+#include "base/crc32.h"
 #include "graph/columns.h"
+#include "snapshot/snapshot_join.h"
+#include "store/format.h"
+#include "trace/trace_columns.h"
 
 #include "graph_text.h"
+#include "made_trace.h"
 
 #include <heapsight/builder.h>
 
 #include <dirent.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -98,6 +104,32 @@ void kit_free(kit_bytes *bytes)
     *bytes = (kit_bytes){NULL, 0};
 }
 
+void kit_damage(kit_bytes *file, const char *chunk, uint32_t item, uint32_t value)
+{
+    hsight__crc32_tables crc;
+    hsight__file_header header;
+    hsight__crc32_prepare(&crc);
+    memcpy(&header, file->data, sizeof header);
+    uint8_t *contents = file->data + sizeof header;
+    bool is_found = false;
+    for (uint32_t i = 0; i < header.chunk_count; i++) {
+        hsight__file_entry entry;
+        memcpy(&entry, contents + i * sizeof entry, sizeof entry);
+        if (memcmp(entry.id, chunk, sizeof entry.id) == 0) {
+            memcpy(file->data + entry.offset + item * sizeof value, &value, sizeof value);
+            entry.checksum = hsight__crc32(&crc, 0, file->data + entry.offset, entry.length);
+            memcpy(contents + i * sizeof entry, &entry, sizeof entry);
+            is_found = true;
+        }
+    }
+    ck_assert_msg(is_found, "no %s chunk", chunk);
+    header.contents_checksum =
+        hsight__crc32(&crc, 0, contents, header.chunk_count * sizeof(hsight__file_entry));
+    header.header_checksum =
+        hsight__crc32(&crc, 0, &header, offsetof(hsight__file_header, header_checksum));
+    memcpy(file->data, &header, sizeof header);
+}
+
 /* ---- samples --------------------------------------------------------------------------------- */
 
 /* Not ck_assert: that leaves a record behind at each call, and these are in loops. */
@@ -130,6 +162,18 @@ hsight_snapshot *kit_sample(const char *label)
                                          "a.x>b a[3]>b a{b}>a b~>a b|v>c c%>a "
                                          "module:service>>a c:2>>b frame:job:t:f:s.py:41>>c"),
                         label);
+}
+
+hsight_snapshot *kit_traced(const char *label)
+{
+    const made_block blocks[] = {
+        {.address = 0x10100, .bytes = 5368709120u, .stack = "Pool.pin:41 serve:9 main:3"},
+        {.address = 0x10200, .bytes = 54, .stack = "serve:9 main:3"},
+        {.address = 0x900000, .bytes = 7, .thread = 1, .stack = "Pool.pin:0", .is_freed = true},
+    };
+    hsight_snapshot *sample = kit_sample(label);
+    made_trace_join(sample, HSIGHT_TRACE_EXACT, blocks, sizeof blocks / sizeof *blocks);
+    return sample;
 }
 
 static void add_node(hsight_builder *builder, uint32_t number, hsight_type_id type)
@@ -229,6 +273,38 @@ static void assert_same_text(hsight_string a, hsight_string b)
     assert_same_column(a.data, b.data, a.length, 1);
 }
 
+static void assert_same_traces(const hsight_trace *a, const hsight_trace *b)
+{
+    const hsight__trace_columns *x = hsight__trace_get_columns(a);
+    const hsight__trace_columns *y = hsight__trace_get_columns(b);
+    size_t stacks = x->stack_count + (size_t)1;
+    assert_same_column(hsight_trace_get_info(a), hsight_trace_get_info(b), 1,
+                       sizeof(hsight_trace_info));
+    ck_assert_uint_eq(x->stack_count, y->stack_count);
+    ck_assert_uint_eq(x->frame_count, y->frame_count);
+    ck_assert_uint_eq(x->row_count, y->row_count);
+    ck_assert_uint_eq(x->string_count, y->string_count);
+    ck_assert_uint_eq(x->string_bytes_count, y->string_bytes_count);
+    assert_same_column(x->callers, y->callers, stacks, sizeof *x->callers);
+    assert_same_column(x->innermost, y->innermost, stacks, sizeof *x->innermost);
+    assert_same_column(x->frames, y->frames, x->frame_count + (size_t)1, sizeof *x->frames);
+    assert_same_column(x->rows, y->rows, x->row_count, sizeof *x->rows);
+    assert_same_column(x->string_offsets, y->string_offsets, x->string_count + (size_t)2, 8);
+    assert_same_column(x->string_bytes, y->string_bytes, (size_t)x->string_bytes_count, 1);
+}
+
+static void assert_same_joins(const hsight_snapshot *a, const hsight_snapshot *b)
+{
+    const hsight_trace *trace = hsight_snapshot_trace(a);
+    ck_assert_int_eq(trace == NULL, hsight_snapshot_trace(b) == NULL);
+    if (trace != NULL) {
+        assert_same_traces(trace, hsight_snapshot_trace(b));
+        assert_same_column(hsight__snapshot_stacks(a), hsight__snapshot_stacks(b),
+                           hsight_graph_node_count(hsight_snapshot_graph(a)) + (size_t)1,
+                           sizeof(hsight_stack_id));
+    }
+}
+
 void kit_assert_same(const hsight_snapshot *a, const hsight_snapshot *b)
 {
     const hsight_snapshot_info *x = hsight_snapshot_get_info(a);
@@ -248,6 +324,7 @@ void kit_assert_same(const hsight_snapshot *a, const hsight_snapshot *b)
     ck_assert_uint_eq(x->overcounted_count, y->overcounted_count);
     ck_assert_uint_eq(x->has_values, y->has_values);
     ck_assert_uint_eq(hsight_snapshot_total_bytes(a), hsight_snapshot_total_bytes(b));
+    assert_same_joins(a, b);
 }
 
 void kit_assert_file(const char *path, const hsight_snapshot *snapshot)

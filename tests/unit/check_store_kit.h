@@ -31,9 +31,13 @@ typedef struct {
 kit_bytes kit_read(const char *path);
 void kit_write(const char *path, const void *data, size_t size);
 void kit_free(kit_bytes *bytes);
+/* Set a u32 in a chunk of a file to another value; all checksums are made right again. */
+void kit_damage(kit_bytes *file, const char *chunk, uint32_t item, uint32_t value);
 
 /* Kinds of references, roots and sizes on a few objects; about 2 KiB as a file. */
 hsight_snapshot *kit_sample(const char *label);
+/* The same, with the stacks that allocated a and b: a second half to the file, minor version 1. */
+hsight_snapshot *kit_traced(const char *label);
 /* A snapshot of `count` objects: about 50 bytes each as a file. */
 hsight_snapshot *kit_large(uint32_t count);
 /* Consumes the graph. */
@@ -41,7 +45,7 @@ hsight_snapshot *kit_snapshot(hsight_graph *graph, const char *label);
 
 void kit_save(const hsight_snapshot *snapshot, const char *path);
 hsight_snapshot *kit_load(const char *path);
-/* Same columns, same info, same sum. */
+/* Same columns, same info, same sum, same trace. */
 void kit_assert_same(const hsight_snapshot *a, const hsight_snapshot *b);
 /* The file at `path` holds this snapshot. */
 void kit_assert_file(const char *path, const hsight_snapshot *snapshot);

@@ -6,6 +6,9 @@
 #include "base/vec.h"
 #include "store/column_chunks.h"
 #include "store/meta.h"
+#include "store/trace_chunks.h"
+
+#include "graph_text.h"
 #include "suite.h"
 
 #include <stdio.h>
@@ -78,6 +81,79 @@ START_TEST(most_items)
 }
 END_TEST
 
+/* Lengths of a trace without anything, beside a graph without anything. */
+static void make_empty_trace(hsight__container *container)
+{
+    static const uint64_t numbers[HSIGHT__TRACE_NUMBERS] = {HSIGHT_TRACE_EXACT};
+    static const uint64_t zeros[2];
+    *container = (hsight__container){.has_trace = true};
+    const struct {
+        int chunk;
+        uint64_t bytes;
+    } lengths[] = {{HSIGHT__CHUNK_NSTK, 4},  {HSIGHT__CHUNK_TSTC, 4}, {HSIGHT__CHUNK_TSTF, 4},
+                   {HSIGHT__CHUNK_TFRM, 16}, {HSIGHT__CHUNK_TROW, 0}, {HSIGHT__CHUNK_TSTO, 16},
+                   {HSIGHT__CHUNK_TSTB, 0}};
+    for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
+        container->chunks[lengths[i].chunk] =
+            (hsight__chunk){.data = zeros, .bytes = lengths[i].bytes, .offset = 4096};
+    }
+    container->chunks[HSIGHT__CHUNK_TINF] =
+        (hsight__chunk){.data = numbers, .bytes = sizeof numbers, .offset = 4096};
+}
+
+START_TEST(a_trace_of_nothing_fits)
+{
+    hsight__container container;
+    hsight_snapshot *snapshot = kit_snapshot(graph_text_build(""), "nothing");
+    make_empty_trace(&container);
+    ck_assert_int_eq(hsight__trace_of_chunks(&container, snapshot, NULL), HSIGHT_OK);
+    ck_assert_uint_eq(hsight_trace_stack_count(hsight_snapshot_trace(snapshot)), 0);
+    hsight_snapshot_free(snapshot);
+}
+END_TEST
+
+/* Each chunk of a trace: a part of an item, one item too few, more than can be numbered. */
+START_TEST(impossible_lengths_of_a_trace)
+{
+    static const struct {
+        int chunk;
+        uint64_t item_bytes;
+        uint64_t least;
+    } tables[] = {
+        {HSIGHT__CHUNK_TSTC, 4, 1},
+        {HSIGHT__CHUNK_TFRM, 16, 1},
+        {HSIGHT__CHUNK_TROW, 72, 0},
+        {HSIGHT__CHUNK_TSTO, 8, 2},
+        {HSIGHT__CHUNK_TSTF, 4, 1},
+        {HSIGHT__CHUNK_NSTK, 4, 1},
+        {HSIGHT__CHUNK_TINF, 8, HSIGHT__TRACE_NUMBERS},
+    };
+    const uint64_t item_bytes = tables[_i].item_bytes, least = tables[_i].least;
+    const uint64_t lengths[] = {
+        least * item_bytes + 3,
+        (least > 0 ? least - 1 : UINT64_MAX / 72) * item_bytes,
+        (UINT64_C(1) << 32) * item_bytes + 2 * 8,
+        ((UINT64_C(1) << 32) - 1 + least) * item_bytes,
+        UINT64_MAX,
+    };
+    const size_t count = tables[_i].chunk == HSIGHT__CHUNK_TINF ? 2 : 5; /* it may be longer */
+    hsight_snapshot *snapshot = kit_snapshot(graph_text_build(""), "nothing");
+    for (size_t i = 0; i < count; i++) {
+        hsight__container container;
+        hsight_error err;
+        char part[40];
+        make_empty_trace(&container);
+        container.chunks[tables[_i].chunk].bytes = lengths[i];
+        ck_assert_int_eq(hsight__trace_of_chunks(&container, snapshot, &err), HSIGHT_EFORMAT);
+        snprintf(part, sizeof part,
+                 "%s chunk at offset 4096: ", hsight__chunk_kinds[tables[_i].chunk].id);
+        kit_assert_message(&err, HSIGHT_EFORMAT, part);
+        ck_assert_ptr_null(hsight_snapshot_trace(snapshot));
+    }
+    hsight_snapshot_free(snapshot);
+}
+END_TEST
+
 START_TEST(text_of_4_gib)
 {
     hsight__vec out;
@@ -96,6 +172,8 @@ int main(void)
     tcase_add_test(tests, lengths_of_nothing_fit);
     tcase_add_loop_test(tests, too_many_items, 0, 7);
     tcase_add_test(tests, most_items);
+    tcase_add_test(tests, a_trace_of_nothing_fits);
+    tcase_add_loop_test(tests, impossible_lengths_of_a_trace, 0, 7);
     tcase_add_test(tests, text_of_4_gib);
     return run_tests("store_limits", tests);
 }

@@ -4,15 +4,17 @@
 
 #include "failing_allocator.h"
 #include "graph_text.h"
+#include "made_trace.h"
 #include "store/load.h"
 #include "suite.h"
 
 #include <stdbool.h>
 
+/* _i: 0 a plain snapshot, 1 one with a trace */
 START_TEST(load_with_each_request_refused)
 {
     kit_path path = kit_file("memory.hsnap");
-    hsight_snapshot *sample = kit_sample("memory");
+    hsight_snapshot *sample = _i == 1 ? kit_traced("memory") : kit_sample("memory");
     kit_save(sample, path.path);
     bool refused = true;
     size_t walked = 0;
@@ -35,7 +37,7 @@ START_TEST(load_with_each_request_refused)
         }
         ck_assert_uint_eq(memory.live_blocks, 0);
     }
-    ck_assert_uint_ge(walked, 3); /* keeper, graph, snapshot */
+    ck_assert_uint_eq(walked, 3 + (unsigned)_i); /* keeper, graph, snapshot, trace */
     hsight_snapshot_free(sample);
 }
 END_TEST
@@ -56,6 +58,29 @@ START_TEST(refused_file_keeps_no_memory)
 }
 END_TEST
 
+/* One whose trace is refused gives back the snapshot that was already there, and the file. */
+START_TEST(refused_trace_keeps_no_memory)
+{
+    kit_path path = kit_file("memory.hsnap");
+    hsight_snapshot *traced = kit_traced("memory");
+    kit_save(traced, path.path);
+    kit_bytes file = kit_read(path.path);
+    kit_damage(&file, "TSTC", 1, 1);
+    kit_write(path.path, file.data, file.size);
+    failing_allocator memory;
+    failing_allocator_init(&memory, 0);
+    hsight_snapshot *loaded = NULL;
+    hsight_error err;
+    ck_assert_int_eq(hsight__store_load_with(&memory.allocator, path.path, &loaded, &err),
+                     HSIGHT_EFORMAT);
+    kit_assert_message(&err, HSIGHT_EFORMAT, "trace stack 1: caller 1 is not before it");
+    ck_assert_ptr_null(loaded);
+    ck_assert_uint_eq(memory.live_blocks, 0);
+    kit_free(&file);
+    hsight_snapshot_free(traced);
+}
+END_TEST
+
 START_TEST(save_with_each_request_refused)
 {
     kit_path path = kit_file("memory.hsnap");
@@ -67,6 +92,9 @@ START_TEST(save_with_each_request_refused)
         failing_allocator_init(&memory, 0);
         hsight_snapshot *young =
             kit_snapshot(graph_text_build_on(&memory.allocator, "a>b"), "young");
+        if (_i == 1) {
+            made_trace_join_random(young, 1);
+        }
         kit_save(old, path.path);
         size_t held = memory.live_blocks;
         memory.refuse_at = memory.requests + n;
@@ -90,8 +118,9 @@ int main(void)
 {
     TCase *tests = tcase_create("store_memory");
     tcase_add_checked_fixture(tests, kit_open, kit_close);
-    tcase_add_test(tests, load_with_each_request_refused);
+    tcase_add_loop_test(tests, load_with_each_request_refused, 0, 2);
     tcase_add_test(tests, refused_file_keeps_no_memory);
-    tcase_add_test(tests, save_with_each_request_refused);
+    tcase_add_test(tests, refused_trace_keeps_no_memory);
+    tcase_add_loop_test(tests, save_with_each_request_refused, 0, 2);
     return run_tests("store_memory", tests);
 }
