@@ -147,9 +147,13 @@ hsight_status hsight__snapshot_join_column(hsight_snapshot *snapshot, hsight_tra
     if (snapshot->trace != NULL) {
         return hsight__fail(err, HSIGHT_EINVAL, "the snapshot has a trace already");
     }
+    if (stacks[0].index != 0) {
+        return hsight__fail(err, HSIGHT_EINVAL, "object 0 is none, but stack %u allocated it",
+                            stacks[0].index);
+    }
     uint32_t stack_count = hsight_trace_stack_count(trace);
-    for (uint32_t node = 0; node <= hsight_graph_node_count(snapshot->graph); node++) {
-        if (stacks[node].index > stack_count || (node == 0 && stacks[node].index != 0)) {
+    for (uint32_t node = 1; node <= hsight_graph_node_count(snapshot->graph); node++) {
+        if (stacks[node].index > stack_count) {
             return hsight__fail(err, HSIGHT_EINVAL, "object %u: stack %u, only %u stacks are known",
                                 node, stacks[node].index, stack_count);
         }
