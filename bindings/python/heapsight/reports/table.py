@@ -4,7 +4,7 @@
 from typing import Any
 
 from heapsight._trace import Trace
-from heapsight.reports._words import nothing
+from heapsight.reports._words import nothing, printable
 
 __all__ = ["HELP", "NAME", "SUFFIXES", "make"]
 
@@ -28,4 +28,5 @@ def make(
     chosen: dict[str, Any] = {"by": by, "module": module, "file": file, "thread": thread}
     if not trace.rows(figure, 1, sort, **chosen):
         return nothing(trace, figure) + "\n"
-    return trace.text(figure, limit, sort, **chosen)
+    lines = trace.text(figure, limit, sort, **chosen).split("\n")
+    return "\n".join(map(printable, lines))
