@@ -206,19 +206,30 @@ static void add_type(void *state, PyTypeObject *type)
     hsight__walk_node(state, (PyObject *)type);
 }
 
-static void add_static_type_root(void *state, PyTypeObject *type)
+static void add_static_type_root(hsight__walk *walk, hsight_node_id node, PyTypeObject *type)
 {
-    hsight__walk *walk = state;
     char name[256];
-    if (PyType_HasFeature(type, Py_TPFLAGS_HEAPTYPE)) {
-        return;
-    }
     size_t length = hsight__type_name(type, name, sizeof(name));
-    hsight_root root = {.kind = HSIGHT_ROOT_STATIC_TYPE, .node = {hsight__walk_find(walk, type)}};
-    if (root.node.index == 0 ||
-        hsight_builder_string(walk->visit.builder, name, length, &root.name, NULL) != HSIGHT_OK ||
+    hsight_root root = {.kind = HSIGHT_ROOT_STATIC_TYPE, .node = node};
+    if (hsight_builder_string(walk->visit.builder, name, length, &root.name, NULL) != HSIGHT_OK ||
         hsight_builder_add_root(walk->visit.builder, &root, NULL) != HSIGHT_OK) {
         walk->visit.dropped_count++;
+    }
+}
+
+/* Every static type, also one without objects that only a base's __subclasses__ knows: weakly. */
+static void add_static_type_roots(hsight__walk *walk)
+{
+    hsight_builder *builder = walk->visit.builder;
+    uint32_t last = hsight_builder_node_count(builder);
+    for (hsight_node_id node = {1}; node.index <= last; node.index++) {
+        if (hsight_builder_flags(builder, node) & HSIGHT_NODE_TYPE) {
+            uint64_t address = hsight_builder_addresses(builder)[node.index];
+            PyTypeObject *type = (PyTypeObject *)(uintptr_t)address;
+            if (!PyType_HasFeature(type, Py_TPFLAGS_HEAPTYPE)) {
+                add_static_type_root(walk, node, type);
+            }
+        }
     }
 }
 
@@ -273,7 +284,7 @@ static void finish_tables(hsight__walk *walk)
 {
     name_cells(walk);
     mark_namespaces(walk);
-    hsight__type_table_each(&walk->visit, add_static_type_root, walk);
+    add_static_type_roots(walk);
     hsight__type_table_set_nodes(&walk->visit, node_of, walk);
     hsight__balance(walk);
 }

@@ -288,6 +288,23 @@ def test_aliases_of_a_module_are_all_roots() -> None:
     assert {__name__, "alias_made_by_test"} <= names
 
 
+def test_a_collected_process_has_no_object_that_no_root_reaches() -> None:
+    """Static types without an object, and what they hold, are known to their bases alone: weakly."""
+    program = """
+        import gc
+        import heapsight
+        gc.collect()
+        heap = heapsight.snapshot("bare")
+        for row in heap.types(limit=None):
+            count = heap.why(row.type, limit=1).unreached_count
+            if count:
+                print(row.type, count)
+        print("looked at", len(heap.types(limit=None)) > 50)
+    """
+    result = _python(program)
+    assert result.stdout == "looked at True\n", result
+
+
 # ---- heapsight itself --------------------------------------------------------------------------------------
 
 
