@@ -131,6 +131,15 @@ def test_a_module_does_what_it_does_alone(write, python, heapsight, kind):
     assert without_us(watched.stderr) == alone.stderr
 
 
+def test_a_module_may_be_joined_to_its_option(write, python, heapsight):
+    write("mod.py", SCRIPTS["arguments"])
+    for words in (("-mmod", "one", "--values"), ("-mmod", "--every", "-mother"), ("-mmod",)):
+        alone = python(*words)
+        watched = heapsight("run", "-o", "out", "--every", "60", *words)
+        assert watched.returncode == 0, watched.stderr
+        assert without_numbers(watched.stdout) == without_numbers(alone.stdout)
+
+
 def test_an_exception_in_a_module(write, heapsight):
     write("pkg/__init__.py", "")
     write("pkg/mod.py", "1 / 0")

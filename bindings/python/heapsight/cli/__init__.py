@@ -6,6 +6,7 @@ exit code. What a subcommand works with is imported inside its run().
 """
 
 import argparse
+import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
@@ -40,7 +41,8 @@ class Parser(argparse.ArgumentParser):
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line `argv`, sys.argv[1:] if None, and return the exit code."""
     try:
-        args = _parser().parse_args(argv)
+        words = list(sys.argv[1:] if argv is None else argv)
+        args = _parser().parse_args(run.with_module_apart(words))
         code: int = args.run(args)
         return code
     except ProgramFailed as ended:

@@ -2,15 +2,17 @@
 """heapsight run: runs a program and writes snapshots of it."""
 
 import argparse
+from collections.abc import Sequence
 
-__all__ = ["HELP", "NAME", "add_arguments", "run"]
+__all__ = ["HELP", "NAME", "add_arguments", "run", "with_module_apart"]
 
 NAME = "run"
 HELP = "run a program and write snapshots at its start, at its end and in between"
 EPILOG = """\
 The program runs as `python SCRIPT` or `python -m MODULE` would run it; its exit code and its
 messages are its own. Snapshots are named by number and occasion: start, timer, signal, exit, or
-exception when the program dies of one. SIGTERM writes an exit snapshot first. A program that leaves
+exception when the program dies of one. Garbage is collected before each, except those of the timer.
+SIGTERM writes an exit snapshot first; a second one ends the program at once. A program that leaves
 by os._exit() or is killed writes none at its end, and neither do child processes.
 """
 
@@ -27,6 +29,26 @@ NOT_FOR_SNAPSHOTS = {
     "SIGILL": FAULT,
     "SIGABRT": FAULT,
 }
+
+
+WITH_VALUE = ("-o", "--output", "--every", "--signal")
+
+
+def with_module_apart(words: Sequence[str]) -> list[str]:
+    """The command line with -mMODULE as two words.
+
+    argparse takes what is joined to an option for all of its value, and would go on looking for
+    options among the arguments of the module.
+    """
+    at = 1
+    while words[:1] == [NAME] and at < len(words) and words[at].startswith("-"):
+        word = words[at]
+        if word.startswith("-m") and word != "-m":
+            return [*words[:at], "-m", word[2:], *words[at + 1 :]]
+        if word in ("-m", "--"):
+            break
+        at += 2 if word in WITH_VALUE else 1
+    return list(words)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
