@@ -285,6 +285,38 @@ def test_a_message_of_several_lines_becomes_one():
     assert sentence(MemoryError()) == "MemoryError"
 
 
+@pytest.fixture
+def stderr(monkeypatch):
+    """(reading end, writing end) of the pipe that stderr is; the writing end does not block."""
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    with open(reader, "rb") as source, open(writer, "w", encoding="ascii") as stream:
+        monkeypatch.setattr(sys, "__stderr__", stream)
+        yield source, stream
+
+
+def test_a_long_line_gets_through_to_a_slow_reader(stderr):
+    import threading
+
+    from heapsight.cli._exit import say
+
+    source, stream = stderr
+    writer = threading.Thread(target=lambda: (say("x" * 300_000 + "\udce9"), stream.close()))
+    writer.start()
+    time.sleep(0.1)  # the pipe is full
+    line = source.read()
+    writer.join()
+    assert line == b"heapsight: " + b"x" * 300_000 + b"\\udce9\n"
+
+
+def test_a_line_that_nobody_reads_is_given_up(stderr):
+    from heapsight.cli._exit import say
+
+    started = time.monotonic()
+    say("x" * 300_000, 0.2)
+    assert 0.2 <= time.monotonic() - started < 60
+
+
 def test_slow_work_is_announced_once(capfd, monkeypatch):
     from heapsight.cli import _progress
 

@@ -471,6 +471,13 @@ def test_output_that_is_closed(write, heapsight, tmp_path):
     assert names(tmp_path / "out") == ["001-start.hsnap", "002-exit.hsnap"]
 
 
+def test_without_a_stderr_nothing_is_said(write, heapsight, tmp_path):
+    write("prog.py", "print('fine')")
+    done = heapsight("run", "-o", "out", "prog.py", preexec_fn=lambda: os.close(2))
+    assert (done.returncode, done.stdout) == (0, "fine\n")
+    assert names(tmp_path / "out") == ["001-start.hsnap", "002-exit.hsnap"]
+
+
 def test_modules_of_the_program_do_not_get_in_our_way(write, heapsight, tmp_path):
     for name in ("json", "types", "signal", "shlex", "tempfile", "weakref"):
         write(f"app/{name}.py", "raise SystemExit('the wrong module')")
