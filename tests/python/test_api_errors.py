@@ -50,6 +50,14 @@ def test_a_missing_file(tmp_path):
     assert caught.value.errno == errno.ENOENT
 
 
+def test_text_that_has_no_utf8(heap):
+    with pytest.raises(heapsight.HeapsightValueError, match=r"label 'caf\\udce9'"):
+        heapsight.snapshot("caf\udce9")
+    for ask in (heap.why, heap.graph, heap.addresses):
+        with pytest.raises(heapsight.HeapsightLookupError, match=r"caf\\udce9"):
+            ask("caf\udce9")
+
+
 def test_a_file_of_another_kind(tmp_path):
     path = tmp_path / "text.hsnap"
     path.write_text("this is not a snapshot" * 100)

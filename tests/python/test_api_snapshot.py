@@ -41,6 +41,17 @@ def test_info_names_where_and_when():
     assert info["has_values"] is False
 
 
+def test_a_type_whose_name_has_no_utf8_is_found_by_it():
+    class Coffee:
+        __module__ = "menu"
+        __qualname__ = "caf\udce9"
+
+    kept = Coffee()
+    with heapsight.snapshot("odd") as heap:
+        assert heap.addresses("menu.caf\udce9") == [id(kept)]
+        assert heap.why("menu.caf\udce9").paths()[0].object_count == 1
+
+
 def test_label_and_sums():
     with heapsight.snapshot("sums") as heap:
         assert heap.label == "sums"

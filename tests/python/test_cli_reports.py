@@ -164,6 +164,12 @@ def test_an_unknown_type_offers_near_names(command, tmp_path):
         assert "app.Session" in said
 
 
+def test_a_type_that_is_no_text(command, tmp_path):
+    for words in (("why",), ("graph", "-o", tmp_path / "x.png")):
+        said = one_sentence(command(*words, "after.hsnap", "--type", "caf\udce9"))
+        assert r"caf\udce9" in said
+
+
 def test_an_unknown_address(command):
     assert "0x10" in one_sentence(command("why", "after.hsnap", "--address", "0x10"))
 
@@ -221,6 +227,25 @@ def test_a_full_disk(leak):
         )
     assert done.returncode == 2
     assert done.stderr == "heapsight: No space left on device\n"
+
+
+# ---- terminals that do not have every character --------------------------------------------------
+
+
+def test_what_the_terminal_cannot_show_is_an_escape(command):
+    words = ("why", "after.hsnap", "--type", "app.Session")
+    text = answered(command(*words))
+    assert "\N{BOX DRAWINGS LIGHT UP AND RIGHT}" in text
+    plain = answered(command(*words, env={**os.environ, "PYTHONIOENCODING": "ascii"}))
+    assert plain == text.encode("ascii", "backslashreplace").decode()
+
+
+def test_a_file_name_that_is_no_text(command, tmp_path):
+    picture = f"{tmp_path}/y\udcff.dot"
+    words = ("graph", "after.hsnap", "--type", "app.Session", "-o", picture)
+    environment = {**os.environ, "PYTHONIOENCODING": "utf-8:strict"}
+    assert rf"y\udcff.dot" in answered(command(*words, env=environment))
+    assert os.path.exists(picture)
 
 
 # ---- manners -------------------------------------------------------------------------------------

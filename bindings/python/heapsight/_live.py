@@ -6,6 +6,7 @@ holds none of the program's objects.
 """
 
 from heapsight import _core
+from heapsight._core import HeapsightValueError
 from heapsight._graph import Graph, check_graph_options
 from heapsight._rows import check_limit
 from heapsight._snapshot import Snapshot
@@ -20,9 +21,15 @@ def snapshot(label: str = "", collect: bool = True, values: bool = False) -> Sna
     label: a name to tell snapshots apart. collect: run gc.collect() first, so that garbage does not
     count as growth. values: keep short previews of strings, bytes and numbers; off because a
     snapshot file may travel.
-    Other Python threads wait while the heap is walked. No code of the program is run.
-    Raises HeapsightMemoryError when there is no room for it.
+    Other Python threads wait while the heap is walked. The walk runs no code of the program; the
+    collection before it runs the finalisers of the garbage that it finds.
+    Raises HeapsightMemoryError when there is no room for it, and HeapsightValueError for a label
+    that has no UTF-8.
     """
+    try:
+        str.encode(label)
+    except UnicodeEncodeError as problem:
+        raise HeapsightValueError(f"the label {label!a} cannot be stored: {problem}") from None
     return Snapshot(_core.capture(label, collect, values))
 
 

@@ -2,6 +2,8 @@
 """Arguments and output that several subcommands share."""
 
 import argparse
+import sys
+from io import TextIOWrapper
 from typing import Any
 
 __all__ = [
@@ -87,7 +89,12 @@ def target_text(args: argparse.Namespace) -> str:
 
 
 def show(text: str) -> None:
-    """Print now, so that a reader who went away is noticed while that can be reported."""
+    """Print now, so that a reader who went away is noticed while that can be reported.
+
+    What the terminal's encoding does not have is shown as an escape.
+    """
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     print(text, end="", flush=True)
 
 
