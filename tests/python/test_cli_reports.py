@@ -342,6 +342,11 @@ def test_a_line_that_nobody_reads_is_given_up(stderr):
     assert 0.2 <= time.monotonic() - started < 60
 
 
+def test_what_graph_does_with_many_objects_is_in_its_help(command):
+    text = " ".join(answered(command("graph", "--help")).split())
+    assert text.count("not for the referrers of a type with more than three objects") == 2
+
+
 def test_slow_work_is_announced_once(capfd, monkeypatch):
     from heapsight.cli import _progress
 

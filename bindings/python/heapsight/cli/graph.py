@@ -17,6 +17,7 @@ __all__ = ["HELP", "NAME", "add_arguments", "run"]
 
 NAME = "graph"
 HELP = "draw what keeps the objects of a type, or one object, alive"
+NOT_FOR_MANY = "; not for the referrers of a type with more than three objects: those are paths"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,14 +37,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="what refers to the object, or what it refers to (default: referrers)",
     )
     parser.add_argument(
-        "--depth", type=count, default=4, metavar="N", help="references away from it (default: 4)"
+        "--depth",
+        type=count,
+        default=4,
+        metavar="N",
+        help=f"references away from it (default: 4){NOT_FOR_MANY}",
     )
     parser.add_argument(
         "--too-many",
         type=count,
         default=10,
         metavar="N",
-        help="neighbours drawn for one object, 0 for all (default: 10)",
+        help=f"neighbours drawn for one object, 0 for all (default: 10){NOT_FOR_MANY}",
     )
     add_json(parser)
 
