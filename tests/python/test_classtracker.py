@@ -3,6 +3,7 @@
 
 import _random  # its class can be changed, but its instances are known to nobody
 import gc
+import io
 import sys
 import weakref
 
@@ -587,6 +588,39 @@ def test_periodic_snapshots(tracker):
     for interval in (0, -1, float("nan"), float("inf")):
         with pytest.raises(heapsight.HeapsightValueError, match="interval must be above 0"):
             tracker.start_periodic_snapshots(interval)
+
+
+def first_periodic_snapshot(tracker):
+    """Wait for it; the interval is so long that it is the only one."""
+    import time
+
+    tracker.start_periodic_snapshots(3600)
+    deadline = time.monotonic() + 30
+    while not tracker.snapshots and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return len(tracker.snapshots)
+
+
+def test_the_first_periodic_snapshot_is_taken_at_once(tracker):
+    assert first_periodic_snapshot(tracker) == 1
+
+
+@pytest.mark.parametrize("look", ["print_stats", "dump_stats"])
+def test_looking_at_the_records_ends_periodic_snapshots(tracker, look):
+    for _ in range(2):  # one that goes on would not take another first one
+        tracker.snapshots.clear()
+        assert first_periodic_snapshot(tracker) == 1
+        if look == "print_stats":
+            tracker.stats.print_stats()
+        else:
+            tracker.stats.dump_stats(io.BytesIO())
+
+
+def test_a_description_may_be_any_object(tracker, capsys):
+    tracker.create_snapshot(1)
+    tracker.stats.print_summary()
+    assert tracker.snapshots[0].desc == "1"
+    assert "\n1  " in capsys.readouterr().out
 
 
 def test_periodic_snapshots_stop_in_a_forked_child(python):

@@ -178,13 +178,15 @@ class ClassTracker:
 
     # ---- snapshots ------------------------------------------------------------------------------
 
-    def create_snapshot(self, description: str = "", compute_total: bool = False) -> None:
+    def create_snapshot(self, description: object = "", compute_total: bool = False) -> None:
         """Measure all followed objects, oldest first: shared data is charged to the oldest.
 
-        compute_total: measure the whole heap as well. Cost: the objects that they keep.
+        description: shown as str() shows it. compute_total: measure the whole heap as well. Cost:
+        the objects that they keep.
         """
+        desc = str(description)
         with self._lock:
-            taken = TrackerSnapshot(now(), description)
+            taken = TrackerSnapshot(now(), desc)
             taken.system_total = process_memory()
             records, instances = self._living(taken.timestamp)
             sizes = measure(instances, [record.resolution_level for record in records])
@@ -199,7 +201,7 @@ class ClassTracker:
             self.snapshots.append(taken)
 
     def start_periodic_snapshots(self, interval: float = 1.0) -> None:
-        """Take a snapshot every `interval` seconds in the background; again, to change it.
+        """Take a snapshot now and every `interval` seconds, in the background; again, to change it.
 
         Raises HeapsightValueError for an interval that is not above 0.
         """
@@ -208,11 +210,11 @@ class ClassTracker:
         if self._periodic is not None:
             self._periodic.interval = interval
             return
-        self._periodic = Periodic(interval, self.create_snapshot)
+        self._periodic = Periodic(interval, self.create_snapshot, at_once=True)
         self._periodic.start()
 
     def stop_periodic_snapshots(self) -> None:
-        """Stop the background snapshots; one under way is waited for."""
+        """Stop the background snapshots; one under way is waited for, but not for ever."""
         if self._periodic is not None:
             self._periodic.stop()
             self._periodic = None

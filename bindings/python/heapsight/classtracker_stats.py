@@ -62,9 +62,10 @@ class Stats:
     def dump_stats(self, fdump: str | PathLike[str] | IO[bytes], close: bool = True) -> None:
         """Write the records to a path or an open binary file, which is closed if `close`.
 
-        The file is JSON: reading it runs no code. Raises HeapsightOSError when it cannot be
-        written.
+        The file is JSON: reading it runs no code. Periodic snapshots end. Raises HeapsightOSError
+        when it cannot be written.
         """
+        self._stop_periodic_snapshots()
         write_records(fdump, self.index, self.snapshots, close)
 
     def sort_stats(self, *keys: str) -> Self:
@@ -114,6 +115,10 @@ class Stats:
         for name in self.tracked_classes:
             snapshot.classes.setdefault(name, empty_row())
 
+    def _stop_periodic_snapshots(self) -> None:
+        if self.tracker is not None:
+            self.tracker.stop_periodic_snapshots()
+
     @property
     def tracked_classes(self) -> list[str]:
         """The names under which objects were tracked, in alphabetic order."""
@@ -149,10 +154,12 @@ class ConsoleStats(Stats):
 
         clsname: only classes whose name contains this. limit: a number up to 1.0 is a share of the
         records, so that the default prints all; an int or a larger number is a count.
+        Periodic snapshots end.
         Raises HeapsightValueError for a limit that is not above 0.
         """
         if not limit > 0:
             raise HeapsightValueError(f"limit must be above 0, not {limit!r}")
+        self._stop_periodic_snapshots()
         records = self.sorted or self.sort_stats().sorted
         if clsname:
             records = [record for record in records if clsname in record.name]
