@@ -12,7 +12,7 @@ import pytest
 CHECKOUT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(CHECKOUT / "tools"))
 
-from bench_lib import heaps, report  # noqa: E402
+from bench_lib import heaps, operations, report, worker  # noqa: E402
 
 
 def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -67,13 +67,34 @@ def test_targets_can_be_met_and_missed() -> None:
 
 
 def test_one_real_measurement() -> None:
-    worker = CHECKOUT / "tools/bench_lib/worker.py"
-    done = subprocess.run([sys.executable, str(worker), "heapsight", "W1", "2000"],
+    script = CHECKOUT / "tools/bench_lib/worker.py"
+    done = subprocess.run([sys.executable, str(script), "heapsight", "W1", "2000"],
                           capture_output=True, text=True, timeout=120, check=True)
     answer = json.loads(done.stdout)
     assert answer["objects"] > 10_000
     assert 0 < answer["cpu_s"] < 60
     assert answer["peak_bytes"] >= answer["kept_bytes"] > 0
+
+
+def test_memory_that_cannot_be_read_is_null(tmp_path: Path,
+                                            monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker, "CLEAR_REFS", tmp_path)  # cannot be written: a folder
+    answer = worker.measure("collect", "W3", 10)
+    assert answer["peak_bytes"] is None
+    assert answer["kept_bytes"] is not None
+    monkeypatch.setattr(worker, "STATUS", tmp_path / "none")
+    answer = worker.measure("collect", "W3", 10)
+    assert [answer[key] for key in ("heap_bytes", "kept_bytes", "peak_bytes")] == [None] * 3
+    row = report.summarise({"collect": [answer]})["collect"]
+    assert row["peak_bytes_per_object"] is None
+
+
+def test_the_target_is_measured_against_the_bare_call() -> None:
+    assert operations.OPERATIONS["guppy3"].title == "guppy3 hpy().heap()"
+    rows = report.summarise({**results(1.0, 4.0), "guppy3-table": [measurement(20.0)]})
+    verdict = next(one for one in report.judge("W1", rows) if "guppy3" in one["target"])
+    assert verdict["target"] == "at least 5 times faster than guppy3's heap()"
+    assert (verdict["measured"], verdict["met"]) == (pytest.approx(4.0), False)
 
 
 @pytest.mark.parametrize("arguments", [

@@ -26,19 +26,34 @@ from bench_lib.heaps import HEAPS
 from bench_lib.operations import OPERATIONS
 
 STATUS = Path("/proc/self/status")
+CLEAR_REFS = Path("/proc/self/clear_refs")
 RESET_PEAK = "5"  # proc(5), /proc/pid/clear_refs
 
 
-def status_bytes(field: str) -> int:
-    """A field of /proc/self/status, such as VmRSS, in bytes."""
-    found = re.search(rf"^{field}:\s+(\d+) kB", STATUS.read_text(), re.M)
-    if not found:
-        raise OSError(f"{STATUS} has no {field}")
-    return int(found[1]) * 1024
+def status_bytes(field: str) -> int | None:
+    """A field of /proc/self/status, such as VmRSS, in bytes; None where it cannot be read."""
+    try:
+        found = re.search(rf"^{field}:\s+(\d+) kB", STATUS.read_text(), re.M)
+    except OSError:
+        return None
+    return int(found[1]) * 1024 if found else None
 
 
-def settle() -> int:
-    """Give back what can be given back; the resident set in bytes."""
+def reset_peak() -> bool:
+    """Have VmHWM begin anew; False where that is not allowed, as in some containers."""
+    try:
+        CLEAR_REFS.write_text(RESET_PEAK)
+    except OSError:
+        return False
+    return True
+
+
+def added(after: int | None, before: int | None) -> int | None:
+    return None if after is None or before is None else after - before
+
+
+def settle() -> int | None:
+    """Give back what can be given back; the resident set in bytes, or None."""
     gc.collect()
     libc = ctypes.CDLL(None)
     if hasattr(libc, "malloc_trim"):  # glibc
@@ -51,15 +66,15 @@ def measure(operation: str, workload: str, size: int) -> dict[str, object]:
     empty = settle()
     heap = HEAPS[workload].build(size)
     before = settle()
-    Path("/proc/self/clear_refs").write_text(RESET_PEAK)
+    peak_is_known = reset_peak()
     start = time.process_time()
     result, objects = run()
     cpu_s = time.process_time() - start
-    peak = status_bytes("VmHWM")
+    peak = status_bytes("VmHWM") if peak_is_known else None
     kept = settle()
     del result, heap
-    return {"cpu_s": cpu_s, "objects": objects, "heap_bytes": before - empty,
-            "kept_bytes": kept - before, "peak_bytes": peak - before}
+    return {"cpu_s": cpu_s, "objects": objects, "heap_bytes": added(before, empty),
+            "kept_bytes": added(kept, before), "peak_bytes": added(peak, before)}
 
 
 if __name__ == "__main__":
