@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: MIT
 """The closing line of tools/test: it is true, and what did not run never counts as passed."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-COUNTS = Path(__file__).resolve().parents[2] / "tools/lib/counts.py"
+CHECKOUT = Path(__file__).resolve().parents[2]
+COUNTS = CHECKOUT / "tools/lib/counts.py"
 
 PASS = '<testcase classname="m" name="ok"/>'
 FAIL = '<testcase classname="m" name="bad"><failure message="1 != 2">trace</failure></testcase>'
@@ -83,6 +85,15 @@ def test_what_could_not_be_run_is_a_skip_with_its_reason(tmp_path: Path) -> None
 def test_nothing_at_all_is_not_a_success(tmp_path: Path) -> None:
     code, text = count(tmp_path)
     assert (code, last_line(text)) == (1, "0 passed, 0 failed, 0 skipped")
+
+
+def test_ci_ends_with_the_same_line_where_nothing_can_be_built(tmp_path: Path) -> None:
+    shutil.copytree(CHECKOUT / ".ci", tmp_path / ".ci")
+    shutil.copytree(CHECKOUT / "tools/lib", tmp_path / "tools/lib")
+    (tmp_path / "tools/test").write_text("exit 2\n")
+    done = subprocess.run(["bash", ".ci/run"], cwd=tmp_path, capture_output=True, text=True,
+                          timeout=60)
+    assert (done.returncode, last_line(done.stdout)) == (1, "0 passed, 1 failed, 0 skipped")
 
 
 def test_a_folder_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
