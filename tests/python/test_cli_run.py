@@ -369,6 +369,109 @@ def test_sigterm_during_a_snapshot(write, heapsight, tmp_path):
     assert "wrote 3 snapshots" in done.stderr
 
 
+# A program whose garbage sends a signal when it is collected, and so inside the next snapshot. No
+# Python code of the program runs there: the handler is called when the snapshot's code goes on.
+LATE = """
+import _thread, functools, gc, os, signal
+gc.disable()
+
+def expired(*_):
+    raise TimeoutError("expired")
+
+signal.signal(signal.SIGALRM, expired)
+
+class Late:
+    __del__ = staticmethod(functools.partial(_thread.interrupt_main, signal.{late}))
+
+cycle = Late()
+cycle.me = cycle
+del cycle
+"""
+
+
+@pytest.mark.parametrize("late", ["SIGINT", "SIGALRM", "SIGTERM"])
+def test_nothing_comes_between_sigterm_and_the_end(write, heapsight, tmp_path, late):
+    source = """
+try:
+    os.kill(os.getpid(), signal.SIGTERM)
+finally:
+    print("still there", flush=True)
+"""
+    write("prog.py", LATE.format(late=late) + source)
+    done = heapsight("run", "-o", "out", "prog.py")
+    assert (done.returncode, done.stdout) == (-signal.SIGTERM, "")
+    assert names(tmp_path / "out") == ["001-start.hsnap"]
+    assert ("was interrupted" in done.stderr) is (late == "SIGINT")
+    assert "Traceback" not in done.stderr
+
+
+def test_sigterm_ends_a_program_that_breaks_off_the_snapshot_under_way(write, heapsight, tmp_path):
+    source = """
+terminate = functools.partial(os.kill, os.getpid(), signal.SIGTERM)
+signal.signal(signal.SIGALRM, lambda *_: terminate() or expired())
+os.kill(os.getpid(), signal.SIGUSR1)
+print("still there")
+"""
+    write("prog.py", LATE.format(late="SIGALRM") + source)
+    done = heapsight("run", "-o", "out", "--signal", "USR1", "prog.py")
+    assert (done.returncode, done.stdout) == (-signal.SIGTERM, "")
+    assert "wrote 1 snapshot" in done.stderr
+
+
+def test_what_a_signal_handler_raises_reaches_the_program(write, heapsight, tmp_path):
+    source = """
+try:
+    os.kill(os.getpid(), signal.SIGUSR1)
+except TimeoutError as problem:
+    print(problem)
+os.kill(os.getpid(), signal.SIGUSR1)
+"""
+    write("prog.py", LATE.format(late="SIGALRM") + source)
+    done = heapsight("run", "-o", "out", "--signal", "USR1", "prog.py")
+    assert (done.returncode, done.stdout) == (0, "expired\n"), done.stderr
+    assert "could not write" not in done.stderr
+    found = names(tmp_path / "out")
+    assert found == ["001-start.hsnap", "003-signal.hsnap", "004-exit.hsnap"]
+
+
+def test_what_a_signal_handler_raises_as_the_program_dies(write, heapsight):
+    write("prog.py", LATE.format(late="SIGALRM") + "raise ValueError('first')\n")
+    done = heapsight("run", "-o", "out", "prog.py")
+    assert done.returncode == 1
+    lines = without_us(done.stderr).splitlines()
+    assert lines[-1] == "TimeoutError: expired"
+    assert "ValueError: first" in lines
+    assert "heapsight" not in without_us(done.stderr)
+
+
+def test_sigterm_while_nobody_reads_stderr(write, tmp_path):
+    """The handler interrupts a write to sys.stderr, which must not be written to again from there."""
+    write(
+        "prog.py",
+        """
+        import sys
+        print("ready", flush=True)
+        while True:
+            try:
+                print("x" * 500, file=sys.stderr)
+            except Exception:
+                pass
+        """,
+    )
+    line = [sys.executable, "-m", "heapsight", "run", "-o", "out", "prog.py"]
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONUNBUFFERED"}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(line, cwd=tmp_path, env=environment, text=True, **pipes) as process:
+        assert process.stdout.readline() == "ready\n"
+        time.sleep(1)  # the pipe is full
+        process.terminate()
+        try:
+            assert process.wait(timeout=60) == -signal.SIGTERM
+        finally:
+            process.kill()
+    assert names(tmp_path / "out") == ["001-start.hsnap", "002-exit.hsnap"]
+
+
 def test_children_write_nothing(write, heapsight, tmp_path):
     write(
         "prog.py",
@@ -422,6 +525,65 @@ def test_forking_with_a_timer_is_as_without(write, python, heapsight, tmp_path):
         assert without_us(done.stderr) == ""
     timer = [name for name in names(tmp_path / "out") if name.endswith("-timer.hsnap")]
     assert len(timer) >= 2
+
+
+def test_threads_that_fork_leave_one_timer(write, heapsight):
+    write(
+        "prog.py",
+        """
+        import os, threading, time
+
+        def fork():
+            for _ in range(20):
+                child = os.fork()
+                if child == 0:
+                    os._exit(0)
+                os.waitpid(child, 0)
+
+        threads = [threading.Thread(target=fork) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        time.sleep(0.5)  # the system's threads end a moment later
+        print(len(os.listdir("/proc/self/task")))
+        """,
+    )
+    done = heapsight("run", "-o", "out", "--every", "60", "prog.py")
+    assert (done.returncode, done.stdout) == (0, "2\n"), done.stderr
+
+
+def test_the_timer_waits_for_no_lock_of_the_program(write, heapsight, tmp_path):
+    """A finaliser wants a lock that is held during a fork, which waits for the timer's snapshot."""
+    write(
+        "prog.py",
+        """
+        import gc, os, threading, time
+        gc.disable()
+        lock = threading.RLock()
+        finalised_by = set()
+
+        class Node:
+            def __init__(self):
+                self.me = self
+
+            def __del__(self):
+                with lock:
+                    finalised_by.add(threading.get_ident())
+
+        with lock:
+            Node()
+            time.sleep(1)  # the timer is due several times
+            if os.fork() == 0:
+                os._exit(0)
+            os.wait()
+        time.sleep(0.5)
+        print(finalised_by)
+        """,
+    )
+    done = heapsight("run", "-o", "out", "--every", "0.1", "prog.py")
+    assert (done.returncode, done.stdout) == (0, "set()\n"), done.stderr
+    assert len([name for name in names(tmp_path / "out") if "-timer" in name]) >= 2
 
 
 def test_a_disk_that_is_full(write, python, tmp_path):

@@ -53,7 +53,11 @@ def _call(recorder: Recorder, step: Callable[..., Any], *args: Any) -> Any:
     except BaseException as problem:
         failure = problem
     if isinstance(failure, Exception):
-        recorder.note_failure()
+        try:
+            recorder.note_failure()
+        except BaseException as problem:  # of a signal handler of the program
+            problem.__context__ = failure.with_traceback(_program_part(failure.__traceback__))
+            failure = problem
     _hide_own_frames()
     raise ProgramFailed(failure)
 

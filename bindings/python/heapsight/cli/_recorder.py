@@ -6,7 +6,10 @@ in signal handlers, a helper thread on the timer. Only one is taken at a time; a
 comes while one is under way, in another thread or in the code that a signal handler interrupted, is
 served by that one when it is through.
 
-Nothing here may harm the program: a snapshot that fails is a sentence on stderr.
+Nothing here may harm the program: a snapshot that fails is a sentence on stderr; an exception that a
+signal handler of the program raises meanwhile reaches the program; SIGTERM ends it, whatever
+happens to the last snapshot. The helper thread does not collect garbage first: that would run
+finalisers of the program in a thread that the program does not know.
 """
 
 import atexit
@@ -14,13 +17,13 @@ import os
 import re
 import shlex
 import signal
-from _thread import allocate_lock
+from _thread import get_ident
 from collections import deque
 from collections.abc import Callable
 from time import monotonic
 from types import FrameType
 
-from heapsight import HeapsightOSError, snapshot
+from heapsight import HeapsightError, HeapsightOSError, snapshot
 from heapsight._periodic import Periodic
 from heapsight.cli._exit import say, sentence
 
@@ -28,6 +31,8 @@ __all__ = ["Recorder"]
 
 LISTED = 8  # files that are named one by one at the end
 SLOW_SECONDS = 1.0
+FORK_SECONDS = 2.0  # that a fork waits for a snapshot under way
+STDERR_SECONDS = 2.0  # that a line waits for somebody who does not read stderr
 Handler = Callable[[int, FrameType | None], None]
 NAME = re.compile(r"(\d+)-\w+\.hsnap")
 
@@ -48,12 +53,13 @@ class Recorder:
         self._on_signal = on_signal
         self._values = values
         self._process = os.getpid()
+        self._main = get_ident()
         self._handlers: dict[int, Handler] = {}
         self._timer: Periodic | None = None
         self._number = 0
         self._files: list[str] = []
         self._wanted: deque[str] = deque()
-        self._busy = allocate_lock()
+        self._turn: dict[str, tuple[int]] = {}  # "holder": the thread that takes snapshots now
         self._failed = False  # the program died of an exception
         self._ending = False  # no snapshot after those that are wanted
         self._ended = False
@@ -95,32 +101,40 @@ class Recorder:
 
     def take(self, occasion: str) -> None:
         """Write a snapshot now, or have the one under way followed by it."""
-        if os.getpid() != self._process:
+        if os.getpid() != self._process or self._ending:
             return
         self._wanted.append(occasion)
-        while self._wanted and self._busy.acquire(blocking=False):
-            try:
+        try:
+            self._serve()
+        finally:
+            self._end_if_due()
+
+    def _serve(self) -> None:
+        """Write what is wanted, unless somebody is at it: then nothing is left to do here."""
+        mine = (get_ident(),)
+        try:
+            while self._wanted and self._turn.setdefault("holder", mine) is mine:
                 while self._wanted:
                     self._write(self._wanted.popleft())
-            finally:
-                self._busy.release()
-        if self._ending and not self._busy.locked():
-            self._end()
+                del self._turn["holder"]
+        finally:  # a signal handler can raise anywhere, also where the turn was taken just now
+            if self._turn.get("holder") is mine:
+                del self._turn["holder"]
 
     def _write(self, occasion: str) -> None:
         self._number += 1
         name = f"{self._number:03d}-{occasion}.hsnap"
         started = monotonic()
         try:
-            with snapshot(occasion, values=self._values) as heap:
+            with snapshot(occasion, get_ident() == self._main, self._values) as heap:
                 heap.save(os.path.join(self._path, name))
-        except Exception as problem:
-            say(f"could not write {name}: {sentence(problem)}")
+        except (HeapsightError, MemoryError) as problem:
+            say(f"could not write {name}: {sentence(problem)}", STDERR_SECONDS)
             return
         self._files.append(os.path.join(self._folder, name))
         seconds = monotonic() - started
         if seconds > SLOW_SECONDS:
-            say(f"{name} took {seconds:.1f} s")
+            say(f"{name} took {seconds:.1f} s", STDERR_SECONDS)
 
     # ---- occasions ------------------------------------------------------------------------------
 
@@ -134,34 +148,60 @@ class Recorder:
         self.take("signal")
 
     def _terminate(self, number: int, frame: FrameType | None) -> None:
-        """End as the signal would have ended the program, after a last snapshot."""
+        """End as the signal would have ended the program, after a last snapshot.
+
+        A second signal ends it at once, and so does what a handler of the program raises meanwhile.
+        """
+        at_once = self._killed_by != 0 or os.getpid() != self._process
         self._killed_by = number
-        self._finish()
+        try:
+            if not at_once:
+                self._finish()
+        finally:
+            if at_once or not self._is_interrupted():
+                self._die()
 
     def _finish(self) -> None:
         """The last snapshot: at the exit of the program or on SIGTERM."""
         if os.getpid() != self._process or self._ending:
             return
-        if self._timer is not None:
-            self._timer.stop()
         self._ending = True
         try:
-            if self._failed:
-                self._end()
-            else:
-                self.take("exit")
+            if self._timer is not None and not self._timer.stop():
+                late = "the snapshot of the timer does not end: there is none of the exit"
+                say(late, STDERR_SECONDS)
+            elif not self._failed:
+                self._wanted.append("exit")
+            self._serve()
         except KeyboardInterrupt:
-            say("the exit snapshot was interrupted")
+            say("the exit snapshot was interrupted", STDERR_SECONDS)
+        finally:
+            self._end_if_due()
+
+    def _is_interrupted(self) -> bool:
+        """Whether this is a signal handler that interrupted a snapshot, which will be gone on with."""
+        return self._turn.get("holder") == (self._main,)
+
+    def _end_if_due(self) -> None:
+        if self._ending and get_ident() == self._main and not self._is_interrupted():
+            self._end()
 
     def _end(self) -> None:
         """Say what there is, and die of the signal that asked for it."""
-        if not self._ended:
-            self._ended = True
-            for line in self._closing_words():
-                say(line)
-        if self._killed_by:
+        try:
+            if not self._ended:
+                self._ended = True
+                for line in self._closing_words():
+                    say(line, STDERR_SECONDS if self._killed_by else None)
+        finally:
+            if self._killed_by:
+                self._die()
+
+    def _die(self) -> None:
+        try:
             signal.signal(self._killed_by, signal.SIG_DFL)
-            os.kill(self._process, self._killed_by)
+        finally:
+            os.kill(os.getpid(), self._killed_by)
 
     def _closing_words(self) -> list[str]:
         files = [shlex.quote(file) for file in self._files]
@@ -176,11 +216,11 @@ class Recorder:
         """No snapshot is under way when the program forks, and there is no thread more than it has
         itself: the interpreter warns of those (3.13 counts when the timer is back)."""
         if self._timer is not None and os.getpid() == self._process:
-            self._timer.stop()
+            self._timer.pause(FORK_SECONDS)
 
     def _resume_timer(self) -> None:
         if self._timer is not None and os.getpid() == self._process and not self._ending:
-            self._timer.start()
+            self._timer.resume()
 
     def _abandon(self) -> None:
         """In a forked child: handle signals as if heapsight were not there."""
