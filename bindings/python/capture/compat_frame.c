@@ -107,6 +107,13 @@ int hsight__compat_frame_offset(hsight__compat_frame *frame, PyObject *code)
     return (int)((const char *)at - (const char *)((PyCodeObject *)code)->co_code_adaptive);
 }
 
+bool hsight__compat_frame_is_starting(hsight__compat_frame *frame, PyObject *code)
+{
+    int first = ((PyCodeObject *)code)->_co_firsttraceable * (int)sizeof(_Py_CODEUNIT);
+    return frame->owner != FRAME_OWNED_BY_GENERATOR &&
+           hsight__compat_frame_offset(frame, code) < first;
+}
+
 int hsight__compat_frame_line(hsight__compat_frame *frame)
 {
     PyCodeObject *code = (PyCodeObject *)hsight__compat_frame_code(frame);
@@ -324,6 +331,20 @@ PyThreadState *hsight__compat_own_thread(void)
     }
 #endif
     return thread;
+}
+
+bool hsight__compat_has_modules(void)
+{
+    /* PyImport_GetModuleDict() ends the process where there are none. The main interpreter has them
+     * before any extension is loaded; a subinterpreter allocates before it has. */
+    PyThreadState *thread = hsight__compat_own_thread();
+#if PY_VERSION_HEX >= 0x030D0000
+    bool is_ending = Py_IsFinalizing();
+#else
+    bool is_ending = _Py_IsFinalizing();
+#endif
+    return thread != NULL && !is_ending &&
+           PyThreadState_GetInterpreter(thread) == PyInterpreterState_Main();
 }
 
 void hsight__compat_thread_parts(PyThreadState *thread, hsight__compat_part_visitor visitor,

@@ -11,6 +11,9 @@ uint32_t hsight__raw_stack(PyThreadState *thread, hsight_raw_frame *out, uint32_
     for (; frame != NULL && count < limit; frame = hsight__compat_previous_frame(frame)) {
         if (hsight__compat_frame_has_code(frame)) {
             PyObject *code = hsight__compat_frame_code(frame);
+            if (count == 0 && hsight__compat_frame_is_starting(frame, code)) {
+                continue; /* the caller makes this frame's cells, as tracebacks see it */
+            }
             out[count].code = (uint64_t)(uintptr_t)code;
             out[count++].offset = (uint32_t)hsight__compat_frame_offset(frame, code);
         }

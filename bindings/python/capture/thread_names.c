@@ -57,7 +57,7 @@ static bool look_up(entry *known, PyObject *active, unsigned long id)
     PyObject *name = hsight__thread_name(active, id);
     if (name != NULL) {
         hsight__copy_unicode(name, known->name, sizeof(known->name));
-    } else if (id == hsight__compat_main_thread_id()) {
+    } else if (id == hsight__compat_main_thread_id() && known->name[0] == '\0') {
         snprintf(known->name, sizeof(known->name), "MainThread"); /* threading is not imported */
     }
     return name != NULL;

@@ -25,6 +25,9 @@ static PyObject *instance_value(PyObject *object, const char *key)
 
 PyObject *hsight__active_threads(void)
 {
+    if (!hsight__compat_has_modules()) {
+        return NULL;
+    }
     PyObject *module = hsight__dict_value(PyImport_GetModuleDict(), "threading");
     if (module == NULL || !PyModule_Check(module)) {
         return NULL;

@@ -8,7 +8,8 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
-/* threading._active, a dict from thread ids to Thread objects; NULL when threading is not there. */
+/* threading._active, a dict from thread ids to Thread objects; NULL when threading is not there, or
+ * cannot be asked for: at exit and in a subinterpreter. */
 PyObject *hsight__active_threads(void);
 /* The name (a str) of the thread with that id in hsight__active_threads(); NULL when unknown. */
 PyObject *hsight__thread_name(PyObject *active, unsigned long id);
