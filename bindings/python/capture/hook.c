@@ -30,8 +30,8 @@
  */
 typedef struct {
     hsight_trace_thread trace;
-    uint32_t busy;    /* inside the hook, or suspended: pass through */
-    uint32_t probing; /* an allocation made to see whether it comes by here */
+    uint32_t busy;    /* inside the hook or an inner allocator, or suspended: pass through */
+    uint32_t probing; /* domain + 1 of an allocation made to see whether it comes by here */
     uint32_t naming;  /* events since the start, for thread_names.h */
     uint32_t named;   /* the start that `naming` counts from */
 } local_state;
@@ -90,7 +90,7 @@ static inline void allocated(unsigned domain, const void *block, size_t bytes)
 {
     hsight_trace_mode mode = hsight_tracer_mode(tracer);
     if (block == NULL || UNLIKELY(local.busy != 0)) {
-        local.probing = 0;
+        local.probing = local.probing == domain + 1 ? 0 : local.probing;
         return;
     }
     if (mode == HSIGHT_TRACE_SAMPLED) {
@@ -104,12 +104,12 @@ static inline void allocated(unsigned domain, const void *block, size_t bytes)
     }
 }
 
-static inline bool freeing(unsigned domain, const void *block, hsight_traced_block *out)
+static inline void count_free(unsigned domain, const void *block)
 {
-    if (UNLIKELY(hsight_tracer_mode(tracer) == HSIGHT_TRACE_COUNTS) && block != NULL) {
+    if (UNLIKELY(hsight_tracer_mode(tracer) == HSIGHT_TRACE_COUNTS) && block != NULL &&
+        local.busy == 0) {
         hsight_tracer_count_free(tracer, domain);
     }
-    return hsight_tracer_forget(tracer, &local.trace, block, out);
 }
 
 /* An object in a block that never left: from a free list. Its block gets the stack that took it. */
@@ -134,16 +134,32 @@ static inline const PyMemAllocatorEx *inner_of(unsigned domain)
     return atomic_load_explicit(&inner[domain], memory_order_acquire);
 }
 
+/* Around a call of the inner allocator: an object allocator passes large blocks on to the raw
+ * domain, where they would be met again (and, with debug hooks between, at another address). */
+static inline void enter_inner(unsigned domain)
+{
+    local.busy += domain != HSIGHT_DOMAIN_RAW;
+}
+
+static inline void leave_inner(unsigned domain)
+{
+    local.busy -= domain != HSIGHT_DOMAIN_RAW;
+}
+
 static inline void *wrapped_malloc(unsigned domain, void *ctx, size_t bytes)
 {
+    enter_inner(domain);
     void *block = inner_of(domain)->malloc(ctx, bytes);
+    leave_inner(domain);
     allocated(domain, block, bytes);
     return block;
 }
 
 static inline void *wrapped_calloc(unsigned domain, void *ctx, size_t count, size_t bytes)
 {
+    enter_inner(domain);
     void *block = inner_of(domain)->calloc(ctx, count, bytes);
+    leave_inner(domain);
     allocated(domain, block, count * bytes); /* no overflow: the block was granted */
     return block;
 }
@@ -152,9 +168,12 @@ static inline void *wrapped_realloc(unsigned domain, void *ctx, void *old, size_
 {
     hsight_traced_block taken;
     local.trace.last_block = NULL; /* a block that grows is not a temporary one */
-    bool known = freeing(domain, old, &taken);
+    bool known = hsight_tracer_forget(tracer, &local.trace, old, &taken);
+    enter_inner(domain);
     void *block = inner_of(domain)->realloc(ctx, old, bytes);
+    leave_inner(domain);
     if (block != NULL) {
+        count_free(domain, old);
         allocated(domain, block, bytes);
     } else if (known) {
         hsight_tracer_restore(tracer, old, &taken);
@@ -165,8 +184,11 @@ static inline void *wrapped_realloc(unsigned domain, void *ctx, void *old, size_
 static inline void wrapped_free(unsigned domain, void *ctx, void *block)
 {
     hsight_traced_block taken;
-    (void)freeing(domain, block, &taken);
+    count_free(domain, block);
+    (void)hsight_tracer_forget(tracer, &local.trace, block, &taken);
+    enter_inner(domain);
     inner_of(domain)->free(ctx, block);
+    leave_inner(domain);
 }
 
 #define WRAPPERS(name, domain)                                                                     \
@@ -219,7 +241,7 @@ static bool is_in_chain(int domain)
     }
     PyMem_GetAllocator(domains[domain].domain, &current);
     local.busy++;
-    local.probing = 1;
+    local.probing = (uint32_t)domain + 1;
     void *probe = current.malloc(current.ctx, 24);
     bool came_by = local.probing == 0;
     local.probing = 0;
