@@ -1,20 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /* hsnap_tool.c - what the golden tests need of the library, on its public headers alone.
  *
- *     hsnap_tool dump FILE          print everything in a file, one item a line (as read_hsnap.py
- * does) hsnap_tool tiny FILE          write the snapshot of tests/golden/v1/tiny.hsnap hsnap_tool
- * random SEED FILE   write a random snapshot; equal seeds give equal files
+ *     hsnap_tool dump FILE          print all of a file, one item a line, as read_hsnap.py does
+ *     hsnap_tool tiny FILE          write the snapshot of tests/golden/v1/tiny.hsnap
+ *     hsnap_tool traced FILE        the same with a trace; v1/traced.hsnap is that, but for what
+ *                                   depends on time (make_bad.py --settle)
+ *     hsnap_tool random SEED FILE   write a random snapshot, four of five with a trace; equal seeds
+ *                                   give equal files, but for what depends on time
  *
  * Exit code 0; 1 with "STATUS message" on standard error when the library refuses; 2 wrong usage.
  */
+#include "hsnap_tool.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <heapsight/builder.h>
 #include <heapsight/store.h>
-
-#define COUNT_OF(array) (sizeof(array) / sizeof *(array))
 
 static int complain(hsight_status status, const hsight_error *err)
 {
@@ -35,7 +38,7 @@ static int complain(hsight_status status, const hsight_error *err)
 
 /* ---- dump ------------------------------------------------------------------------------------ */
 
-static void print_quoted(hsight_string text)
+void print_quoted(hsight_string text)
 {
     putchar('"');
     for (size_t i = 0; i < text.length; i++) {
@@ -137,6 +140,7 @@ static int dump(const char *path)
         dump_object(graph, (hsight_node_id){i});
     }
     dump_roots(graph);
+    dump_trace(snapshot);
     printf("total %llu\n", (unsigned long long)hsight_snapshot_total_bytes(snapshot));
     hsight_snapshot_free(snapshot);
     return 0;
@@ -145,14 +149,14 @@ static int dump(const char *path)
 /* ---- making snapshots; a failure ends the program ----------------------------------------------
  */
 
-static void must(hsight_status status, const hsight_error *err)
+void must(hsight_status status, const hsight_error *err)
 {
     if (status != HSIGHT_OK) {
         exit(complain(status, err));
     }
 }
 
-static hsight_string text_of(const char *text)
+hsight_string text_of(const char *text)
 {
     return (hsight_string){text, strlen(text)};
 }
@@ -203,14 +207,20 @@ static void add_preview(hsight_builder *builder, uint32_t node, const char *text
          &err);
 }
 
-static int finish_and_save(hsight_builder *builder, const hsight_snapshot_info *info,
-                           const char *path)
+static hsight_snapshot *finish(hsight_builder *builder, const hsight_snapshot_info *info)
 {
     hsight_graph *graph;
     hsight_snapshot *snapshot;
     hsight_error err;
     must(hsight_builder_finish(builder, &graph, &err), &err);
     must(hsight_snapshot_new(graph, info, &snapshot, &err), &err);
+    return snapshot;
+}
+
+/* Consumes the snapshot. */
+static int save(hsight_snapshot *snapshot, const char *path)
+{
+    hsight_error err;
     must(hsight_store_save(snapshot, path, &err), &err);
     hsight_snapshot_free(snapshot);
     return 0;
@@ -286,7 +296,7 @@ static void add_tiny_roots(hsight_builder *builder)
                                     .name = add_string(builder, "the script's argv")});
 }
 
-static int write_tiny(const char *path)
+static hsight_snapshot *make_tiny(void)
 {
     hsight_builder *builder;
     hsight_error err;
@@ -310,13 +320,20 @@ static int write_tiny(const char *path)
         .overcounted_count = 2,
         .has_values = 1,
     };
-    return finish_and_save(builder, &info, path);
+    return finish(builder, &info);
+}
+
+static int write_traced(const char *path)
+{
+    hsight_snapshot *snapshot = make_tiny();
+    join_tiny_trace(snapshot);
+    return save(snapshot, path);
 }
 
 /* ---- random ---------------------------------------------------------------------------------- */
 
 /* splitmix64 (Steele, Lea and Flood, 2014). */
-static uint64_t next_random(uint64_t *state)
+uint64_t next_random(uint64_t *state)
 {
     uint64_t z = *state += 0x9E3779B97F4A7C15u;
     z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9u;
@@ -324,19 +341,25 @@ static uint64_t next_random(uint64_t *state)
     return z ^ z >> 31;
 }
 
-static uint32_t below(uint64_t *state, uint32_t limit)
+uint32_t below(uint64_t *state, uint32_t limit)
 {
     return (uint32_t)(next_random(state) % limit);
 }
 
+size_t random_text(uint64_t *state, char out[RANDOM_TEXT_BYTES])
+{
+    size_t length = below(state, RANDOM_TEXT_BYTES - 1);
+    for (size_t i = 0; i < length; i++) {
+        out[i] = (char)(1 + below(state, 255));
+    }
+    out[length] = '\0';
+    return length;
+}
+
 static hsight_string_id random_string(hsight_builder *builder, uint64_t *state)
 {
-    char text[40];
-    size_t length = below(state, 24);
-    for (size_t i = 0; i < length; i++) {
-        text[i] = (char)(1 + below(state, 255));
-    }
-    text[length] = '\0';
+    char text[RANDOM_TEXT_BYTES];
+    random_text(state, text);
     return add_string(builder, text);
 }
 
@@ -424,7 +447,13 @@ static int write_random(uint64_t seed, const char *path)
         .rss_bytes = next_random(&state),
         .has_values = below(&state, 2),
     };
-    return finish_and_save(builder, &info, path);
+    hsight_snapshot *snapshot = finish(builder, &info);
+    uint32_t mode = below(&state, 5);
+    if (mode > 0) {
+        join_random_trace(snapshot, mode <= 3 ? (hsight_trace_mode)mode : HSIGHT_TRACE_EXACT,
+                          &state);
+    }
+    return save(snapshot, path);
 }
 
 int main(int argc, char **argv)
@@ -433,11 +462,14 @@ int main(int argc, char **argv)
         return dump(argv[2]);
     }
     if (argc == 3 && strcmp(argv[1], "tiny") == 0) {
-        return write_tiny(argv[2]);
+        return save(make_tiny(), argv[2]);
+    }
+    if (argc == 3 && strcmp(argv[1], "traced") == 0) {
+        return write_traced(argv[2]);
     }
     if (argc == 4 && strcmp(argv[1], "random") == 0) {
         return write_random(strtoull(argv[2], NULL, 10), argv[3]);
     }
-    fprintf(stderr, "usage: hsnap_tool dump FILE | tiny FILE | random SEED FILE\n");
+    fprintf(stderr, "usage: hsnap_tool dump FILE | tiny FILE | traced FILE | random SEED FILE\n");
     return 2;
 }

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""How the files of tests/golden/bad were made: v1/tiny.hsnap, broken in one place each.
+"""How the files of tests/golden/bad were made: a file of v1/, broken in one place each.
 
-    make_bad.py --check    every file in bad/ is what this script makes, and none is missing
-    make_bad.py NAME...    write these files into bad/ (the expected errors are written by hand)
+    make_bad.py --check        every file in bad/ is what this script makes, and none is missing
+    make_bad.py NAME...        write these files into bad/ (the expected errors are written by hand)
+    make_bad.py --settle FILE  set to 0 what of a trace depends on time, as in v1/traced.hsnap
 
 Checksums are made right again behind the damage, so that each file reaches the rule it breaks.
-Files are added, never changed: what one heapsight refuses, every later one must refuse. The two
+Files are added, never changed: what one heapsight refuses, every later one must refuse. The
 files of v1/ that are not plain (PERMITTED) must be read, now and later.
 """
 
@@ -15,7 +16,7 @@ from __future__ import annotations
 import struct
 import sys
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -85,27 +86,41 @@ class File:
 
 
 def tiny() -> bytes:
-    """The file that all others come from."""
+    """The file without a trace that others come from."""
     return (HERE / "v1" / "tiny.hsnap").read_bytes()
 
 
-def parts() -> File:
-    """The same in parts."""
-    data = tiny()
-    (count,) = struct.unpack_from("<I", data, 12)
+def traced() -> bytes:
+    """The same snapshot with a trace."""
+    return (HERE / "v1" / "traced.hsnap").read_bytes()
+
+
+def parts(data: bytes) -> File:
+    """A file in parts."""
+    minor, count = struct.unpack_from("<HI", data, 10)
     entries = ENTRY.iter_unpack(data[64 : 64 + 24 * count])
-    return File([(name, data[at : at + size]) for name, _, at, size in entries])
+    return File([(name, data[at : at + size]) for name, _, at, size in entries], minor=minor)
 
 
 Change = Callable[[File], object]
 
 
-def changed(change: Change, *more: Change) -> bytes:
-    """tiny.hsnap with something done to its parts."""
-    file = parts()
-    for step in (change, *more):
-        step(file)
+def apply(data: bytes, changes: Iterable[Change]) -> bytes:
+    """A file with something done to its parts."""
+    file = parts(data)
+    for change in changes:
+        change(file)
     return bytes(file.pack())
+
+
+def changed(*changes: Change) -> bytes:
+    """tiny.hsnap with something done to its parts."""
+    return apply(tiny(), changes)
+
+
+def trace_changed(*changes: Change) -> bytes:
+    """traced.hsnap with something done to its parts."""
+    return apply(traced(), changes)
 
 
 def raw(offset: int, value: bytes) -> bytes:
@@ -169,9 +184,107 @@ def root(number: int, value: int) -> Change:
     return poke(b"ROOT", "I", number, value)
 
 
+def drop(name: bytes) -> Change:
+    """Leave a chunk out."""
+    return lambda f: f.chunks.pop(f.index(name))
+
+
+def append(name: bytes, data: bytes) -> Change:
+    """Lengthen a chunk."""
+    return lambda f: f.put(name, f.chunk(name) + data)
+
+
+def stack(number: int, caller: int, innermost: int) -> Change:
+    """Replace a stack."""
+
+    def replace(file: File) -> None:
+        file.poke(b"TSTC", "I", number, caller)
+        file.poke(b"TSTF", "I", number, innermost)
+
+    return replace
+
+
+def frame(number: int, place: int, value: int) -> Change:
+    """Replace one field of a frame."""
+    return poke(b"TFRM", "I", 4 * number + place, value)
+
+
+def row_stack(number: int, value: int) -> Change:
+    """Replace the stack of a row."""
+    return poke(b"TROW", "I", 18 * number, value)
+
+
+def settle(file: File) -> None:
+    """memory_bytes and duration_ns of TINF are 0."""
+    file.poke(b"TINF", "Q", 9, 0)
+    file.poke(b"TINF", "Q", 10, 0)
+
+
+def make_incomplete_traces() -> dict[str, bytes]:
+    """One of the chunks of a trace is missing, or all but one."""
+    chunks = (b"TINF", b"NSTK", b"TSTC", b"TSTF", b"TFRM", b"TROW", b"TSTO", b"TSTB")
+    files = {}
+    for name in chunks:
+        others = [drop(other) for other in chunks if other != name]
+        text = name.decode().lower()
+        files[f"trace-without-{text}"] = trace_changed(drop(name))
+        files[f"trace-of-{text}-alone"] = trace_changed(*others)
+    return files
+
+
+def make_bad_traces() -> dict[str, bytes]:
+    """Name -> bytes. traced.hsnap: N 8, K 10, F 7, W 6, X 5."""
+    return {
+        # lengths
+        "trace-info-short": trace_changed(resize(b"TINF", 152)),
+        "trace-info-not-whole": trace_changed(resize(b"TINF", 164)),
+        "trace-info-empty": trace_changed(resize(b"TINF", 0)),
+        "trace-object-stacks-short": trace_changed(resize(b"NSTK", 32)),
+        "trace-object-stacks-long": trace_changed(resize(b"NSTK", 40)),
+        "trace-callers-none": trace_changed(resize(b"TSTC", 0)),
+        "trace-callers-not-whole": trace_changed(resize(b"TSTC", 45)),
+        "trace-callers-short": trace_changed(resize(b"TSTC", 40)),
+        "trace-stack-frames-long": trace_changed(resize(b"TSTF", 48)),
+        "trace-frames-none": trace_changed(resize(b"TFRM", 0)),
+        "trace-frames-not-whole": trace_changed(resize(b"TFRM", 120)),
+        "trace-rows-not-whole": trace_changed(resize(b"TROW", 400)),
+        "trace-offsets-too-few": trace_changed(resize(b"TSTO", 8)),
+        "trace-offsets-not-whole": trace_changed(resize(b"TSTO", 52)),
+        "trace-strings-short": trace_changed(resize(b"TSTB", 20)),
+        # numbers
+        "trace-mode-0": trace_changed(poke(b"TINF", "Q", 0, 0)),
+        "trace-mode-4": trace_changed(poke(b"TINF", "Q", 0, 4)),
+        "trace-mode-large": trace_changed(poke(b"TINF", "Q", 0, 1 << 32 | 1)),
+        "trace-1025-frames": trace_changed(poke(b"TINF", "Q", 1, 1025)),
+        "minor-2-trace-mode-4": trace_changed(attributes(minor=2), poke(b"TINF", "Q", 0, 4)),
+        # values
+        "trace-strings-begin": trace_changed(poke(b"TSTO", "Q", 1, 1)),
+        "trace-strings-descend": trace_changed(poke(b"TSTO", "Q", 4, 1)),
+        "trace-strings-end": trace_changed(append(b"TSTB", b"x")),
+        "trace-strings-wrap": trace_changed(poke(b"TSTO", "Q", 4, (1 << 64) - 1)),
+        "trace-item-0-frame": trace_changed(frame(0, 2, 1)),
+        "trace-item-0-caller": trace_changed(poke(b"TSTC", "I", 0, 1)),
+        "trace-item-0-stack-frame": trace_changed(poke(b"TSTF", "I", 0, 1)),
+        "trace-item-0-object": trace_changed(poke(b"NSTK", "I", 0, 1)),
+        "trace-function-6": trace_changed(frame(2, 0, 6)),
+        "trace-file-6": trace_changed(frame(7, 1, 6)),
+        "trace-caller-itself": trace_changed(stack(3, 3, 3)),
+        "trace-caller-later": trace_changed(stack(3, 4, 3)),
+        "trace-frame-0": trace_changed(stack(10, 8, 0)),
+        "trace-frame-8": trace_changed(stack(10, 8, 8)),
+        "trace-thread-inside": trace_changed(stack(10, 8, 1)),
+        "trace-no-thread": trace_changed(stack(5, 0, 2)),
+        "trace-row-of-0": trace_changed(row_stack(0, 0)),
+        "trace-row-of-11": trace_changed(row_stack(5, 11)),
+        "trace-rows-descend": trace_changed(row_stack(2, 3)),
+        "trace-rows-twice": trace_changed(row_stack(2, 4)),
+        "trace-object-of-11": trace_changed(poke(b"NSTK", "I", 8, 11)),
+    }
+
+
 def empty_chunk_beyond_file() -> bytes:
     """An empty last chunk, but without the padding that leads to it."""
-    file = parts()
+    file = parts(tiny())
     file.chunks.append(file.chunks.pop(file.index(b"FLAG")))
     file.chunks.append((b"XTRA", b""))
     file.file_bytes = len(file.pack()) - (-len(file.chunk(b"FLAG")) % 64)
@@ -209,7 +322,7 @@ def make_all() -> dict[str, bytes]:
         "id-lower-case": changed(adds(b"abcd", b"")),
         "second-known-chunk": changed(adds(b"EDGE", b"")),
         "second-unknown-chunk": changed(adds(b"XTRA", b""), adds(b"XTRA", b"")),
-        "no-chunk-edge": changed(lambda f: f.chunks.pop(f.index(b"EDGE"))),
+        "no-chunk-edge": changed(drop(b"EDGE")),
         "chunks-overlap": changed(entry(b"TYPE", offset=0x3C0)),
         "chunks-gap": changed(entry(b"TYPE", offset=0x480)),
         "chunk-not-aligned": changed(entry(b"TYPE", offset=0x448)),
@@ -284,11 +397,12 @@ def make_all() -> dict[str, bytes]:
         "root-kind-7": changed(root(1, 7)),
         "root-string-19": changed(root(2, 19)),
         "minor-1-root-kind-7": changed(attributes(minor=1), root(1, 7)),
+        "minor-2-root-kind-7": changed(attributes(minor=2), root(1, 7)),
     }
 
 
 def make_permitted() -> dict[str, bytes]:
-    """Files of v1/ that every version must read like tiny.hsnap: what a later minor may add."""
+    """Files of v1/ that every version must read: what a later minor may add to the two others."""
     adds: Callable[[bytes, bytes], Change] = lambda n, d: lambda f: f.chunks.insert(3, (n, d))
     return {
         "later-minor": changed(
@@ -298,10 +412,16 @@ def make_permitted() -> dict[str, bytes]:
             meta(record(b"colour", 1, b"blue") + record(b"answer", 2, bytes(8))),
         ),
         "other-order": changed(lambda f: f.chunks.reverse()),
+        "traced-later-minor": trace_changed(
+            attributes(minor=7),
+            lambda f: f.put(b"TINF", struct.pack("<22Q", 2, 1024, *range(1002, 1022))),
+            poke(b"TROW", "I", 1, 7),
+        ),
+        "traced-other-order": trace_changed(lambda f: f.chunks.reverse()),
     }
 
 
-BAD = make_all()
+BAD = make_all() | make_incomplete_traces() | make_bad_traces()
 PERMITTED = make_permitted()
 
 
@@ -322,6 +442,10 @@ def check() -> list[str]:
 
 def main(arguments: list[str]) -> int:
     """Exit code 0: as it should be, 1: not, 2: wrong usage."""
+    if len(arguments) == 2 and arguments[0] == "--settle":
+        path = Path(arguments[1])
+        path.write_bytes(apply(path.read_bytes(), [settle]))
+        return 0
     if arguments == ["--check"]:
         found = check()
         print(*found, f"{len(BAD)} bad files, {len(PERMITTED)} permitted", sep="\n")

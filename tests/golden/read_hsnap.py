@@ -55,6 +55,30 @@ COUNTED_BY = {
     "previews": "PRVN",
 }
 ROOT = struct.Struct("<8I")
+# Section 3.7: the chunks of a trace, all of them or none.
+TRACE_COLUMNS = {
+    "NSTK": ("I", "objects", 1),
+    "TSTC": ("I", "stacks", 1),
+    "TSTF": ("I", "stacks", 1),
+    "TFRM": ("4I", "frames", 1),
+    "TROW": ("2I8Q", "rows", 0),
+    "TSTO": ("Q", "strings", 2),
+}
+TRACE_COUNTED_BY = {"stacks": "TSTC", "frames": "TFRM", "rows": "TROW", "strings": "TSTO"}
+TRACE_NUMBERS = (
+    "mode",
+    "frame_limit",
+    "sample_bytes",
+    "live_bytes",
+    "live_blocks",
+    "peak_bytes",
+    "total_bytes",
+    "total_blocks",
+    "dropped_count",
+    "memory_bytes",
+    "duration_ns",
+)
+DOMAINS = 3
 TEXTS = ("writer", "label", "interpreter", "platform", "arguments", "capture")
 NUMBERS = (
     "process_id",
@@ -87,6 +111,15 @@ def aligned(value: int, unit: int) -> int:
 
 
 @dataclass
+class Trace:
+    """The allocations of a snapshot. Columns keep their unused item 0."""
+
+    numbers: tuple[int, ...]
+    columns: dict[str, list[tuple[int, ...]]]
+    strings: list[bytes]
+
+
+@dataclass
 class Snapshot:
     """Everything in a file. Columns keep their unused item 0."""
 
@@ -97,6 +130,7 @@ class Snapshot:
     roots: list[tuple[int, ...]]
     sizes: list[int]
     previews: dict[int, int]
+    trace: Trace | None
 
 
 def read_chunks(data: bytes) -> dict[str, bytes]:
@@ -216,6 +250,61 @@ def require_roots(roots: list[tuple[int, ...]], counts: dict[str, int]) -> None:
         require_ids("ROOT", tuple(strings), 0, counts["strings"])
 
 
+def read_trace_columns(
+    chunks: dict[str, bytes], objects: int
+) -> tuple[dict[str, int], dict[str, list[tuple[int, ...]]]]:
+    """Section 3.7: counts and columns, each item a tuple."""
+    counts, columns = {"objects": objects}, {}
+    for what, chunk in TRACE_COUNTED_BY.items():
+        letter, _, extra = TRACE_COLUMNS[chunk]
+        items, rest = divmod(len(chunks[chunk]), struct.calcsize(f"<{letter}"))
+        require(rest == 0 and 0 <= items - extra <= MAX_OTHER_COUNT, f"length of {chunk}")
+        counts[what] = items - extra
+    for chunk, (letter, what, extra) in TRACE_COLUMNS.items():
+        item = struct.Struct(f"<{letter}")
+        require(len(chunks[chunk]) == (counts[what] + extra) * item.size, f"length of {chunk}")
+        columns[chunk] = list(item.iter_unpack(chunks[chunk]))
+    return counts, columns
+
+
+def require_stacks(counts: dict[str, int], columns: dict[str, list[tuple[int, ...]]]) -> None:
+    """Section 3.7: stacks, their frames, and what refers to them."""
+    for chunk in ("NSTK", "TSTC", "TSTF", "TFRM"):
+        require(not any(columns[chunk][0]), f"{chunk}: item 0 is not 0")
+    for function, file, _line, _thread in columns["TFRM"]:
+        require_ids("TFRM", (function, file), 0, counts["strings"])
+    for stack in range(1, counts["stacks"] + 1):
+        (caller,), (frame,) = columns["TSTC"][stack], columns["TSTF"][stack]
+        require(caller < stack, f"TSTC: stack {stack} has caller {caller}")
+        require_ids("TSTF", (frame,), 1, counts["frames"])
+        is_thread = columns["TFRM"][frame][3] != 0
+        require(is_thread == (caller == 0), f"TSTF: stack {stack} does not begin with a thread")
+    named = tuple(row[0] for row in columns["TROW"])
+    require_ids("TROW", named, 1, counts["stacks"])
+    require(all(a < b for a, b in pairwise(named)), "TROW is not ascending")
+    require_ids("NSTK", tuple(stack for (stack,) in columns["NSTK"]), 0, counts["stacks"])
+
+
+def read_trace(chunks: dict[str, bytes], objects: int) -> Trace | None:
+    """Section 3.7. None where there is no trace."""
+    needed = (*TRACE_COLUMNS, "TINF", "TSTB")
+    if not any(chunk in chunks for chunk in needed):
+        return None
+    for chunk in needed:
+        require(chunk in chunks, f"no {chunk} chunk")
+    known = len(TRACE_NUMBERS) + 3 * DOMAINS
+    items, rest = divmod(len(chunks["TINF"]), 8)
+    require(rest == 0 and items >= known, "length of TINF")
+    numbers = struct.unpack_from(f"<{known}Q", chunks["TINF"])
+    require(numbers[0] in (1, 2, 3), f"TINF: mode {numbers[0]}")
+    require(numbers[1] <= 1024, f"TINF: {numbers[1]} frames")
+    counts, columns = read_trace_columns(chunks, objects)
+    offsets = tuple(offset for (offset,) in columns["TSTO"])
+    require_offsets("TSTO", offsets, len(chunks["TSTB"]))
+    require_stacks(counts, columns)
+    return Trace(numbers, columns, [chunks["TSTB"][a:b] for a, b in pairwise(offsets)])
+
+
 def read(path: Path) -> Snapshot:
     """Read and check a file. Raises FormatError, or OSError."""
     chunks = read_chunks(path.read_bytes())
@@ -248,6 +337,7 @@ def read(path: Path) -> Snapshot:
         roots=roots,
         sizes=[big.get(node, size) for node, size in enumerate(columns["SIZE"])],
         previews=dict(zip(columns["PRVN"], columns["PRVS"])),
+        trace=read_trace(chunks, objects),
     )
 
 
@@ -255,6 +345,24 @@ def quoted(text: bytes) -> str:
     """Bytes as printable ASCII, reversibly."""
     plain = (chr(c) if 32 <= c < 127 and c not in b'"\\' else f"\\x{c:02x}" for c in text)
     return '"' + "".join(plain) + '"'
+
+
+def dump_trace(trace: Trace) -> list[str]:
+    """One line per number and item."""
+    columns, strings = trace.columns, trace.strings
+    lines = [f"trace {key} {value}" for key, value in zip(TRACE_NUMBERS, trace.numbers)]
+    for domain in range(DOMAINS):
+        at = len(TRACE_NUMBERS) + 3 * domain
+        lines.append(f"domain {domain} " + " ".join(map(str, trace.numbers[at : at + 3])))
+    for i, (function, file, line, thread) in enumerate(columns["TFRM"][1:], 1):
+        lines.append(
+            f"frame {i} {quoted(strings[function])} {quoted(strings[file])} {line} {thread}"
+        )
+    pairs = zip(columns["TSTC"][1:], columns["TSTF"][1:])
+    lines += [f"stack {i} {caller} {frame}" for i, ((caller,), (frame,)) in enumerate(pairs, 1)]
+    for i, (stack, _reserved, *figures) in enumerate(columns["TROW"]):
+        lines.append(f"row {i} {stack} " + " ".join(map(str, figures)))
+    return lines + [f"allocated {i} {n}" for i, (n,) in enumerate(columns["NSTK"][1:], 1)]
 
 
 def dump(snapshot: Snapshot) -> list[str]:
@@ -282,6 +390,8 @@ def dump(snapshot: Snapshot) -> list[str]:
                 f"reference {edge} {i} {columns['EDGE'][edge]} {label >> 28} {label & NOT_RECORDED}"
             )
     lines += [f"root {i} " + " ".join(map(str, root)) for i, root in enumerate(snapshot.roots)]
+    if snapshot.trace is not None:
+        lines += dump_trace(snapshot.trace)
     lines.append(f"total {sum(snapshot.sizes)}")
     return lines
 
