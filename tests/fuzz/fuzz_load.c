@@ -9,7 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <heapsight/graph.h>
+#include <heapsight/report.h>
+#include <heapsight/site.h>
 #include <heapsight/snapshot.h>
 
 #include "base/crc32.h"
@@ -63,6 +64,80 @@ static uint64_t walk(const hsight_graph *graph)
     return sum;
 }
 
+static uint64_t walk_frame(const hsight_trace *trace, hsight_frame_id id)
+{
+    hsight_trace_frame frame = hsight_trace_get_frame(trace, id);
+    return walk_string(frame.function) + walk_string(frame.file) + frame.line + frame.thread;
+}
+
+/* From a stack to its thread; the numbers get smaller, so it ends. */
+static uint64_t walk_stack(const hsight_trace *trace, hsight_stack_id stack)
+{
+    uint64_t sum = 0;
+    assert(stack.index <= hsight_trace_stack_count(trace));
+    while (stack.index != 0) {
+        hsight_frame_id frame = hsight_trace_innermost(trace, stack);
+        hsight_stack_id caller = hsight_trace_caller(trace, stack);
+        assert(frame.index >= 1 && frame.index <= hsight_trace_frame_count(trace));
+        assert(caller.index < stack.index);
+        assert((caller.index == 0) == (hsight_trace_get_frame(trace, frame).thread != 0));
+        sum += walk_frame(trace, frame);
+        stack = caller;
+    }
+    return sum;
+}
+
+static uint64_t walk_trace(const hsight_snapshot *snapshot)
+{
+    const hsight_trace *trace = hsight_snapshot_trace(snapshot);
+    uint64_t sum = 0;
+    if (trace == NULL) {
+        return 0;
+    }
+    for (uint32_t i = 0; i <= hsight_trace_frame_count(trace); i++) {
+        sum += walk_frame(trace, (hsight_frame_id){i});
+    }
+    const hsight_trace_row *rows = hsight_trace_rows(trace);
+    for (uint32_t i = 0; i < hsight_trace_row_count(trace); i++) {
+        assert(rows[i].stack.index > (i > 0 ? rows[i - 1].stack.index : 0));
+        sum += walk_stack(trace, rows[i].stack) + rows[i].figures.live_bytes;
+    }
+    for (uint32_t i = 0; i <= hsight_graph_node_count(hsight_snapshot_graph(snapshot)); i++) {
+        sum += walk_stack(trace, hsight_snapshot_stack(snapshot, (hsight_node_id){i}));
+    }
+    const hsight_trace_info *info = hsight_trace_get_info(trace);
+    assert(info->mode >= HSIGHT_TRACE_EXACT && info->mode <= HSIGHT_TRACE_COUNTS);
+    return sum + info->live_bytes + info->domains[HSIGHT_DOMAIN_COUNT - 1].freed_blocks;
+}
+
+static uint64_t walk_info(const hsight_snapshot *snapshot)
+{
+    const hsight_snapshot_info *info = hsight_snapshot_get_info(snapshot);
+    return walk_string(info->label) + walk_string(info->interpreter) + walk_string(info->platform) +
+           walk_string(info->arguments) + walk_string(info->capture);
+}
+
+/* What people read of any file, and an analysis that meets every object's stack. */
+static int count_bytes(void *state, const char *data, size_t length)
+{
+    (void)data;
+    *(uint64_t *)state += length;
+    return 0;
+}
+
+static uint64_t report(const hsight_snapshot *snapshot)
+{
+    uint64_t written = 0;
+    const hsight_sink sink = {count_bytes, &written};
+    hsight_status status = hsight_report_info(snapshot, &sink, NULL);
+    assert(status == HSIGHT_OK);
+    hsight_sites *sites = NULL;
+    status = hsight_sites_new(snapshot, HSIGHT_SORT_BYTES, &sites, NULL);
+    assert((status == HSIGHT_OK) == (hsight_snapshot_trace(snapshot) != NULL));
+    hsight_sites_free(sites);
+    return written + (uint64_t)status;
+}
+
 static void release_block(void *owner, const hsight__columns *columns)
 {
     (void)columns;
@@ -84,10 +159,8 @@ static void try_load(const uint8_t *data, size_t size)
         assert(err.status == status && err.message[0] != '\0');
         return;
     }
-    const hsight_snapshot_info *info = hsight_snapshot_get_info(snapshot);
-    volatile uint64_t sum = walk(hsight_snapshot_graph(snapshot)) + walk_string(info->label) +
-                            walk_string(info->interpreter) + walk_string(info->platform) +
-                            walk_string(info->arguments) + walk_string(info->capture);
+    volatile uint64_t sum = walk(hsight_snapshot_graph(snapshot)) + walk_info(snapshot) +
+                            walk_trace(snapshot) + report(snapshot);
     (void)sum;
     hsight_snapshot_free(snapshot);
 }
