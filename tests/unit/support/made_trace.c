@@ -206,7 +206,7 @@ void made_trace_join_random(hsight_snapshot *snapshot, uint64_t seed)
         }
     }
     for (uint32_t i = random_below(&state, OTHER_BLOCKS); i > 0; i--, count++) {
-        blocks[count] = random_block(&state, 0x20000000 + 16 * (uint64_t)i, stacks[count]);
+        blocks[count] = random_block(&state, 0x20000000 + 4096 * (uint64_t)i, stacks[count]);
         blocks[count].is_freed = random_below(&state, 2) == 0;
     }
     made_trace_join(snapshot, HSIGHT_TRACE_EXACT, blocks, count);

@@ -17,7 +17,7 @@
 enum { MADE_TRACE_FRAMES = 32, MADE_TRACE_SAMPLE_BYTES = 1 << 19 };
 
 typedef struct {
-    uint64_t address; /* never read */
+    uint64_t address; /* never read; blocks must not overlap */
     size_t bytes;
     uint32_t thread;   /* 0..3; thread n is called "worker-n", and thread 0 has no name */
     const char *stack; /* "function:line ...", innermost first, of file "app.py"; NULL: no frames */
