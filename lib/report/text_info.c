@@ -2,6 +2,7 @@
 /* text_info.c - where and when a snapshot was taken, and how large it is: one fact a line.
  *
  * Unknown facts (empty text, number 0) have no line. O(1) but for the lengths of the texts. */
+#include "base/checked.h"
 #include "report/label_text.h"
 #include "report/out.h"
 
@@ -109,6 +110,63 @@ static void write_counts(hsight__out *out, const hsight_snapshot *snapshot)
     end_fact(out, &line);
 }
 
+/* Of all domains; foreign files may have any number. */
+static hsight_trace_domain sum_domains(const hsight_trace_info *info)
+{
+    hsight_trace_domain sum = {0};
+    for (int i = 0; i < HSIGHT_DOMAIN_COUNT; i++) {
+        const hsight_trace_domain *domain = &info->domains[i];
+        sum.allocated_blocks =
+            hsight__add_saturated(sum.allocated_blocks, domain->allocated_blocks);
+        sum.allocated_bytes = hsight__add_saturated(sum.allocated_bytes, domain->allocated_bytes);
+        sum.freed_blocks = hsight__add_saturated(sum.freed_blocks, domain->freed_blocks);
+    }
+    return sum;
+}
+
+/* "counts only: 1.5 MiB in 45,678 blocks allocated, 45,000 freed" */
+static void write_counted_trace(hsight__text *text, const hsight_trace_info *info)
+{
+    hsight_trace_domain sum = sum_domains(info);
+    hsight__text_add_c(text, "counts only: ");
+    hsight__text_add_bytes(text, sum.allocated_bytes);
+    hsight__text_add_c(text, " in ");
+    hsight__text_add_counted(text, sum.allocated_blocks, "block");
+    hsight__text_add_c(text, " allocated, ");
+    hsight__text_add_count(text, sum.freed_blocks);
+    hsight__text_add_c(text, " freed");
+}
+
+/* "exact, 32 frames: 1.5 MiB in 45,678 blocks alive, 0 dropped" */
+static void write_stacked_trace(hsight__text *text, const hsight_trace_info *info)
+{
+    hsight__text_add_c(text, info->mode == HSIGHT_TRACE_SAMPLED ? "sampled every " : "exact");
+    if (info->mode == HSIGHT_TRACE_SAMPLED) {
+        hsight__text_add_bytes(text, info->sample_bytes);
+    }
+    hsight__text_add_c(text, ", ");
+    hsight__text_add_counted(text, info->frame_limit, "frame");
+    hsight__text_add_c(text, ": ");
+    hsight__text_add_bytes(text, info->live_bytes);
+    hsight__text_add_c(text, " in ");
+    hsight__text_add_counted(text, info->live_blocks, "block");
+    hsight__text_add_c(text, " alive, ");
+    hsight__text_add_count(text, info->dropped_count);
+    hsight__text_add_c(text, " dropped");
+}
+
+static void write_trace(hsight__out *out, const hsight_snapshot *snapshot)
+{
+    if (hsight_snapshot_trace(snapshot) == NULL) {
+        return;
+    }
+    const hsight_trace_info *info = hsight_trace_get_info(hsight_snapshot_trace(snapshot));
+    fact line;
+    hsight__text *text = begin_fact(&line, "traced");
+    (info->mode == HSIGHT_TRACE_COUNTS ? write_counted_trace : write_stacked_trace)(text, info);
+    end_fact(out, &line);
+}
+
 static void write_remarks(hsight__out *out, const hsight_snapshot_info *info)
 {
     fact line;
@@ -143,6 +201,7 @@ hsight_status hsight_report_info(const hsight_snapshot *snapshot, const hsight_s
     write_text(&out, "platform", info->platform);
     write_text(&out, "walk", info->capture);
     write_counts(&out, snapshot);
+    write_trace(&out, snapshot);
     write_remarks(&out, info);
     return out.status;
 }

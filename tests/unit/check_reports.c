@@ -4,6 +4,7 @@
 
 #include "failing_allocator.h"
 #include "graph_text.h"
+#include "made_trace.h"
 #include "suite.h"
 
 #include <stdio.h>
@@ -91,6 +92,44 @@ START_TEST(info_has_a_line_for_each_fact)
                      "  incomplete  accounting: more references than the refcount says in 2,000 "
                      "objects\n");
     hsight_snapshot_free(snapshot);
+}
+END_TEST
+
+/* The line about the trace of a snapshot. */
+static void check_traced(hsight_trace_mode mode, const made_block *blocks, size_t count,
+                         const char *expected)
+{
+    hsight_snapshot_info info = {0};
+    hsight_snapshot *snapshot = snapshot_of("", &info);
+    made_trace_join(snapshot, mode, blocks, count);
+    hsight_sink sink = sink_for(SIZE_MAX);
+    ck_assert_int_eq(hsight_report_info(snapshot, &sink, &err), HSIGHT_OK);
+    const char *before = "Snapshot\n"
+                         "  objects     0 of 0 types, 0 B\n"
+                         "  references  0, and 0 roots\n";
+    ck_assert_uint_ge(collected.used, strlen(before));
+    ck_assert_mem_eq(collected.text, before, strlen(before));
+    ck_assert_str_eq(collected.text + strlen(before), expected);
+    hsight_snapshot_free(snapshot);
+}
+
+START_TEST(a_trace_has_a_line)
+{
+    const made_block blocks[] = {
+        {.address = 0x100000, .bytes = 3 << 20, .stack = "f:1"},
+        {.address = 0x800000, .bytes = 1 << 20, .stack = "f:1 g:2", .is_freed = true},
+        {.address = 0xa00000, .bytes = 0, .is_freed = true},
+        {.address = 0xb00000, .bytes = 1 << 20, .stack = NULL},
+    };
+    check_traced(HSIGHT_TRACE_EXACT, blocks, 4,
+                 "  traced      exact, 32 frames: 4.0 MiB in 2 blocks alive, 0 dropped\n");
+    check_traced(HSIGHT_TRACE_EXACT, blocks, 1,
+                 "  traced      exact, 32 frames: 3.0 MiB in 1 block alive, 0 dropped\n");
+    check_traced(HSIGHT_TRACE_COUNTS, blocks, 4,
+                 "  traced      counts only: 5.0 MiB in 4 blocks allocated, 2 freed\n");
+    check_traced(HSIGHT_TRACE_SAMPLED, NULL, 0,
+                 "  traced      sampled every 512.0 KiB, 32 frames: 0 B in 0 blocks alive, 0 "
+                 "dropped\n");
 }
 END_TEST
 
@@ -552,6 +591,7 @@ int main(void)
 {
     TCase *tests = tcase_create("reports");
     tcase_add_test(tests, info_has_a_line_for_each_fact);
+    tcase_add_test(tests, a_trace_has_a_line);
     tcase_add_test(tests, unknown_facts_have_no_line);
     tcase_add_test(tests, facts_from_a_file_may_be_hostile);
     tcase_add_test(tests, facts_may_be_all_escapes);
