@@ -303,7 +303,7 @@ def test_interruption_is_silent(capfd):
 
 
 def test_a_message_of_several_lines_becomes_one():
-    from heapsight.cli._exit import sentence
+    from heapsight._say import sentence
 
     assert sentence(ValueError("one\n  two")) == "one two"
     assert sentence(OSError(2, "No such file", "a.txt")) == "a.txt: No such file"
@@ -323,7 +323,7 @@ def stderr(monkeypatch):
 def test_a_long_line_gets_through_to_a_slow_reader(stderr):
     import threading
 
-    from heapsight.cli._exit import say
+    from heapsight._say import say
 
     source, stream = stderr
     writer = threading.Thread(target=lambda: (say("x" * 300_000 + "\udce9"), stream.close()))
@@ -335,7 +335,7 @@ def test_a_long_line_gets_through_to_a_slow_reader(stderr):
 
 
 def test_a_line_that_nobody_reads_is_given_up(stderr):
-    from heapsight.cli._exit import say
+    from heapsight._say import say
 
     started = time.monotonic()
     say("x" * 300_000, 0.2)

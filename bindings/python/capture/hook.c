@@ -40,6 +40,7 @@ static _Thread_local local_state local __attribute__((tls_model("initial-exec"))
 
 static hsight_tracer *tracer;
 static _Atomic(const PyMemAllocatorEx *) inner[HSIGHT_DOMAIN_COUNT];
+static int (*_Atomic on_refusal)(void *);
 static bool follow_children;
 static bool handles_fork;
 
@@ -86,10 +87,23 @@ static __attribute__((noinline)) void record(unsigned domain, const void *block,
     local.busy--;
 }
 
+/* No memory was left for a block. */
+static __attribute__((noinline)) void refused(void)
+{
+    int (*call)(void *) = atomic_load(&on_refusal);
+    if (call != NULL && local.busy == 0) {
+        (void)Py_AddPendingCall(call, NULL); /* full: others are waiting to tell the same */
+    }
+}
+
 static inline void allocated(unsigned domain, const void *block, size_t bytes)
 {
     hsight_trace_mode mode = hsight_tracer_mode(tracer);
-    if (block == NULL || UNLIKELY(local.busy != 0)) {
+    if (UNLIKELY(block == NULL)) {
+        refused();
+        return;
+    }
+    if (UNLIKELY(local.busy != 0)) {
         local.probing = local.probing == domain + 1 ? 0 : local.probing;
         return;
     }
@@ -423,6 +437,11 @@ uint32_t hsight_hook_stack_of(PyObject *object)
     }
     size_t before = hsight__compat_preheader_bytes(Py_TYPE(object));
     return hsight_tracer_stack_of(tracer, (const char *)object - before);
+}
+
+void hsight_hook_on_refusal(int (*call)(void *))
+{
+    atomic_store(&on_refusal, call);
 }
 
 void hsight_hook_suspend(void)

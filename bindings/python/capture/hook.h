@@ -36,6 +36,9 @@ hsight_status hsight_hook_take(hsight_trace **out, hsight_stack_id **stack_map, 
                                hsight_error *err);
 /** Stack of an object's block for the map of hsight_hook_take(); 0: not known, or not running. */
 uint32_t hsight_hook_stack_of(PyObject *object);
+/** Call `call` soon, by the main thread, after an allocator had no memory for somebody; NULL for no
+ * call. Only while the hook is installed. */
+void hsight_hook_on_refusal(int (*call)(void *));
 /** Blocks of this thread allocated between suspend and resume are not recorded; they nest. */
 void hsight_hook_suspend(void);
 void hsight_hook_resume(void);

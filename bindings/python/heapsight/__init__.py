@@ -28,6 +28,7 @@ from heapsight._core import (
     __version__,
 )
 from heapsight._diff import Diff, diff
+from heapsight._dumps import Dumps, dump_on
 from heapsight._errors import HeapsightKeyError, HeapsightTypeError
 from heapsight._graph import Graph
 from heapsight._live import graph, snapshot, why
@@ -43,6 +44,7 @@ __all__ = [
     "ClassTracker",
     "Diff",
     "DiffRow",
+    "Dumps",
     "Frame",
     "Graph",
     "GrowthRow",
@@ -66,6 +68,7 @@ __all__ = [
     "__version__",
     "allocation_site",
     "diff",
+    "dump_on",
     "graph",
     "load",
     "snapshot",

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Private C extension: one Python type per C handle. Use the package heapsight instead."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from os import PathLike
 from typing import Any, final
 
@@ -122,6 +122,11 @@ def trace_is_removed() -> bool:
     """Did another tool take the hook out of the allocators?"""
 
 def trace_take() -> Trace: ...
+def trace_on_memory_error(call: Callable[[], object] | None, /) -> None:
+    """Call something soon, in the main thread, after an allocator of the interpreter had no memory.
+
+    Only while the hook is installed."""
+
 def trace_site(obj: object, /) -> list[tuple[str, str, int, int]] | None:
     """The frames, as in Trace.frames(), of the stack that allocated an object, innermost first."""
 

@@ -106,6 +106,30 @@ static PyObject *trace_site(PyObject *module, PyObject *object)
     return frames;
 }
 
+/* One for the process, like the hook. */
+static PyObject *memory_error_call;
+
+static int call_on_memory_error(void *unused)
+{
+    (void)unused;
+    PyObject *call = Py_XNewRef(memory_error_call);
+    PyObject *answer = call != NULL ? PyObject_CallNoArgs(call) : NULL;
+    int failed = call != NULL && answer == NULL;
+    Py_XDECREF(call);
+    Py_XDECREF(answer);
+    return failed ? -1 : 0;
+}
+
+static PyObject *trace_on_memory_error(PyObject *module, PyObject *call)
+{
+    (void)module;
+    PyObject *before = memory_error_call;
+    memory_error_call = call != Py_None ? Py_NewRef(call) : NULL;
+    hsight_hook_on_refusal(call != Py_None ? call_on_memory_error : NULL);
+    Py_XDECREF(before);
+    Py_RETURN_NONE;
+}
+
 PyMethodDef core_tracing_functions[] = {
     {"trace_start", (PyCFunction)(void (*)(void))trace_start, METH_VARARGS | METH_KEYWORDS,
      "trace_start(mode, frames=32, sample_bytes=524288, seed=0, follow_children=False)\n--\n\n"
@@ -115,6 +139,9 @@ PyMethodDef core_tracing_functions[] = {
      "trace_is_running()\n--\n\nIs the hook recording?"},
     {"trace_is_removed", trace_is_removed, METH_NOARGS,
      "trace_is_removed()\n--\n\nDid another tool take the hook out?"},
+    {"trace_on_memory_error", trace_on_memory_error, METH_O,
+     "trace_on_memory_error(call)\n--\n\nCall something soon after memory was refused; None: no "
+     "more."},
     {"trace_site", trace_site, METH_O,
      "trace_site(obj)\n--\n\nFrames that allocated a live object, or None."},
     {"trace_take", trace_take, METH_NOARGS, "trace_take()\n--\n\nWhat is known now."},

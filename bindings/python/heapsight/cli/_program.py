@@ -18,7 +18,7 @@ from typing import Any, Protocol
 
 from heapsight import HeapsightLookupError, HeapsightOSError
 from heapsight.cli._exit import ProgramFailed
-from heapsight.cli._recorder import Recorder
+from heapsight._recorder import Recorder
 
 __all__ = ["Module", "located_script", "run_program"]
 

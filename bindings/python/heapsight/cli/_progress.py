@@ -5,7 +5,7 @@ from _thread import allocate_lock, start_new_thread
 from types import TracebackType
 from typing import Self
 
-from heapsight.cli._exit import say
+from heapsight._say import say
 
 __all__ = ["Progress"]
 

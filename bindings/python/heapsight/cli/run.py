@@ -2,7 +2,12 @@
 """heapsight run: runs a program and writes snapshots of it."""
 
 import argparse
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from heapsight._recorder import Recorder
 
 __all__ = ["HELP", "NAME", "add_arguments", "run", "with_module_apart"]
 
@@ -10,12 +15,15 @@ NAME = "run"
 HELP = "run a program and write snapshots at its start, at its end and in between"
 EPILOG = """\
 The program runs as `python SCRIPT` or `python -m MODULE` would run it; its exit code and its
-messages are its own. Snapshots are named by number and occasion: start, timer, signal, exit, or
-exception when the program dies of one. Garbage is collected before each, except those of the timer.
+messages are its own. Snapshots are named by number and occasion: start, timer, signal, rss, growth,
+memory_error, exit, or exception when the program dies of one. Garbage is collected before each, except
+those of the timer and of growing memory. A snapshot knows who allocated its objects, as far as they
+were watched: see heapsight stacks, and the end of what heapsight why prints.
 SIGTERM writes an exit snapshot first; a second one ends the program at once. A program that leaves
 by os._exit() or is killed writes none at its end, and neither do child processes.
 """
 
+SAMPLE_BYTES = 512 * 1024
 ENDS = "ends the program; USR1 and USR2 are free to use"
 FAULT = "reports a fault in the program; USR1 and USR2 are free to use"
 NOT_FOR_SNAPSHOTS = {
@@ -31,7 +39,19 @@ NOT_FOR_SNAPSHOTS = {
 }
 
 
-WITH_VALUE = ("-o", "--output", "--every", "--signal")
+WITH_VALUE = (
+    "-o",
+    "--output",
+    "--every",
+    "--signal",
+    "--on-signal",
+    "--on-rss",
+    "--on-growth",
+    "--keep",
+    "--sample",
+    "--frames",
+    "--report",
+)
 
 
 def with_module_apart(words: Sequence[str]) -> list[str]:
@@ -52,26 +72,18 @@ def with_module_apart(words: Sequence[str]) -> list[str]:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """[-o DIR] [--every SECONDS] [--signal NAME] [--values] SCRIPT|-m MODULE [ARGS]"""
-    parser.usage = (
-        "%(prog)s [-o DIR] [--every SECONDS] [--signal NAME] [--values] SCRIPT|-m MODULE [ARGS]"
-    )
+    """[-o PATH] [tracing] [occasions] [--report NAME] [--values] SCRIPT|-m MODULE [ARGS]"""
+    parser.usage = "%(prog)s [options] SCRIPT|-m MODULE [ARGS]"
     parser.epilog = EPILOG
     parser.add_argument(
         "-o",
         "--output",
-        metavar="DIR",
-        help="folder for the snapshots, made if missing (default: heapsight-PID)",
+        metavar="PATH",
+        help="folder for the snapshots, made if missing (default: heapsight-PID); with --report the"
+        " file for the report",
     )
-    parser.add_argument(
-        "--every", type=_seconds, metavar="SECONDS", help="take a snapshot every so many seconds"
-    )
-    parser.add_argument(
-        "--signal",
-        type=_signal,
-        metavar="NAME",
-        help="take a snapshot on this signal, such as USR1",
-    )
+    _add_occasions(parser)
+    _add_tracing(parser)
     parser.add_argument(
         "--values", action="store_true", help="keep short previews of strings and numbers"
     )
@@ -90,11 +102,57 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_occasions(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("more snapshots than those at the start and the end")
+    group.add_argument("--every", type=_seconds, metavar="SECONDS", help="every so many seconds")
+    group.add_argument(
+        "--signal", "--on-signal", type=_signal, metavar="NAME", help="on this signal, such as USR1"
+    )
+    group.add_argument(
+        "--on-rss", type=_size, metavar="SIZE", help="when the resident memory passes 2GB or so"
+    )
+    group.add_argument(
+        "--on-growth", type=_size, metavar="SIZE", help="when it grew so much since the last one"
+    )
+    group.add_argument(
+        "--on-memory-error", action="store_true", help="when an allocator has no memory"
+    )
+    group.add_argument(
+        "--keep",
+        type=_number,
+        metavar="N",
+        help="files at most: the first one stays, of the others the newest",
+    )
+
+
+def _add_tracing(parser: argparse.ArgumentParser) -> None:
+    from heapsight import reports
+
+    group = parser.add_argument_group("who allocates what")
+    mode = group.add_mutually_exclusive_group()
+    mode.add_argument("--exact", action="store_true", help="watch every allocation")
+    mode.add_argument(
+        "--sample",
+        type=_size,
+        default=SAMPLE_BYTES,
+        metavar="SIZE",
+        help="watch about one allocation in so many bytes (default: 512KiB)",
+    )
+    mode.add_argument("--off", action="store_true", help="watch none")
+    group.add_argument(
+        "--frames", type=_number, default=32, metavar="N", help="of a stack (default: 32)"
+    )
+    group.add_argument(
+        "--report",
+        choices=reports.NAMES,
+        help="write this about the allocations at the end, instead of snapshots at start and end",
+    )
+
+
 def run(args: argparse.Namespace) -> int:
     """Run the program in this process; comes back only if it ends without an exception."""
     from heapsight import HeapsightValueError
     from heapsight.cli._program import Module, located_script, run_program
-    from heapsight.cli._recorder import Recorder
 
     words = args.script if args.module is None else args.module
     if words[:1] == ["--"]:
@@ -103,8 +161,70 @@ def run(args: argparse.Namespace) -> int:
         missing = "SCRIPT or -m MODULE" if args.module is None else "MODULE after -m"
         raise HeapsightValueError(f"run: say which program to run: {missing}")
     program = located_script(words) if args.module is None else Module(words)
-    run_program(program, Recorder(args.output, args.every, args.signal, args.values))
+    run_program(program, _recorder(args))
     return 0
+
+
+def _recorder(args: argparse.Namespace) -> "Recorder":
+    """The recorder that the options ask for, and the tracer running."""
+    from heapsight import HeapsightValueError, Tracer
+    from heapsight._recorder import Occasions, Recorder
+
+    tracer = None if args.off else Tracer("exact" if args.exact else "sampled", args.frames, args.sample)
+    if args.report and tracer is None:
+        raise HeapsightValueError("run: --report tells of allocations, and --off watches none")
+    wants_snapshots = args.report is None
+    occasions = Occasions(
+        start=wants_snapshots,
+        exit=wants_snapshots,
+        exception=wants_snapshots,
+        every=args.every,
+        signal=args.signal,
+        rss=args.on_rss,
+        growth=args.on_growth,
+        memory_error=args.on_memory_error,
+    )
+    folder = args.output if wants_snapshots else None
+    at_end = None if wants_snapshots else _report_writer(tracer, args.report, args.output)
+    if tracer is not None:
+        tracer.start()
+    return Recorder(folder, occasions, args.values, args.keep, at_end)
+
+
+def _report_writer(tracer: Any, name: str, output: str | None) -> Callable[[], str]:
+    import os
+
+    from heapsight.reports import find
+
+    path = os.path.abspath(output or f"heapsight-{os.getpid()}{find(name).SUFFIXES[0]}")
+
+    def write() -> str:
+        return f"wrote {os.path.relpath(tracer.trace().report(name, path))}"
+
+    return write
+
+
+SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(?:([KMGT])(I?)B?|B)?", re.I)
+
+
+def _size(text: str) -> int:
+    """Bytes, with a unit or without: 512KiB, 2GB, 1000."""
+    match = SIZE.fullmatch(text.strip())
+    size = 0
+    if match:
+        base = 1024 if match[3] else 1000
+        power = " KMGT".index((match[2] or " ").upper())
+        size = int(float(match[1]) * base**power)
+    if size < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a size such as 512KiB, 200MB or 2GB")
+    return size
+
+
+def _number(text: str) -> int:
+    """A whole number above 0."""
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
+    return int(text)
 
 
 def _seconds(text: str) -> float:

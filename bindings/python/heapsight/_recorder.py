@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Writes the snapshots of a program under `heapsight run`.
+"""Writes snapshots of this process when there is an occasion, for `heapsight run` and dump_on().
 
 Snapshots are taken by the thread that has the occasion: the main one at the start, at the end and
-in signal handlers, a helper thread on the timer. Only one is taken at a time; an occasion that
+in signal handlers, a helper thread on the timer and when memory grows. Only one is taken at a time; an occasion that
 comes while one is under way, in another thread or in the code that a signal handler interrupted, is
 served by that one when it is through.
 
@@ -20,43 +20,75 @@ import signal
 from _thread import get_ident
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from time import monotonic
 from types import FrameType
+from typing import NamedTuple
 
-from heapsight import HeapsightError, HeapsightOSError, snapshot
+from heapsight import _core
+from heapsight._core import HeapsightError, HeapsightOSError
+from heapsight._live import snapshot
 from heapsight._periodic import Periodic
-from heapsight.cli._exit import say, sentence
+from heapsight._say import say, sentence
 
-__all__ = ["Recorder"]
+__all__ = ["Occasions", "Recorder"]
 
 LISTED = 8  # files that are named one by one at the end
 SLOW_SECONDS = 1.0
 FORK_SECONDS = 2.0  # that a fork waits for a snapshot under way
 STDERR_SECONDS = 2.0  # that a line waits for somebody who does not read stderr
+WATCH_SECONDS = 0.5  # between two looks at the resident memory
+REFUSAL_SECONDS = 5.0  # between two snapshots because memory was refused
+REARMED_AT = 0.9  # of the threshold: below, passing it again is a new occasion
 Handler = Callable[[int, FrameType | None], None]
 NAME = re.compile(r"(\d+)-\w+\.hsnap")
 
 
+class Occasions(NamedTuple):
+    """When to take a snapshot. `every` in seconds, `rss` and `growth` in bytes."""
+
+    start: bool = True
+    exit: bool = True
+    every: float | None = None
+    signal: int | None = None
+    rss: int | None = None  # resident memory passes it
+    growth: int | None = None  # resident memory since the last snapshot
+    memory_error: bool = False
+    exception: bool = True  # the program dies of one
+
+
 class Recorder:
-    """The snapshots of one process; children made by fork leave it alone."""
+    """The snapshots of one process; children made by fork leave it alone.
+
+    keep: files to keep at most; the first one stays, of the others the newest. at_end: called
+    before the last snapshot; returns a line to say, or "".
+    """
 
     def __init__(
         self,
         folder: str | None,
-        every: float | None = None,
-        on_signal: int | None = None,
+        occasions: Occasions = Occasions(),
         values: bool = False,
+        keep: int | None = None,
+        at_end: Callable[[], str] | None = None,
     ) -> None:
         self._folder = folder or f"heapsight-{os.getpid()}"
         self._path = os.path.abspath(self._folder)  # the program may change its directory
-        self._every = every
-        self._on_signal = on_signal
+        self._occasions = occasions
         self._values = values
+        self._keep = keep
+        self._at_end = at_end
+        self._words: list[str] = []  # to say at the end
+        self._settled_bytes = 0  # resident when the last snapshot was taken
+        self._is_above = False  # the threshold of the resident memory
+        self._refused_at = -REFUSAL_SECONDS
+        self._removed_count = 0
         self._process = os.getpid()
         self._main = get_ident()
         self._handlers: dict[int, Handler] = {}
-        self._timer: Periodic | None = None
+        self._timers: list[Periodic] = []
         self._number = 0
+        self._has_begun = False
         self._files: list[str] = []
         self._wanted: deque[str] = deque()
         self._turn: dict[str, tuple[int]] = {}  # "holder": the thread that takes snapshots now
@@ -70,34 +102,60 @@ class Recorder:
 
         Raises HeapsightOSError when the folder cannot be had.
         """
-        try:
-            os.makedirs(self._path, exist_ok=True)
-            taken = [NAME.fullmatch(name) for name in os.listdir(self._path)]
-        except OSError as problem:
-            raise HeapsightOSError(
-                f"cannot use {self._folder} for snapshots: {problem.strerror}; "
-                "-o names another folder"
-            ) from problem
-        self._number = max((int(match[1]) for match in taken if match), default=0)
+        occasions = self._occasions
+        self._has_begun = True
+        if any(occasions):
+            self._number = self._last_number()
         atexit.register(self._finish)
         os.register_at_fork(
             before=self._pause_timer,
             after_in_parent=self._resume_timer,
             after_in_child=self._abandon,
         )
-        self.take("start")
-        self._install(signal.SIGTERM, self._terminate)
-        if self._on_signal is not None:
-            self._install(self._on_signal, self._take_on_signal)
-        if self._every is not None:
-            self._timer = Periodic(self._every, lambda: self.take("timer"))
-            self._timer.start()
+        self._settled_bytes = _core.resident_bytes()
+        if occasions.start:
+            self.take("start")
+        self._install_signals()
+        if occasions.every is not None:
+            self._timers.append(Periodic(occasions.every, lambda: self.take("timer")))
+        if occasions.rss is not None or occasions.growth is not None:
+            self._timers.append(Periodic(WATCH_SECONDS, self._watch_memory))
+        for timer in self._timers:
+            timer.start()
+        if occasions.memory_error:
+            _core.trace_on_memory_error(self._take_on_refusal)
+
+    @property
+    def files(self) -> list[str]:
+        """What was written and kept, oldest first."""
+        return list(self._files)
+
+    def stop(self) -> None:
+        """No more occasions. A snapshot under way is finished."""
+        self._ending = True
+        atexit.unregister(self._finish)
+        if self._occasions.memory_error:
+            _core.trace_on_memory_error(None)
+        for timer in self._timers:
+            timer.stop()
+        self._restore_signals()
 
     def note_failure(self) -> None:
         """The program is dying of an exception: look at it now, while its frames are there."""
-        if self._number:
+        if self._has_begun and self._occasions.exception:
             self._failed = True
             self.take("exception")
+
+    def _last_number(self) -> int:
+        """Of the snapshots that are in the folder, which is made if missing."""
+        try:
+            os.makedirs(self._path, exist_ok=True)
+            taken = [NAME.fullmatch(name) for name in os.listdir(self._path)]
+        except OSError as problem:
+            raise HeapsightOSError(
+                f"cannot use {self._folder} for snapshots: {problem.strerror}; name another folder"
+            ) from problem
+        return max((int(match[1]) for match in taken if match), default=0)
 
     def take(self, occasion: str) -> None:
         """Write a snapshot now, or have the one under way followed by it."""
@@ -132,11 +190,45 @@ class Recorder:
             say(f"could not write {name}: {sentence(problem)}", STDERR_SECONDS)
             return
         self._files.append(os.path.join(self._folder, name))
+        self._drop_old()
+        self._settled_bytes = _core.resident_bytes()
         seconds = monotonic() - started
         if seconds > SLOW_SECONDS:
             say(f"{name} took {seconds:.1f} s", STDERR_SECONDS)
 
+    def _drop_old(self) -> None:
+        while self._keep is not None and len(self._files) > self._keep:
+            old = self._files.pop(1 if self._keep > 1 else 0)
+            with suppress(OSError):
+                os.unlink(os.path.join(self._path, os.path.basename(old)))
+            self._removed_count += 1
+
     # ---- occasions ------------------------------------------------------------------------------
+
+    def _watch_memory(self) -> None:
+        """In the helper thread: has the resident memory passed a threshold, or grown?"""
+        resident = _core.resident_bytes()
+        limit, growth = self._occasions.rss, self._occasions.growth
+        if limit is not None:
+            was_above = self._is_above
+            self._is_above = resident >= limit * (REARMED_AT if was_above else 1)
+            if self._is_above and not was_above:
+                self.take("rss")
+                return
+        if growth is not None and resident - self._settled_bytes >= growth:
+            self.take("growth")
+
+    def _take_on_refusal(self) -> None:
+        """In the main thread: an allocator had no memory for somebody."""
+        if monotonic() - self._refused_at >= REFUSAL_SECONDS:
+            self._refused_at = monotonic()
+            self.take("memory_error")
+
+    def _install_signals(self) -> None:
+        if self._occasions.exit:
+            self._install(signal.SIGTERM, self._terminate)
+        if self._occasions.signal is not None:
+            self._install(self._occasions.signal, self._take_on_signal)
 
     def _install(self, number: int, handler: Handler) -> None:
         """Handle a signal that the program has not been told to ignore."""
@@ -167,16 +259,24 @@ class Recorder:
             return
         self._ending = True
         try:
-            if self._timer is not None and not self._timer.stop():
+            if not all([timer.stop() for timer in self._timers]):
                 late = "the snapshot of the timer does not end: there is none of the exit"
                 say(late, STDERR_SECONDS)
-            elif not self._failed:
+            elif not self._failed and self._occasions.exit:
                 self._wanted.append("exit")
+            self._note_end()
             self._serve()
         except KeyboardInterrupt:
             say("the exit snapshot was interrupted", STDERR_SECONDS)
         finally:
             self._end_if_due()
+
+    def _note_end(self) -> None:
+        if self._at_end is not None:
+            try:
+                self._words.append(self._at_end())
+            except (HeapsightError, MemoryError) as problem:
+                self._words.append(f"could not write the report: {sentence(problem)}")
 
     def _is_interrupted(self) -> bool:
         """Whether this is a signal handler that interrupted a snapshot, which will be gone on with."""
@@ -205,25 +305,38 @@ class Recorder:
 
     def _closing_words(self) -> list[str]:
         files = [shlex.quote(file) for file in self._files]
+        words = [word for word in self._words if word]
         if not files:
-            return ["no snapshot was written"]
+            return words or ["no snapshot was written"]
         listed = files if len(files) <= LISTED else [files[0], "...", files[-1]]
         command = ["diff", files[0], files[-1]] if len(files) > 1 else ["types", files[0]]
         counted = "1 snapshot" if len(files) == 1 else f"{len(files):,} snapshots"
-        return [f"wrote {counted}: {' '.join(listed)}", f"next: heapsight {' '.join(command)}"]
+        removed = f" ({self._removed_count:,} older ones removed)" if self._removed_count else ""
+        return [
+            *words,
+            f"wrote {counted}: {' '.join(listed)}{removed}",
+            f"next: heapsight {' '.join(command)}",
+        ]
 
     def _pause_timer(self) -> None:
         """No snapshot is under way when the program forks, and there is no thread more than it has
         itself: the interpreter warns of those (3.13 counts when the timer is back)."""
-        if self._timer is not None and os.getpid() == self._process:
-            self._timer.pause(FORK_SECONDS)
+        if os.getpid() == self._process:
+            for timer in self._timers:
+                timer.pause(FORK_SECONDS)
 
     def _resume_timer(self) -> None:
-        if self._timer is not None and os.getpid() == self._process and not self._ending:
-            self._timer.resume()
+        if os.getpid() == self._process and not self._ending:
+            for timer in self._timers:
+                timer.resume()
 
     def _abandon(self) -> None:
         """In a forked child: handle signals as if heapsight were not there."""
+        if self._occasions.memory_error:
+            _core.trace_on_memory_error(None)
+        self._restore_signals()
+
+    def _restore_signals(self) -> None:
         for number, handler in self._handlers.items():
             if signal.getsignal(number) == handler:
                 signal.signal(number, signal.SIG_DFL)
