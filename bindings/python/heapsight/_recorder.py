@@ -71,6 +71,7 @@ class Recorder:
         values: bool = False,
         keep: int | None = None,
         at_end: Callable[[], str] | None = None,
+        remedy: str = "folder= names another folder",
     ) -> None:
         self._folder = folder or f"heapsight-{os.getpid()}"
         self._path = os.path.abspath(self._folder)  # the program may change its directory
@@ -78,6 +79,7 @@ class Recorder:
         self._values = values
         self._keep = keep
         self._at_end = at_end
+        self._remedy = remedy
         self._words: list[str] = []  # to say at the end
         self._settled_bytes = 0  # resident when the last snapshot was taken
         self._is_above = False  # the threshold of the resident memory
@@ -153,7 +155,7 @@ class Recorder:
             taken = [NAME.fullmatch(name) for name in os.listdir(self._path)]
         except OSError as problem:
             raise HeapsightOSError(
-                f"cannot use {self._folder} for snapshots: {problem.strerror}; name another folder"
+                f"cannot use {self._folder} for snapshots: {problem.strerror}; {self._remedy}"
             ) from problem
         return max((int(match[1]) for match in taken if match), default=0)
 

@@ -188,7 +188,8 @@ def _recorder(args: argparse.Namespace) -> "Recorder":
     at_end = None if wants_snapshots else _report_writer(tracer, args.report, args.output)
     if tracer is not None:
         tracer.start()
-    return Recorder(folder, occasions, args.values, args.keep, at_end)
+    remedy = "-o names another folder"
+    return Recorder(folder, occasions, args.values, args.keep, at_end, remedy)
 
 
 def _report_writer(tracer: Any, name: str, output: str | None) -> Callable[[], str]:
