@@ -16,6 +16,7 @@ from made_traces import FEW, HOSTILE, TRACES, made_trace, stack, sums
 
 THIRD_PARTY = Path(heapsight.reports.__file__).parent / "third_party"
 FIGURES = ("live", "peak", "total")
+PAGE = {"flame.html", "flame.css", "flame.js"}
 
 # SHA-256 of the files as they are in the npm packages.
 SUMS = dict(
@@ -65,7 +66,7 @@ class Page(HTMLParser):
 
 
 def read(text):
-    return json.loads(Page(text).texts["data"])
+    return json.loads(re.search('<script type="application/json" id="data">(.*)</script>', text)[1])
 
 
 def test_the_libraries_are_those_of_npm():
@@ -75,6 +76,14 @@ def test_the_libraries_are_those_of_npm():
     for name, digest in SUMS.items():
         assert hashlib.sha256(found[name].read_bytes()).hexdigest() == digest, name
     assert set(SUMS) == expected
+
+
+def test_the_package_holds_its_data_and_no_other():
+    package = THIRD_PARTY.parent
+    files = {path.relative_to(package) for path in package.rglob("*") if path.is_file()}
+    data = {path for path in files if path.suffix not in (".py", ".pyc")}
+    assert {path.name for path in data if path.parent.name == "page"} == PAGE
+    assert {path.parent.name for path in data} == {"page", "third_party"}
 
 
 def test_no_library_can_end_its_element():
