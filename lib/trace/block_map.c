@@ -172,6 +172,9 @@ static inline void store(hsight__slot *slot, uint32_t value)
 hsight__block hsight__slot_read(const hsight__slot *slot)
 {
     uint32_t value = load(slot), tag = value >> TAG_SHIFT;
+    if (tag == 0 && (value & STACK_MASK) != 0) {
+        return (hsight__block){0}; /* the size of the block that begins 16 bytes before */
+    }
     return (hsight__block){
         .bytes = tag == TAG_SPLIT ? load(slot + 1)
                  : tag > 0        ? tag - 1
