@@ -57,7 +57,7 @@ def holder(snapshot: Path, type_name: str) -> str:
 
 def record(folder: Path) -> tuple[Path, Path]:
     """Run the shop, serve the visitors; the snapshots before and after, under plain names."""
-    with Running(HERE / "serve.py", folder=folder / "run") as shop:
+    with Running(HERE / "serve.py", folder=folder / "run", options=["--exact"]) as shop:
         pair = snapshot_pair(shop, requests(0, WARM_UP_VISITORS),
                              requests(WARM_UP_VISITORS, VISITORS))
     before, after = folder / "before.hsnap", folder / "after.hsnap"
@@ -70,7 +70,7 @@ def tell(before: Path, after: Path) -> None:
     folder = after.parent
     heading("1. What grew while the visitors were served")
     show("diff", before, after, "--limit", str(ROWS))
-    heading("2. Why it is still alive")
+    heading("2. Why it is still alive, and where it was made")
     for type_name, _ in LEAKS:
         show("why", after, "--type", type_name)
     heading("3. The same three paths as pictures")
@@ -88,7 +88,7 @@ def main(arguments: list[str]) -> int:
         return 2
     folder = Path(arguments[0])
     shutil.rmtree(folder, ignore_errors=True)
-    print(f"A small web shop runs under `heapsight run` and serves {VISITORS} visitors."
+    print(f"A small web shop runs under `heapsight run --exact` and serves {VISITORS} visitors."
           " It leaks in three ways.")
     try:
         tell(*record(folder))

@@ -39,16 +39,19 @@ def heapsight(*arguments: str | os.PathLike[str]) -> str:
 class Running:
     """One program under `heapsight run`, as a context manager; leaving it ends the program.
 
-    folder: where the snapshots go. Raises ProgramError when the program does not start.
+    folder: where the snapshots go. options: more of `heapsight run`. Raises ProgramError when the
+    program does not start.
     """
 
-    def __init__(self, script: Path, *arguments: str, folder: Path) -> None:
+    def __init__(self, script: Path, *arguments: str, folder: Path,
+                 options: Sequence[str] = ()) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self._seen = set(folder.glob("*.hsnap"))
         self._errors = open(folder / "stderr.txt", "w+", encoding="utf-8")
         self._process = subprocess.Popen(
-            [*HEAPSIGHT, "run", "-o", str(folder), "--signal", "USR1", str(script), *arguments],
+            [*HEAPSIGHT, "run", "-o", str(folder), "--signal", "USR1", *options, str(script),
+             *arguments],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._errors, text=True,
         )
         try:

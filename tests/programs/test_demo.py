@@ -40,6 +40,21 @@ def test_what_grew_is_in_the_table(story: tuple[str, Path], type_name: str) -> N
     assert any(type_name in line and "+300" in line for line in table.splitlines()), table
 
 
+@pytest.mark.parametrize(("type_name", "made_by"), [
+    ("service.Page", "CACHE[key] = Page(item, visitor)"),
+    ("service.Cart", "total = sum(Cart(visitor)"),
+    ("service.Receipt", "ORDERS.put(Receipt("),
+])
+def test_each_leak_is_explained_by_the_line_that_made_it(
+    story: tuple[str, Path], type_name: str, made_by: str,
+) -> None:
+    source = (CHECKOUT / "demo" / "service.py").read_text(encoding="utf-8").splitlines()
+    lines = [number for number, text in enumerate(source, 1) if made_by in text]
+    assert len(lines) == 1
+    answer = story[0].partition(f"--type {type_name}")[2].partition("$ heapsight")[0]
+    assert f"service.py:{lines[0]} in " in answer.partition("allocated at")[2], answer
+
+
 def test_the_pictures_it_names_are_there(story: tuple[str, Path]) -> None:
     output, folder = story
     pictures = sorted(folder.glob("*.png"))
