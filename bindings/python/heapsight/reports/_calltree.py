@@ -1,12 +1,10 @@
 # SPDX-License-Identifier: MIT
 """The stacks of a trace as one tree of calls."""
 
-from collections.abc import Iterator
-
 from heapsight._trace import Frame, Trace
 from heapsight.reports._words import NO_CODE
 
-__all__ = ["Call", "call_tree", "preorder"]
+__all__ = ["Call", "call_tree"]
 
 
 class Call:
@@ -55,12 +53,3 @@ def call_tree(trace: Trace, figure: str) -> Call:
 def _add(call: Call, size: int, blocks: int) -> None:
     call.bytes += size
     call.blocks += blocks
-
-
-def preorder(root: Call) -> Iterator[Call]:
-    """Every call, callers first, most bytes first among those of one caller."""
-    waiting = [root]
-    while waiting:
-        call = waiting.pop()
-        yield call
-        waiting.extend(reversed(call.sorted_calls()))

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: MIT
 """Flame graph: one HTML file that any browser shows, without a network."""
 
-from collections.abc import Iterable
+from collections.abc import Iterator
+from heapq import heappop, heappush
+from itertools import count
 from typing import Any
 
 from heapsight._rows import check_limit
 from heapsight._trace import FIGURE_WORDS, Frame, Trace
-from heapsight.reports._calltree import Call, call_tree, preorder
+from heapsight.reports._calltree import Call, call_tree
 from heapsight.reports._page import page
 from heapsight.reports._words import NO_CODE, how, is_estimated, nothing, printable
 
@@ -26,7 +28,7 @@ def make(trace: Trace, *, title: str = "Memory by call stack", boxes: int | None
 
     boxes: how many calls of each figure to keep, the largest, None for all; what is smaller is
     added up under its caller. Cost: three passes over the stacks; a page is about 170 KB and 25
-    bytes a box.
+    bytes a box and figure.
     """
     numbers: dict[Frame, int] = {}
     end = check_limit(boxes, "boxes")
@@ -62,23 +64,25 @@ def _figure(trace: Trace, name: str, end: int | None, numbers: dict[Frame, int])
     }
 
 
-def _kept(root: Call, end: int | None) -> Iterable[tuple[Call, Call | None]]:
+def _kept(root: Call, end: int | None) -> Iterator[tuple[Call, Call | None]]:
     """The largest calls with their callers; what else a caller has is one call more.
 
-    No call is larger than its caller and callers come first, so the callers of what is kept are
-    kept.
+    No call is larger than its caller: taking the largest that is known, then what it called, finds
+    them in their order. Cost: O(n log n) of what is kept, not of all.
     """
-    order = list(preorder(root))
-    largest = sorted(range(len(order)), key=lambda place: (-order[place].bytes, place))
-    kept = {order[place] for place in largest[:end]}
-    yield root, None
-    for call in order:
-        if call not in kept:
-            continue
-        small = [below for below in call.calls.values() if below not in kept]
-        yield from ((below, call) for below in call.sorted_calls() if below in kept)
-        if small:
-            yield _sum(small), call
+    serial = count()  # decides between equal ones
+    waiting: list[tuple[int, int, Call, Call | None]] = [(0, next(serial), root, None)]
+    taken = 0
+    while waiting and taken != end:
+        _, _, call, caller = heappop(waiting)
+        yield call, caller
+        taken += 1
+        for below in call.sorted_calls():
+            heappush(waiting, (-below.bytes, next(serial), below, call))
+    small: dict[Call | None, list[Call]] = {}
+    for _, _, call, caller in waiting:
+        small.setdefault(caller, []).append(call)
+    yield from ((_sum(calls), caller) for caller, calls in small.items())
 
 
 def _sum(calls: list[Call]) -> Call:
