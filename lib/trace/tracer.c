@@ -268,18 +268,28 @@ static bool put_side(hsight_tracer *tracer, const void *address, const hsight__b
     return true;
 }
 
-/* Enter, change or remove; false when memory is refused, which removing never is. */
+static void take_out(hsight_tracer *tracer, const void *address)
+{
+    hsight__slot *slot =
+        fits_map(tracer, address, 0) ? hsight__block_map_find(&tracer->blocks, address) : NULL;
+    if (slot != NULL && hsight__slot_is_taken(slot)) {
+        hsight__slot_write(slot, &(hsight__block){0});
+    } else { /* a block too large for the map lies in the side table, wherever it begins */
+        (void)put_side(tracer, address, &(hsight__block){0});
+    }
+}
+
+/* Enter or change; false when memory is refused. */
 static bool put_block(hsight_tracer *tracer, const void *address, const hsight__block *block)
 {
     if (!fits_map(tracer, address, block->bytes)) {
         return put_side(tracer, address, block);
     }
-    hsight__slot *slot = is_empty(block) ? hsight__block_map_find(&tracer->blocks, address)
-                                         : hsight__block_map_reach(&tracer->blocks, address);
+    hsight__slot *slot = hsight__block_map_reach(&tracer->blocks, address);
     if (slot != NULL) {
         hsight__slot_write(slot, block);
     }
-    return slot != NULL || is_empty(block);
+    return slot != NULL;
 }
 
 /* ---- figures ---- */
@@ -340,7 +350,7 @@ static void add_total(hsight_trace_figures *figures, hsight__weight weight)
 /* A block goes: out of the tables, out of the figures. The lock is held. */
 static void remove_block(hsight_tracer *tracer, const void *address, const hsight__block *block)
 {
-    (void)put_block(tracer, address, &(hsight__block){0});
+    take_out(tracer, address);
     if (block->is_code) {
         hsight__stacks_retire(&tracer->stacks, (uint64_t)(uintptr_t)address);
     }
