@@ -187,12 +187,14 @@ static void give(const sink *to, hsight__compat_frame_kind kind, void *object, b
     }
 }
 
+/* A refcount of 0 is an object whose tp_dealloc runs: it has given parts of itself away, and calls a
+ * destructor of the program meanwhile. The slot of a call (3.14+) still names it. */
 static void give_slot(const sink *to, hsight__compat_frame_kind kind, PyObject *name, int index,
                       slot word)
 {
     bool owned;
     PyObject *object = slot_object(word, &owned);
-    if (object != NULL) {
+    if (object != NULL && Py_REFCNT(object) != 0) {
         hsight__compat_frame_item item = {kind, name, index, object, owned};
         to->visitor(&item, to->state);
     }
