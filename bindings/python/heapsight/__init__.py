@@ -29,6 +29,7 @@ from heapsight._core import (
 )
 from heapsight._diff import Diff, diff
 from heapsight._dumps import Dumps, dump_on
+from heapsight._environment import start_from_environment
 from heapsight._errors import HeapsightKeyError, HeapsightTypeError
 from heapsight._graph import Graph
 from heapsight._live import graph, snapshot, why
@@ -74,3 +75,5 @@ __all__ = [
     "snapshot",
     "why",
 ]
+
+_started = start_from_environment()

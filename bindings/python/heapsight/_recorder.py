@@ -2,12 +2,12 @@
 """Writes snapshots of this process when there is an occasion, for `heapsight run` and dump_on().
 
 Snapshots are taken by the thread that has the occasion: the main one at the start, at the end and
-in signal handlers, a helper thread on the timer and when memory grows. Only one is taken at a time; an occasion that
-comes while one is under way, in another thread or in the code that a signal handler interrupted, is
-served by that one when it is through.
+in signal handlers, a helper thread on the timer and when memory grows. Only one is taken at a time;
+an occasion that comes while one is under way, in another thread or in the code that a signal
+handler interrupted, is served by that one when it is through.
 
-Nothing here may harm the program: a snapshot that fails is a sentence on stderr; an exception that a
-signal handler of the program raises meanwhile reaches the program; SIGTERM ends it, whatever
+Nothing here may harm the program: a snapshot that fails is a sentence on stderr; an exception that
+a signal handler of the program raises meanwhile reaches the program; SIGTERM ends it, whatever
 happens to the last snapshot. The helper thread does not collect garbage first: that would run
 finalisers of the program in a thread that the program does not know.
 """
@@ -61,7 +61,8 @@ class Recorder:
     """The snapshots of one process; children made by fork leave it alone.
 
     keep: files to keep at most; the first one stays, of the others the newest. at_end: called
-    before the last snapshot; returns a line to say, or "".
+    before the last snapshot; returns a line to say, or "". main: the main thread, if another one
+    calls this.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class Recorder:
         keep: int | None = None,
         at_end: Callable[[], str] | None = None,
         remedy: str = "folder= names another folder",
+        main: int | None = None,
     ) -> None:
         self._folder = folder or f"heapsight-{os.getpid()}"
         self._path = os.path.abspath(self._folder)  # the program may change its directory
@@ -86,7 +88,7 @@ class Recorder:
         self._refused_at = -REFUSAL_SECONDS
         self._removed_count = 0
         self._process = os.getpid()
-        self._main = get_ident()
+        self._main = get_ident() if main is None else main
         self._handlers: dict[int, Handler] = {}
         self._timers: list[Periodic] = []
         self._number = 0
@@ -125,7 +127,12 @@ class Recorder:
         for timer in self._timers:
             timer.start()
         if occasions.memory_error:
-            _core.trace_on_memory_error(self._take_on_refusal)
+            _listen_to_refusals(self._take_on_refusal)
+
+    @property
+    def folder(self) -> str:
+        """Where the files go, from the root."""
+        return self._path
 
     @property
     def files(self) -> list[str]:
@@ -137,7 +144,7 @@ class Recorder:
         self._ending = True
         atexit.unregister(self._finish)
         if self._occasions.memory_error:
-            _core.trace_on_memory_error(None)
+            _ignore_refusals(self._take_on_refusal)
         for timer in self._timers:
             timer.stop()
         self._restore_signals()
@@ -281,7 +288,7 @@ class Recorder:
                 self._words.append(f"could not write the report: {sentence(problem)}")
 
     def _is_interrupted(self) -> bool:
-        """Whether this is a signal handler that interrupted a snapshot, which will be gone on with."""
+        """Is this a signal handler that interrupted a snapshot, which will be gone on with?"""
         return self._turn.get("holder") == (self._main,)
 
     def _end_if_due(self) -> None:
@@ -309,7 +316,8 @@ class Recorder:
         files = [shlex.quote(file) for file in self._files]
         words = [word for word in self._words if word]
         if not files:
-            return words or ["no snapshot was written"]
+            expected = self._occasions.start or self._occasions.exit
+            return words or (["no snapshot was written"] if expected else [])
         listed = files if len(files) <= LISTED else [files[0], "...", files[-1]]
         command = ["diff", files[0], files[-1]] if len(files) > 1 else ["types", files[0]]
         counted = "1 snapshot" if len(files) == 1 else f"{len(files):,} snapshots"
@@ -335,10 +343,31 @@ class Recorder:
     def _abandon(self) -> None:
         """In a forked child: handle signals as if heapsight were not there."""
         if self._occasions.memory_error:
-            _core.trace_on_memory_error(None)
+            _ignore_refusals(self._take_on_refusal)
         self._restore_signals()
 
     def _restore_signals(self) -> None:
         for number, handler in self._handlers.items():
             if signal.getsignal(number) == handler:
                 signal.signal(number, signal.SIG_DFL)
+
+
+_refusal_calls: list[Callable[[], None]] = []  # the extension knows one call
+
+
+def _listen_to_refusals(call: Callable[[], None]) -> None:
+    """Have it called after an allocator had no memory, beside those of other recorders."""
+    _refusal_calls.append(call)
+    _core.trace_on_memory_error(_tell_of_refusal)
+
+
+def _ignore_refusals(call: Callable[[], None]) -> None:
+    with suppress(ValueError):
+        _refusal_calls.remove(call)
+    if not _refusal_calls:
+        _core.trace_on_memory_error(None)
+
+
+def _tell_of_refusal() -> None:
+    for call in list(_refusal_calls):
+        call()

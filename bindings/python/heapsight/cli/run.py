@@ -143,6 +143,11 @@ def _add_tracing(parser: argparse.ArgumentParser) -> None:
         "--frames", type=_number, default=32, metavar="N", help="of a stack (default: 32)"
     )
     group.add_argument(
+        "--children",
+        action="store_true",
+        help="follow children made by fork or multiprocessing: each writes child-PID.hsnap at its end",
+    )
+    group.add_argument(
         "--report",
         choices=reports.NAMES,
         help="write this about the allocations at the end, instead of snapshots at start and end",
@@ -170,7 +175,13 @@ def _recorder(args: argparse.Namespace) -> "Recorder":
     from heapsight import HeapsightValueError, Tracer
     from heapsight._recorder import Occasions, Recorder
 
-    tracer = None if args.off else Tracer("exact" if args.exact else "sampled", args.frames, args.sample)
+    mode = "exact" if args.exact else "sampled"
+    follow = args.children
+    tracer = (
+        None
+        if args.off
+        else Tracer(mode, args.frames, args.sample, follow_children=follow)
+    )
     if args.report and tracer is None:
         raise HeapsightValueError("run: --report tells of allocations, and --off watches none")
     wants_snapshots = args.report is None
@@ -189,7 +200,18 @@ def _recorder(args: argparse.Namespace) -> "Recorder":
     if tracer is not None:
         tracer.start()
     remedy = "-o names another folder"
-    return Recorder(folder, occasions, args.values, args.keep, at_end, remedy)
+    recorder = Recorder(folder, occasions, args.values, args.keep, at_end, remedy)
+    if follow:
+        _follow(recorder.folder, "off" if args.off else mode, args)
+    return recorder
+
+
+def _follow(folder: str, mode: str, args: argparse.Namespace) -> None:
+    from heapsight._children import follow_forks, follow_started
+    from heapsight._environment import settings_text
+
+    follow_forks(folder)
+    follow_started(settings_text(mode, args.frames, args.sample, folder))
 
 
 def _report_writer(tracer: Any, name: str, output: str | None) -> Callable[[], str]:
