@@ -64,6 +64,7 @@ typedef struct {
 typedef struct {
     uint64_t bytes; /* as requested */
     uint32_t stack; /* 0: none was recorded */
+    uint32_t generation; /* of the start that it was recorded in */
 } hsight_traced_block;
 
 /** @param allocator  for the tables, borrowed until the tracer is freed; NULL = default */
@@ -93,7 +94,7 @@ HSIGHT_API void hsight_tracer_record(hsight_tracer *tracer, hsight_trace_thread 
 /** Take a block out. @return false when it is not known; O(1), without a lock in that case */
 HSIGHT_API bool hsight_tracer_forget(hsight_tracer *tracer, hsight_trace_thread *thread,
                                      const void *block, hsight_traced_block *out);
-/** Put back what was taken out for a resize that failed. */
+/** Put back what was taken out for a resize that failed; no effect after another start. */
 HSIGHT_API void hsight_tracer_restore(hsight_tracer *tracer, const void *block,
                                       const hsight_traced_block *taken);
 /** A block that comes from a free list: it gets a new stack, as if freed and allocated. No effect

@@ -65,8 +65,8 @@ bool hsight__free_filter_grow(hsight__free_filter *filter)
         if (table == NULL) {
             return false;
         }
+        table->shift = 64 - (uint32_t)(FIRST_BITS + BITS_STEP * (int)size);
     }
-    table->shift = 64 - (uint32_t)(FIRST_BITS + BITS_STEP * (int)size);
     zero(table, size);
     filter->tables[size] = table;
     filter->size = size;

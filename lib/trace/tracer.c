@@ -110,7 +110,7 @@ hsight_trace_mode hsight_tracer_mode(const hsight_tracer *tracer)
 
 uint32_t hsight_tracer_frame_limit(const hsight_tracer *tracer)
 {
-    return tracer->options.frame_limit;
+    return atomic_load_explicit(&tracer->frame_limit, memory_order_relaxed);
 }
 
 static hsight_status check_options(const hsight_tracer *tracer,
@@ -156,6 +156,7 @@ hsight_status hsight_tracer_start(hsight_tracer *tracer, const hsight_tracer_opt
             atomic_store(&tracer->domains[i].allocated_bytes, 0);
             atomic_store(&tracer->domains[i].freed_blocks, 0);
         }
+        atomic_store(&tracer->frame_limit, options->frame_limit);
         atomic_store(&tracer->thread_count, 0);
         atomic_store(&tracer->dropped_count, 0);
         atomic_fetch_add(&tracer->generation, 1);
@@ -180,7 +181,7 @@ void hsight_tracer_stop(hsight_tracer *tracer)
 
 /* ---- threads ---- */
 
-/* What a thread brought along belongs to an earlier start: it begins anew. */
+/* What a thread brought along belongs to an earlier start: it begins anew. The lock is held. */
 static void begin_thread(hsight_tracer *tracer, hsight_trace_thread *thread)
 {
     uint32_t number = atomic_fetch_add(&tracer->thread_count, 1) + 1;
@@ -194,16 +195,18 @@ static void begin_thread(hsight_tracer *tracer, hsight_trace_thread *thread)
     }
 }
 
-static inline void meet_thread(hsight_tracer *tracer, hsight_trace_thread *thread)
+static inline bool is_known(const hsight_tracer *tracer, const hsight_trace_thread *thread)
 {
-    if (thread->generation != atomic_load_explicit(&tracer->generation, memory_order_relaxed)) {
-        begin_thread(tracer, thread);
-    }
+    return thread->generation == atomic_load_explicit(&tracer->generation, memory_order_relaxed);
 }
 
 bool hsight_tracer_wants(hsight_tracer *tracer, hsight_trace_thread *thread, size_t bytes)
 {
-    meet_thread(tracer, thread);
+    if (!is_known(tracer, thread)) {
+        hsight__lock_take(&tracer->lock);
+        begin_thread(tracer, thread);
+        hsight__lock_release(&tracer->lock);
+    }
     thread->countdown -= bytes > 0 ? (int64_t)bytes : 1;
     return thread->countdown <= 0;
 }
@@ -414,7 +417,9 @@ void hsight_tracer_record(hsight_tracer *tracer, hsight_trace_thread *thread, co
     hsight__lock_take(&tracer->lock);
     hsight_trace_mode mode = hsight_tracer_mode(tracer);
     if (has_stacks(mode)) {
-        meet_thread(tracer, thread);
+        if (!is_known(tracer, thread)) {
+            begin_thread(tracer, thread);
+        }
         if (!enter(tracer, thread, block, bytes, frames, frame_count)) {
             drop(tracer);
         }
@@ -471,6 +476,7 @@ bool hsight_tracer_forget(hsight_tracer *tracer, hsight_trace_thread *thread, co
     hsight__block known = {0};
     if (has_stacks(hsight_tracer_mode(tracer))) {
         known = get_block(tracer, block);
+        out->generation = atomic_load(&tracer->generation);
         if (!is_empty(&known)) {
             note_temporary(tracer, thread, block, &known);
             remove_block(tracer, block, &known);
@@ -480,7 +486,8 @@ bool hsight_tracer_forget(hsight_tracer *tracer, hsight_trace_thread *thread, co
     if (thread->last_block == block) {
         thread->last_block = NULL;
     }
-    *out = (hsight_traced_block){known.bytes, known.stack};
+    out->bytes = known.bytes;
+    out->stack = known.stack;
     return known.stack != 0;
 }
 
@@ -489,6 +496,7 @@ void hsight_tracer_restore(hsight_tracer *tracer, const void *block,
 {
     hsight__lock_take(&tracer->lock);
     if (has_stacks(hsight_tracer_mode(tracer)) && taken->stack != 0 &&
+        taken->generation == atomic_load(&tracer->generation) &&
         taken->stack < tracer->stacks.stacks.count) {
         if (put_block(tracer, block, &(hsight__block){taken->bytes, taken->stack, false})) {
             add_live(tracer, hsight__stacks_get(&tracer->stacks, taken->stack),

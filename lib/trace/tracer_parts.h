@@ -30,6 +30,7 @@ struct hsight_tracer {
     _Atomic uint32_t mode;       /* hsight_trace_mode, 0 while stopped */
     _Atomic uint32_t generation; /* starts so far */
     _Atomic uint32_t thread_count;
+    _Atomic uint32_t frame_limit; /* options.frame_limit, to be read without the lock */
     _Atomic uint64_t dropped_count;
     hsight_tracer_options options;
     uint64_t started_ns;

@@ -239,8 +239,10 @@ def test_code_objects_that_come_and_go(python: Run) -> None:
                 del space, code, function
             trace = tracer.trace()
         assert len(addresses) < 500, ("each has its own address: the test shows nothing", len(addresses))
-        found = {row.stack[0].function: (row.stack[0].file, row.stack[0].line, row.blocks)
-                 for row in trace.live(None) if row.bytes == 3000 + bytes(0).__sizeof__()}
+        # From a free list the last one may have got some small block besides.
+        found = {row.stack[0].function: (row.stack[0].file, row.stack[0].line, row.bytes // 3000)
+                 for row in trace.live(None) if row.stack and row.bytes > 3000
+                 and row.stack[0].function.startswith("function")}
         wanted = {name: (file, line, 1) for name, (_, file, line) in kept.items()}
         assert found == wanted, (len(found), set(wanted.items()) ^ set(found.items()))
         """)
