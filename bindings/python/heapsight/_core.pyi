@@ -122,12 +122,12 @@ def trace_is_removed() -> bool:
     """Did another tool take the hook out of the allocators?"""
 
 def trace_take() -> Trace: ...
-def trace_on_memory_error(call: Callable[[], object] | None, /) -> None:
+def trace_on_memory_error(call: Callable[[], object] | None) -> None:
     """Call something soon, in the main thread, after an allocator of the interpreter had no memory.
 
     Only while the hook is installed."""
 
-def trace_site(obj: object, /) -> list[tuple[str, str, int, int]] | None:
+def trace_site(obj: object) -> list[tuple[str, str, int, int]] | None:
     """The frames, as in Trace.frames(), of the stack that allocated an object, innermost first."""
 
 def deep_sizes(objects: list[object]) -> list[int]:

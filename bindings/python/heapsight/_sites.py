@@ -17,7 +17,7 @@ Counted = tuple[tuple[str, str, int, int], str, int, int]
 
 def site_rows(rows: Iterable[Counted]) -> list[SiteRow]:
     """The named form of what the extension counted."""
-    return [SiteRow(_site_text(frame), *row) for frame, *row in rows]
+    return [SiteRow(_site_text(frame), name, count, size) for frame, name, count, size in rows]
 
 
 def _site_text(frame: tuple[str, str, int, int]) -> str:
@@ -36,9 +36,9 @@ def sites_text(rows: list[SiteRow]) -> str:
     >>> print(sites_text([SiteRow(f"app.py:{n} in f", "list", 9, 1) for n in range(4)]), end="")
     <BLANKLINE>
     allocated at
-        9 of 36  app.py:0 in f
-        9 of 36  app.py:1 in f
-        9 of 36  app.py:2 in f
+         9 of 36  app.py:0 in f
+         9 of 36  app.py:1 in f
+         9 of 36  app.py:2 in f
         ... 1 more places
     """
     known = [row for row in rows if row.site != NO_SITE]
