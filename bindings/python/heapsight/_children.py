@@ -17,6 +17,7 @@ from heapsight._say import say, sentence
 
 __all__ = ["follow_forks", "follow_started", "write_at_exit"]
 
+ARMED: list["_Exit"] = []  # multiprocessing keeps weak references, and clears atexit's since 3.13
 STARTUP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "_startup")
 
 
@@ -30,6 +31,7 @@ class _Exit:
     def arm(self) -> None:
         """This process is to write one. Where multiprocessing runs it, no atexit is called."""
         self.process = os.getpid()
+        ARMED.append(self)
         atexit.register(self.write)
         if "multiprocessing.util" in sys.modules:
             from multiprocessing import util
