@@ -87,8 +87,8 @@ static void mark_items(sizing *s, PyObject *const *items, Py_ssize_t count)
     }
 }
 
-hsight_status hsight_capture_deep_sizes(PyObject *const *items, Py_ssize_t count, uint64_t *out,
-                                        hsight_error *err)
+static hsight_status add_sizes(PyObject *const *items, Py_ssize_t count, uint64_t *out,
+                               hsight_error *err)
 {
     hsight_builder *names = NULL; /* labels are made but not kept */
     hsight_status status = hsight_builder_new(NULL, &names, err);
@@ -114,5 +114,16 @@ hsight_status hsight_capture_deep_sizes(PyObject *const *items, Py_ssize_t count
     hsight__visit_end(&s->visit);
     free(s);
     hsight_builder_free(names);
+    return status;
+}
+
+hsight_status hsight_capture_deep_sizes(PyObject *const *items, Py_ssize_t count, uint64_t *out,
+                                        hsight_error *err)
+{
+    int collects = PyGC_Disable(); /* sizes.c tells why */
+    hsight_status status = add_sizes(items, count, out, err);
+    if (collects) {
+        PyGC_Enable();
+    }
     return status;
 }

@@ -92,9 +92,11 @@ static size_t size_frame(PyObject *object, const hsight__type_info *info)
 
 /* ---- C types that know their buffers ---- */
 
-/* tp_name begins with one of these: their __sizeof__ was read on 3.11 to 3.15 and only adds up
- * fields, also before __init__ ran. (Struct's is left out: it follows a pointer that __init__
- * sets.) */
+/* tp_name begins with one of these: their __sizeof__ was read on 3.11 to 3.15. It runs nothing of
+ * the program and leaves no object behind, also before __init__ ran; but _io.BytesIO asks for the
+ * size of its buffer by a method object, which the collector tracks for a moment. So the collector
+ * must be off: before 3.12 an allocation may start it, and it would free objects under the walk.
+ * (Struct's is left out: it follows a pointer that __init__ sets.) */
 static const char *const trusted_sizeof[] = {
     "collections.deque",
     "collections.OrderedDict",

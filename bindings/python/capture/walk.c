@@ -301,8 +301,8 @@ static void give_preheaders(hsight__walk *walk, hsight_capture_counts *counts)
     }
 }
 
-hsight_status hsight_capture_walk(hsight_builder *builder, bool values, PyObject *interned_probe,
-                                  hsight_capture_counts *counts, hsight_error *err)
+static hsight_status walk_heap(hsight_builder *builder, bool values, PyObject *interned_probe,
+                               hsight_capture_counts *counts, hsight_error *err)
 {
     hsight__walk *walk = calloc(1, sizeof(*walk));
     if (walk == NULL || hsight__visit_begin(&walk->visit, builder, err) != HSIGHT_OK) {
@@ -333,5 +333,16 @@ hsight_status hsight_capture_walk(hsight_builder *builder, bool values, PyObject
     hsight__pointers_free(&walk->namespaces);
     hsight__visit_end(&walk->visit);
     free(walk);
+    return status;
+}
+
+hsight_status hsight_capture_walk(hsight_builder *builder, bool values, PyObject *interned_probe,
+                                  hsight_capture_counts *counts, hsight_error *err)
+{
+    int collects = PyGC_Disable();
+    hsight_status status = walk_heap(builder, values, interned_probe, counts, err);
+    if (collects) {
+        PyGC_Enable();
+    }
     return status;
 }

@@ -4,8 +4,8 @@
  *   collect tracked objects -> hide our own -> number them -> roots -> visit all -> balance ->
  * freeze
  *
- * The GIL is held from the first phase to the last; nothing is allocated from Python and no
- * refcount changes, so no object can die meanwhile. */
+ * The GIL is held from the first phase to the last, the collector is off, and no refcount changes,
+ * so no object can die meanwhile. */
 #ifndef HEAPSIGHT_CAPTURE_WALK_H
 #define HEAPSIGHT_CAPTURE_WALK_H
 

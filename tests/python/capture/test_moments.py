@@ -54,3 +54,46 @@ DYING = """
 @pytest.mark.parametrize("call", ["argument", "callable", "iterated", "compared"])
 def test_a_dying_object_that_an_operand_still_names_is_left_out(call: str) -> None:
     assert _python(DYING, call) == ["walked"]
+
+
+COLLECTION_DUE = """
+    import gc, io, sys
+    from heapsight import _core
+
+    class Cycle:
+        def __init__(self):
+            self.me = [self]
+
+    started = []
+    gc.callbacks.append(lambda phase, info: phase == "start" and measuring and started.append(due))
+    measuring = False
+    call, arguments = _core.capture, ("due", False)
+    for due in range(4):
+        gc.collect()
+        gc.disable()
+        held = io.BytesIO()  # met before the garbage
+        held.write(b"a buffer of its own: __sizeof__ makes a method object to ask for its size")
+        if sys.argv[1] == "deep_sizes":
+            call, arguments = _core.deep_sizes, ([held],)
+        garbage = [Cycle() for _ in range(20_000)]
+        del garbage
+        gc.set_threshold(gc.get_count()[0] + due)  # so many objects more and the collector runs
+        gc.enable()
+        measuring = True
+        call(*arguments)
+        measuring = False
+        assert gc.isenabled()
+        gc.disable()
+        call(*arguments)
+        assert not gc.isenabled()
+    print(started)
+"""
+
+
+def test_no_collection_starts_while_sizes_are_added_up() -> None:
+    assert _python(COLLECTION_DUE, "deep_sizes") == ["[]"]
+
+
+def test_no_collection_frees_objects_under_the_walk() -> None:
+    """A collection of garbage that the walk has yet to visit. (It may start before the walk or after it.)"""
+    assert len(_python(COLLECTION_DUE, "capture")) == 1
