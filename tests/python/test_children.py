@@ -29,8 +29,8 @@ POOL = """
 
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
 def test_children_of_multiprocessing_write_a_snapshot_each(heapsight, write, tmp_path, method):
-    write("pool.py", POOL)
-    done = heapsight("run", "--exact", "--children", "-o", "out", "pool.py", method)
+    write("jobs.py", POOL)
+    done = heapsight("run", "--exact", "--children", "-o", "out", "jobs.py", method)
     assert done.returncode == 0, done.stderr
     workers = set(done.stdout.split())
     found = {path.stem.removeprefix("child-"): path for path in tmp_path.glob("out/child-*.hsnap")}
@@ -39,9 +39,14 @@ def test_children_of_multiprocessing_write_a_snapshot_each(heapsight, write, tmp
         with load(found[worker]) as heap:
             assert heap.info["process_id"] == int(worker)
             assert heap.trace is not None
-            (row,) = heap.trace.rows(file="pool.py", by="line", limit=1)
-            assert row.bytes > 300 * 1000
-            assert "bytearray(1000)" in POOL.splitlines()[row.stack[0].line - 1]
+            lines = {
+                row.stack[0].line: row.bytes
+                for row in heap.trace.rows(limit=None, by="line", file="jobs.py")
+                if row.stack[0].file.endswith("jobs.py")
+            }
+            largest = max(lines, key=lines.__getitem__)
+            assert lines[largest] > 300 * 1000
+            assert "bytearray(1000)" in POOL.splitlines()[largest - 1]
 
 
 def test_a_forked_child_writes_one_too(heapsight, write, tmp_path):
@@ -64,8 +69,8 @@ def test_a_forked_child_writes_one_too(heapsight, write, tmp_path):
 
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
 def test_children_that_are_not_followed_write_nothing(heapsight, write, tmp_path, method):
-    write("pool.py", POOL)
-    done = heapsight("run", "--exact", "-o", "out", "pool.py", method)
+    write("jobs.py", POOL)
+    done = heapsight("run", "--exact", "-o", "out", "jobs.py", method)
     assert done.returncode == 0, done.stderr
     assert sorted(path.name for path in tmp_path.glob("out/*.hsnap")) == [
         "001-start.hsnap", "002-exit.hsnap"
@@ -90,10 +95,10 @@ def test_a_child_that_is_not_followed_is_not_traced(python, write):
 
 
 def test_the_sitecustomize_of_the_program_is_loaded_in_its_children(heapsight, write, tmp_path):
-    write("pool.py", POOL)
+    write("jobs.py", POOL)
     write("site/sitecustomize.py", "print('customized')")
     environment = {**os.environ, "PYTHONPATH": str(tmp_path / "site")}
-    done = heapsight("run", "--children", "-o", "out", "pool.py", "spawn", env=environment)
+    done = heapsight("run", "--children", "-o", "out", "jobs.py", "spawn", env=environment)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("customized") >= 3, done.stdout
     assert list(tmp_path.glob("out/child-*.hsnap"))
