@@ -164,7 +164,7 @@ static hsight__rule rule_by_row(PyTypeObject *type)
             return row->rule;
         }
     }
-    return hsight__compat_is_frozendict(type) ? hsight__rule_dict : NULL;
+    return hsight__compat_is_frozendict(type) ? hsight__rule_dict : hsight__datetime_rule(type);
 }
 
 static void assign_python_class(hsight__visit *visit, hsight__type_info *info)

@@ -30,6 +30,10 @@ void hsight__rule_weakref(hsight__visit *visit, PyObject *object, hsight__type_i
 /* Emit what a live frame owns; `self` is left out (a frame object does not own itself). */
 void hsight__emit_frame(hsight__visit *visit, hsight__compat_frame *frame, PyObject *self);
 
+/* rules_datetime.c */
+/* The rule of a type of the module datetime whose layout is the known one, else NULL. */
+hsight__rule hsight__datetime_rule(PyTypeObject *type);
+
 /* rules_generic.c */
 /* Class written in Python: slots, attributes, then what its C base owns. */
 void hsight__rule_instance(hsight__visit *visit, PyObject *object, hsight__type_info *info);

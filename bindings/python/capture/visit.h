@@ -36,6 +36,9 @@
     X(lru_entry, "lru entry")                                                                      \
     X(base, "base")                                                                                \
     X(dtype, "dtype")                                                                              \
+    X(tzinfo, "tzinfo")                                                                            \
+    X(offset, "offset")                                                                            \
+    X(zone_name, "name")                                                                           \
     X(f_code, "f_code")                                                                            \
     X(f_locals, "f_locals")                                                                        \
     X(f_frame, "frame object")

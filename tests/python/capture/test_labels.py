@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import collections
+import datetime
 import functools
 import threading
 import types
@@ -223,6 +224,52 @@ def test_label(case: str) -> None:
         for labels in found
     ), f"{case}: {found}, expected {expected}"
     del holder
+
+
+class Zone(datetime.tzinfo):
+    """Is itself what the cases below look for."""
+
+
+class Moment(datetime.datetime):
+    pass
+
+
+def _offset() -> datetime.timedelta:
+    return datetime.timedelta(minutes=61)
+
+
+ZONED = {
+    "datetime": (Zone, lambda zone: datetime.datetime(2020, 1, 1, tzinfo=zone), ".tzinfo"),
+    "datetime subclass": (Zone, lambda zone: Moment(2020, 1, 1, tzinfo=zone), ".tzinfo"),
+    "time": (Zone, lambda zone: datetime.time(12, tzinfo=zone), ".tzinfo"),
+    "timezone's offset": (_offset, datetime.timezone, ".offset"),
+    "timezone's name": (
+        lambda: "".join(["na", "med"]),
+        lambda name: datetime.timezone(_offset(), name),
+        ".name",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", list(ZONED))
+def test_parts_of_dates_and_times(case: str) -> None:
+    make_part, make, expected = ZONED[case]
+    part = make_part()
+    holder = make(part)
+    address = id(part)
+    del part
+    snapshot = _core.capture("zoned")
+    rows = snapshot.paths([address]).rows()
+    assert [(row["root_name"], row["steps"][-1][0]) for row in rows] == [("holder", expected)]
+    assert snapshot.info["overcounted_count"] == 0
+    del holder
+
+
+def test_dates_and_times_without_a_zone() -> None:
+    """Their blocks end before the field."""
+    naive = [datetime.time(1), datetime.datetime(2020, 1, 1), Moment(2020, 1, 1), datetime.date(2020, 1, 1)]
+    assert _core.capture("naive").info["overcounted_count"] == 0
+    del naive
 
 
 def test_local_of_a_running_frame() -> None:
