@@ -39,14 +39,10 @@ def test_children_of_multiprocessing_write_a_snapshot_each(heapsight, write, tmp
         with load(found[worker]) as heap:
             assert heap.info["process_id"] == int(worker)
             assert heap.trace is not None
-            lines = {
-                row.stack[0].line: row.bytes
-                for row in heap.trace.rows(limit=None, by="line", file="jobs.py")
-                if row.stack[0].file.endswith("jobs.py")
-            }
-            largest = max(lines, key=lines.__getitem__)
-            assert lines[largest] > 300 * 1000
-            assert "bytearray(1000)" in POOL.splitlines()[largest - 1]
+            rows = heap.trace.rows(limit=None, by="line", file="jobs.py")
+            largest = [row for row in rows if row.stack[0].file.endswith("jobs.py")][0]
+            assert largest.bytes > 300 * 1000
+            assert "bytearray(1000)" in POOL.splitlines()[largest.stack[0].line - 1]
 
 
 def test_a_forked_child_writes_one_too(heapsight, write, tmp_path):
