@@ -13,6 +13,7 @@
 #include "report.h"
 #include "site.h"
 #include "snapshot.h"
+#include "sort.h"
 #include "store.h"
 #include "subgraph.h"
 #include "trace.h"

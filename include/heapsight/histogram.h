@@ -4,6 +4,7 @@
 #define HEAPSIGHT_HISTOGRAM_H
 
 #include "snapshot.h"
+#include "sort.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -17,13 +18,6 @@ typedef struct {
     uint64_t count;
     uint64_t bytes; /* shallow; UINT64_MAX where a foreign file has more */
 } hsight_histogram_row;
-
-#define HSIGHT_SORT_LIST(X) X(BYTES, 0, "size") X(COUNT, 1, "count") X(NAME, 2, "type")
-typedef enum {
-#define HSIGHT_SORT_ENUM(name, number, text) HSIGHT_SORT_##name = number,
-    HSIGHT_SORT_LIST(HSIGHT_SORT_ENUM)
-#undef HSIGHT_SORT_ENUM
-} hsight_sort;
 
 /** Count objects by type. BYTES and COUNT sort descending, NAME ascending; ties by name.
  * O(nodes + types log types). @param graph borrowed until the histogram is freed */

@@ -3,7 +3,8 @@
 #ifndef HEAPSIGHT_LIB_ANALYSE_ORDER_H
 #define HEAPSIGHT_LIB_ANALYSE_ORDER_H
 
-#include <heapsight/histogram.h>
+#include <heapsight/base.h>
+#include <heapsight/sort.h>
 
 #include <stdbool.h>
 #include <string.h>

@@ -14,22 +14,6 @@
 
 #include <heapsight/report.h>
 
-static bool carries_name(hsight_label_kind kind)
-{
-    return kind == HSIGHT_LABEL_INTERNAL || kind == HSIGHT_LABEL_ATTRIBUTE ||
-           kind == HSIGHT_LABEL_LOCAL || kind == HSIGHT_LABEL_CELL ||
-           kind == HSIGHT_LABEL_TYPE_PART;
-}
-
-hsight_string hsight__label_name(const hsight_graph *graph, hsight_label label)
-{
-    uint32_t payload = hsight_label_payload(label);
-    if (!carries_name(hsight_label_kind_of(label)) || payload == HSIGHT_LABEL_PAYLOAD_MAX) {
-        return (hsight_string){"", 0};
-    }
-    return hsight_graph_string(graph, (hsight_string_id){payload});
-}
-
 /* ---- references ------------------------------------------------------------------------------ */
 
 /* The key of a dict value, or 0 when it was not recorded. */

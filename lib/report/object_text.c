@@ -8,14 +8,9 @@
  *   - for a bound method or a partial, the name of its function
  *
  * O(references of the object), for a class O(types). Owns nothing. */
-#include "report/label_text.h"
+#include "report/object_text.h"
 
 #include <string.h>
-
-bool hsight__string_is(hsight_string string, const char *literal)
-{
-    return string.length == strlen(literal) && memcmp(string.data, literal, string.length) == 0;
-}
 
 void hsight__type_name_add(hsight__text *text, hsight_string name)
 {

@@ -51,6 +51,7 @@ PUBLIC_LAYER = {
     "histogram.h": "analyse",
     "path.h": "analyse",
     "site.h": "analyse",
+    "sort.h": "analyse",
     "subgraph.h": "analyse",
     "report.h": "report",
 }
