@@ -99,6 +99,13 @@ test_packages() {
     have c++ || have g++ || have clang++ || printf '%s\n' g++
 }
 
+# reader_packages: programs that open what heapsight exports; tests that use one are skipped without.
+reader_packages() {
+    have chromium || printf '%s\n' chromium
+    have chromedriver || printf '%s\n' chromium-driver
+    have go || printf '%s\n' golang-go
+}
+
 # --- Python --------------------------------------------------------------------------------------
 
 # Prints three lines: minor version, executable, and what it lacks (support, headers, ensurepip).
