@@ -1,17 +1,24 @@
 # SPDX-License-Identifier: MIT
 """Snapshots of a running program that write themselves when there is an occasion."""
 
+import os
+import signal as signals
 import sys
-import threading
-from os import PathLike, fspath
+from _thread import TIMEOUT_MAX, get_ident
 from types import TracebackType
 from typing import Any, Self
 
 from heapsight._core import HeapsightValueError
+from heapsight._errors import HeapsightTypeError
 from heapsight._recorder import Occasions, Recorder
 from heapsight._rows import check_limit
 
 __all__ = ["Dumps", "dump_on"]
+
+RESERVED = (  # they end the program, report a fault in it or cannot be caught
+    *(signals.SIGKILL, signals.SIGSTOP, signals.SIGTERM, signals.SIGINT),
+    *(signals.SIGSEGV, signals.SIGBUS, signals.SIGFPE, signals.SIGILL, signals.SIGABRT),
+)
 
 
 class Dumps:
@@ -19,8 +26,8 @@ class Dumps:
 
     def __init__(self, recorder: Recorder, watches_exceptions: bool) -> None:
         self._recorder = recorder
-        self._hooks: tuple[Any, Any] | None = None
         recorder.begin()
+        self._watches_exceptions = watches_exceptions
         if watches_exceptions:
             self._watch_exceptions()
 
@@ -31,6 +38,8 @@ class Dumps:
 
     def take(self, occasion: str = "code") -> None:
         """Write a snapshot now. `occasion` is part of its name: letters, digits and "_"."""
+        if not isinstance(occasion, str):
+            raise HeapsightTypeError(f"an occasion must be a str, not {type(occasion).__name__}")
         if not (occasion.isidentifier() and occasion.isascii()):
             raise HeapsightValueError(f"an occasion is named like a variable, not {occasion!r}")
         self._recorder.take(occasion)
@@ -38,28 +47,39 @@ class Dumps:
     def stop(self) -> None:
         """No more occasions. No effect when stopped already."""
         self._recorder.stop()
-        if self._hooks is not None and sys.excepthook == self._on_exception:
-            sys.excepthook = self._hooks[0]
-        if self._hooks is not None and threading.excepthook == self._on_thread_exception:
-            threading.excepthook = self._hooks[1]
-        self._hooks = None
+        if self._watches_exceptions:
+            self._restore_hooks()
 
     def _watch_exceptions(self) -> None:
-        self._hooks = sys.excepthook, threading.excepthook
+        import threading  # takes its time, and few programs come here
+
+        self._hook: Any = sys.excepthook
+        self._thread_hook: Any = threading.excepthook
         sys.excepthook = self._on_exception
         threading.excepthook = self._on_thread_exception
+
+    def _restore_hooks(self) -> None:
+        """Where the program put a hook of its own on top, ours stays and passes on."""
+        import threading
+
+        if sys.excepthook == self._on_exception:
+            sys.excepthook = self._hook
+        if threading.excepthook == self._on_thread_exception:
+            threading.excepthook = self._thread_hook
 
     def _on_exception(
         self, kind: type[BaseException], problem: BaseException, trace: TracebackType | None
     ) -> None:
-        if self._hooks is not None:
+        try:
             self._recorder.note_failure()
-            self._hooks[0](kind, problem, trace)
+        finally:  # a signal handler of the program can raise meanwhile
+            self._hook(kind, problem, trace)
 
     def _on_thread_exception(self, args: Any) -> None:
-        if self._hooks is not None:
+        try:
             self._recorder.take("exception")
-            self._hooks[1](args)
+        finally:
+            self._thread_hook(args)
 
     def __enter__(self) -> Self:
         return self
@@ -74,7 +94,7 @@ class Dumps:
 
 
 def dump_on(
-    folder: str | PathLike[str] | None = None,
+    folder: str | bytes | os.PathLike[str] | None = None,
     *,
     signal: int | None = None,
     every: float | None = None,
@@ -88,18 +108,27 @@ def dump_on(
 ) -> Dumps:
     """Write snapshots into a folder on occasions, each into a file of its own.
 
-    folder: made if missing; heapsight-PID by default. signal: a number, such as signal.SIGUSR1;
-    only in the main thread, and not where the program handles it already. every: seconds. rss: when
-    the resident memory passes so many bytes. growth: when it grew by so many since the last
-    snapshot. memory_error: when an allocator of the interpreter has no memory, while a Tracer runs.
-    exception: when one ends the program or a thread. exit: at the end. keep: files at most; the
-    first one stays, of the others the newest. values: as in snapshot().
-    With a Tracer running, each snapshot knows who allocated its objects.
+    folder: made if missing; heapsight-PID by default. signal: a number, such as signal.SIGUSR1; no
+    effect where the program handles it already. every: seconds. rss: when the resident memory
+    passes so many bytes. growth: when it grew by so many since the last snapshot. memory_error:
+    when an allocator of the interpreter has no memory, while a Tracer runs. exception: when one
+    ends the program or a thread. exit: at the end, SIGTERM included. keep: files at most; the first
+    one stays, of the others the newest. values: as in snapshot(). Children made by fork leave it
+    alone. With a Tracer running, each snapshot knows who allocated its objects.
     Raises HeapsightOSError when the folder cannot be had, HeapsightValueError for a number out of
-    range. A snapshot that fails is one sentence on stderr; the program goes on.
+    range and, outside of the main thread, for signal and exit. A snapshot that fails is one
+    sentence on stderr; the program goes on.
     """
-    _check(every=every, rss=rss, growth=growth)
+    place = _folder(folder)
+    _check_number("every", every, TIMEOUT_MAX, (int, float))
+    _check_number("rss", rss, 1 << 62)
+    _check_number("growth", growth, 1 << 62)
     check_limit(keep, "keep")
+    main = _main_thread()
+    if signal is not None:
+        _check_signal(signal)
+    if (signal is not None or exit) and get_ident() != main:
+        raise HeapsightValueError("signal= and exit= take the main thread: only it gets signals")
     occasions = Occasions(
         start=False,
         exit=exit,
@@ -110,11 +139,38 @@ def dump_on(
         memory_error=memory_error,
         exception=exception,
     )
-    place = None if folder is None else fspath(folder)
-    return Dumps(Recorder(place, occasions, values, keep), exception)
+    return Dumps(Recorder(place, occasions, values, keep, main=main), exception)
 
 
-def _check(**numbers: float | None) -> None:
-    for name, number in numbers.items():
-        if number is not None and not 0 < number < 1 << 62:
-            raise HeapsightValueError(f"{name} must be above 0, not {number!r}")
+def _main_thread() -> int | None:
+    import threading
+
+    return threading.main_thread().ident
+
+
+def _folder(folder: str | bytes | os.PathLike[str] | None) -> str | None:
+    try:
+        return None if folder is None else os.fsdecode(folder)
+    except TypeError:
+        raise HeapsightTypeError(f"folder must be a path, not {type(folder).__name__}") from None
+
+
+def _check_number(
+    name: str, number: float | None, highest: float, kinds: tuple[type, ...] = (int,)
+) -> None:
+    if number is None:
+        return
+    if not isinstance(number, kinds) or isinstance(number, bool):
+        what = "a number" if float in kinds else "a whole number"
+        raise HeapsightTypeError(f"{name} must be {what}, not {type(number).__name__}")
+    if not 0 < number <= highest:
+        raise HeapsightValueError(f"{name} must be above 0 and at most {highest:,}, not {number!r}")
+
+
+def _check_signal(number: int) -> None:
+    if not isinstance(number, int) or isinstance(number, bool):
+        raise HeapsightTypeError(
+            f"signal must be a number such as signal.SIGUSR1, not {type(number).__name__}"
+        )
+    if number not in signals.valid_signals() or number in RESERVED:
+        raise HeapsightValueError(f"signal must be one such as SIGUSR1 (10), not {number!r}")

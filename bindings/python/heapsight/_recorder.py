@@ -4,7 +4,8 @@
 Snapshots are taken by the thread that has the occasion: the main one at the start, at the end and
 in signal handlers, a helper thread on the timer and when memory grows. Only one is taken at a time;
 an occasion that comes while one is under way, in another thread or in the code that a signal
-handler interrupted, is served by that one when it is through.
+handler interrupted, is served by that one when it is through. Those of the helper threads are not: they look again soon, and
+whoever takes snapshots that last longer than their interval would never be through.
 
 Nothing here may harm the program: a snapshot that fails is a sentence on stderr; an exception that
 a signal handler of the program raises meanwhile reaches the program; SIGTERM ends it, whatever
@@ -108,7 +109,7 @@ class Recorder:
         """
         occasions = self._occasions
         self._has_begun = True
-        if any(occasions):
+        if any(occasions) or self._at_end is None:  # a report alone needs no folder
             self._number = self._last_number()
         atexit.register(self._finish)
         os.register_at_fork(
@@ -121,7 +122,7 @@ class Recorder:
             self.take("start")
         self._install_signals()
         if occasions.every is not None:
-            self._timers.append(Periodic(occasions.every, lambda: self.take("timer")))
+            self._timers.append(Periodic(occasions.every, self._take_on_timer))
         if occasions.rss is not None or occasions.growth is not None:
             self._timers.append(Periodic(WATCH_SECONDS, self._watch_memory))
         for timer in self._timers:
@@ -170,7 +171,8 @@ class Recorder:
         """Write a snapshot now, or have the one under way followed by it."""
         if os.getpid() != self._process or self._ending:
             return
-        self._wanted.append(occasion)
+        if occasion not in self._wanted:
+            self._wanted.append(occasion)
         try:
             self._serve()
         finally:
@@ -214,8 +216,15 @@ class Recorder:
 
     # ---- occasions ------------------------------------------------------------------------------
 
+    def _take_on_timer(self) -> None:
+        """In a helper thread."""
+        if not self._turn:
+            self.take("timer")
+
     def _watch_memory(self) -> None:
-        """In the helper thread: has the resident memory passed a threshold, or grown?"""
+        """In a helper thread: has the resident memory passed a threshold, or grown?"""
+        if self._turn:
+            return
         resident = _core.resident_bytes()
         limit, growth = self._occasions.rss, self._occasions.growth
         if limit is not None:
