@@ -130,20 +130,9 @@ PyObject *hsight__dict_value(PyObject *dict, const char *key)
 
 /* ---- parts ---- */
 
-static void emit_interned(hsight__visit *visit, const char *name, PyObject *target,
-                          hsight_label_kind kind)
-{
-    hsight_string_id id = hsight__visit_name(visit, name);
-    hsight__emit(visit, target, hsight_label_make(kind, id.index));
-}
-
 /* Names given here must be string literals: the visit remembers them by address. */
 void hsight__emit_part(const char *name, PyObject *target, void *visit)
 {
-    emit_interned(visit, name, target, HSIGHT_LABEL_ATTRIBUTE);
-}
-
-void hsight__emit_type_part(const char *name, PyObject *target, void *visit)
-{
-    emit_interned(visit, name, target, HSIGHT_LABEL_TYPE_PART);
+    hsight_string_id id = hsight__visit_name(visit, name);
+    hsight__emit(visit, target, hsight_label_make(HSIGHT_LABEL_ATTRIBUTE, id.index));
 }

@@ -4,8 +4,9 @@
  * A row in one of the tables below is all it takes to teach the walk a type:
  *   rule_rows    a type with a rule of its own
  *   field_rows   a reference at a fixed offset that tp_members does not tell
- * Types without a row are walked by tp_traverse and labelled by their tp_members; classes written
- * in Python by hsight__rule_instance and the rule of their first C base. */
+ * Types without a row are walked by tp_traverse and labelled by their tp_members. Two kinds of
+ * types are walked as what they add to a base: classes written in Python, to their first C base;
+ * types written in C that go by the tp_traverse of a base with a row, to that base. */
 #include "rules.h"
 
 #include <stddef.h>
@@ -167,35 +168,68 @@ static hsight__rule rule_by_row(PyTypeObject *type)
     return hsight__compat_is_frozendict(type) ? hsight__rule_dict : hsight__datetime_rule(type);
 }
 
-static void assign_python_class(hsight__visit *visit, hsight__type_info *info)
+/* The base whose rows a type written in C goes by, or NULL. The same tp_traverse says that the type
+ * owns what the base owns, as far as the collector asks; NULL twice, that it asks neither. What the
+ * type adds to the struct is then told by its members alone. */
+static PyTypeObject *base_with_row(PyTypeObject *type)
 {
-    PyTypeObject *type = info->type;
+    PyTypeObject *base = type;
+    while (base != NULL && base->tp_traverse == type->tp_traverse) {
+        if (rule_by_row(base) != NULL || hsight__sizes_has_row(base)) {
+            return base != type ? base : NULL;
+        }
+        base = base->tp_base;
+    }
+    return NULL;
+}
+
+static PyTypeObject *first_c_base(PyTypeObject *type)
+{
     while (type->tp_base != NULL && is_python_class(type)) {
-        add_own_members(visit, info, type);
         type = type->tp_base;
     }
-    info->base = hsight__type_info_of(visit, type);
+    return type;
+}
+
+/* NULL: the type is walked whole. */
+static PyTypeObject *base_to_add_to(PyTypeObject *type)
+{
+    if (is_python_class(type) && type->tp_base != NULL) {
+        return first_c_base(type);
+    }
+    return PyType_FastSubclass(type, Py_TPFLAGS_TYPE_SUBCLASS) ? NULL : base_with_row(type);
+}
+
+static void assign_base(hsight__visit *visit, hsight__type_info *info, PyTypeObject *base)
+{
+    for (PyTypeObject *type = info->type; type != base; type = type->tp_base) {
+        add_own_members(visit, info, type);
+    }
+    info->base = hsight__type_info_of(visit, base);
     info->rule = hsight__rule_instance;
 }
 
 void hsight__rules_assign(hsight__visit *visit, hsight__type_info *info)
 {
     PyTypeObject *type = info->type;
-    if (is_python_class(type) && type->tp_base != NULL) {
-        assign_python_class(visit, info);
+    PyTypeObject *base = base_to_add_to(type);
+    if (base != NULL) {
+        assign_base(visit, info, base);
         return;
     }
-    hsight__rule own = rule_by_row(type);
     if (type == &PyBaseObject_Type) {
         info->rule = hsight__rule_nothing;
         return;
     }
-    for (PyTypeObject *base = type; base != NULL; base = base->tp_base) {
+    for (base = type; base != NULL; base = base->tp_base) {
         add_own_members(visit, info, base);
     }
     add_fields(visit, info);
+    hsight__rule own = rule_by_row(type);
     if (own != NULL) {
         info->rule = own;
+    } else if (PyType_FastSubclass(type, Py_TPFLAGS_TYPE_SUBCLASS)) {
+        info->rule = hsight__rule_c_metaclass;
     } else if (info->gc) {
         info->rule = hsight__rule_traverse;
     } else {

@@ -25,6 +25,9 @@ void hsight__rule_code(hsight__visit *visit, PyObject *object, hsight__type_info
 void hsight__rule_generator(hsight__visit *visit, PyObject *object, hsight__type_info *info);
 void hsight__rule_frame(hsight__visit *visit, PyObject *object, hsight__type_info *info);
 void hsight__rule_type(hsight__visit *visit, PyObject *object, hsight__type_info *info);
+/* A class whose metaclass is written in C: what its tp_traverse says, and the parts of a class that
+ * this leaves out. */
+void hsight__rule_c_metaclass(hsight__visit *visit, PyObject *object, hsight__type_info *info);
 void hsight__rule_module(hsight__visit *visit, PyObject *object, hsight__type_info *info);
 void hsight__rule_weakref(hsight__visit *visit, PyObject *object, hsight__type_info *info);
 /* Emit what a live frame owns; `self` is left out (a frame object does not own itself). */
@@ -35,7 +38,7 @@ void hsight__emit_frame(hsight__visit *visit, hsight__compat_frame *frame, PyObj
 hsight__rule hsight__datetime_rule(PyTypeObject *type);
 
 /* rules_generic.c */
-/* Class written in Python: slots, attributes, then what its C base owns. */
+/* A class and the base it adds to: slots, attributes, then what info->base owns. */
 void hsight__rule_instance(hsight__visit *visit, PyObject *object, hsight__type_info *info);
 /* Whatever tp_traverse says, labelled by the type's members where offsets and values agree. */
 void hsight__rule_traverse(hsight__visit *visit, PyObject *object, hsight__type_info *info);
@@ -46,6 +49,8 @@ void hsight__rule_members(hsight__visit *visit, PyObject *object, hsight__type_i
  * Returns the number of targets. */
 size_t hsight__traverse_collect(hsight__visit *visit, PyObject *object,
                                 const hsight__type_info *info);
+/* Label the first scratch target that is `value` and has no label; false when there is none. */
+bool hsight__traverse_label_first(hsight__visit *visit, PyObject *value, hsight_label label);
 /* Labels of scratch targets that members explain; the rest stay 0. */
 void hsight__traverse_label(hsight__visit *visit, PyObject *object, const hsight__type_info *info);
 void hsight__traverse_emit(hsight__visit *visit);

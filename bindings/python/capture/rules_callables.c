@@ -131,19 +131,40 @@ void hsight__rule_frame(hsight__visit *visit, PyObject *object, hsight__type_inf
 
 /* ---- classes, modules, weak references ---- */
 
-static void emit_class_part(const char *name, PyObject *part, void *state)
+static hsight_label class_part_label(hsight__visit *visit, const char *name)
 {
     if (strcmp(name, "__dict__") == 0) { /* reports fold it like any namespace */
-        hsight__emit_part(name, part, state);
-    } else {
-        hsight__emit_type_part(name, part, state);
+        return hsight_label_make(HSIGHT_LABEL_ATTRIBUTE, visit->names[HSIGHT__NAME_dict].index);
     }
+    return hsight_label_make(HSIGHT_LABEL_TYPE_PART, hsight__visit_name(visit, name).index);
+}
+
+static void emit_class_part(const char *name, PyObject *part, void *visit)
+{
+    hsight__emit(visit, part, class_part_label(visit, name));
 }
 
 void hsight__rule_type(hsight__visit *visit, PyObject *object, hsight__type_info *info)
 {
     (void)info;
     hsight__compat_type_parts((PyTypeObject *)object, emit_class_part, visit);
+}
+
+/* type_traverse leaves out what cannot be part of a cycle: names, subclasses, shared keys. */
+static void add_class_part(const char *name, PyObject *part, void *visit)
+{
+    hsight_label label = class_part_label(visit, name);
+    if (!hsight__traverse_label_first(visit, part, label)) {
+        hsight__emit(visit, part, label);
+    }
+}
+
+void hsight__rule_c_metaclass(hsight__visit *visit, PyObject *object, hsight__type_info *info)
+{
+    hsight__traverse_collect(visit, object, info); /* nothing, for a static class */
+    hsight__compat_type_parts((PyTypeObject *)object, add_class_part, visit);
+    hsight__traverse_label(visit, object, info);
+    hsight__traverse_emit(visit);
 }
 
 void hsight__rule_module(hsight__visit *visit, PyObject *object, hsight__type_info *info)

@@ -147,14 +147,15 @@ size_t hsight__traverse_collect(hsight__visit *visit, PyObject *object,
     return visit->scratch_count;
 }
 
-static void label_first(hsight__visit *visit, PyObject *value, hsight_label label)
+bool hsight__traverse_label_first(hsight__visit *visit, PyObject *value, hsight_label label)
 {
     for (size_t i = 0; value != NULL && i < visit->scratch_count; i++) {
         if (visit->scratch[i] == value && visit->scratch_labels[i] == 0) {
             visit->scratch_labels[i] = label.bits;
-            return;
+            return true;
         }
     }
+    return false;
 }
 
 static void label_attributes(hsight__visit *visit, PyObject *object)
@@ -165,11 +166,12 @@ static void label_attributes(hsight__visit *visit, PyObject *object)
     for (Py_ssize_t i = 0; i < attributes.count; i++) {
         hsight_string_id name =
             attributes.slots[i] != NULL ? key_name(visit, info, i) : (hsight_string_id){0};
-        label_first(visit, attributes.slots[i],
-                    hsight_label_make(HSIGHT_LABEL_ATTRIBUTE, name.index));
+        hsight__traverse_label_first(visit, attributes.slots[i],
+                                     hsight_label_make(HSIGHT_LABEL_ATTRIBUTE, name.index));
     }
-    label_first(visit, attributes.dict,
-                hsight_label_make(HSIGHT_LABEL_ATTRIBUTE, visit->names[HSIGHT__NAME_dict].index));
+    hsight__traverse_label_first(
+        visit, attributes.dict,
+        hsight_label_make(HSIGHT_LABEL_ATTRIBUTE, visit->names[HSIGHT__NAME_dict].index));
 }
 
 /* Beyond this many targets the object is a container of its own kind; only its first are named. */
@@ -181,13 +183,14 @@ void hsight__traverse_label(hsight__visit *visit, PyObject *object, const hsight
         return;
     }
     for (uint32_t i = 0; i < info->member_count; i++) {
-        label_first(visit, hsight__member_value(object, &info->members[i]), info->members[i].label);
+        hsight__traverse_label_first(visit, hsight__member_value(object, &info->members[i]),
+                                     info->members[i].label);
     }
     if (info->managed_dict) {
         label_attributes(visit, object);
     } else if (info->type->tp_dictoffset > 0) {
         PyObject *dict = *(PyObject **)((char *)object + info->type->tp_dictoffset);
-        label_first(
+        hsight__traverse_label_first(
             visit, dict,
             hsight_label_make(HSIGHT_LABEL_ATTRIBUTE, visit->names[HSIGHT__NAME_dict].index));
     }

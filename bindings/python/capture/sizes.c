@@ -175,17 +175,11 @@ typedef struct {
 } size_row;
 
 static const size_row size_rows[] = {
-    {&PyLong_Type, size_int},
-    {&PyBool_Type, size_int},
-    {&PyList_Type, size_list},
-    {&PyDict_Type, size_dict},
-    {&PySet_Type, size_set},
-    {&PyFrozenSet_Type, size_set},
-    {&PyUnicode_Type, size_unicode},
-    {&PyType_Type, size_type},
-    {&PyGen_Type, size_generator},
-    {&PyCoro_Type, size_generator},
-    {&PyAsyncGen_Type, size_generator},
+    {&PyLong_Type, size_int},        {&PyBool_Type, size_int},
+    {&PyList_Type, size_list},       {&PyDict_Type, size_dict},
+    {&PySet_Type, size_set},         {&PyFrozenSet_Type, size_set},
+    {&PyUnicode_Type, size_unicode}, {&PyGen_Type, size_generator},
+    {&PyCoro_Type, size_generator},  {&PyAsyncGen_Type, size_generator},
     {&PyFrame_Type, size_frame},
 };
 
@@ -203,10 +197,17 @@ static hsight__size_rule size_by_row(PyTypeObject *type)
     return NULL;
 }
 
+bool hsight__sizes_has_row(PyTypeObject *type)
+{
+    return size_by_row(type) != NULL || trusted(type) != NULL;
+}
+
 void hsight__sizes_assign(hsight__type_info *info)
 {
     hsight__size_rule own = size_by_row(info->type);
-    if (info->base != NULL) {
+    if (info->node_flags & HSIGHT_NODE_TYPE) {
+        info->size = size_type;
+    } else if (info->base != NULL) {
         info->size = info->base->type == &PyBaseObject_Type ? size_plain_instance : size_instance;
     } else if (own != NULL) {
         info->size = own;

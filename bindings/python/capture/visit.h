@@ -69,8 +69,10 @@ struct hsight__type_info {
     PyTypeObject *type;
     hsight__rule rule;
     hsight__size_rule size;
-    PyCFunction c_sizeof;    /* trusted __sizeof__ written in C, or NULL */
-    hsight__type_info *base; /* class written in Python: its first base written in C */
+    PyCFunction c_sizeof; /* trusted __sizeof__ written in C, or NULL */
+    /* Class written in Python: its first base written in C. Type written in C: the base that is
+     * walked and sized by a row, when this one has no row and goes by the base's tp_traverse. */
+    hsight__type_info *base;
     hsight__member *members; /* references at fixed offsets: __slots__, fields of C structs */
     uint32_t member_count;
     hsight_string_id *key_names; /* shared keys, filled as they are met; 0 = not yet */
@@ -171,7 +173,7 @@ static inline void hsight__emit_named(hsight__visit *visit, PyObject *target,
 /* Emits with the name interned on the way: for parts that are met rarely. Signature of a
  * hsight__compat_part_visitor; `state` is the visit. */
 void hsight__emit_part(const char *name, PyObject *target, void *visit);
-void hsight__emit_type_part(const char *name, PyObject *target, void *visit);
+
 /* Emit everything an object owns. */
 static inline void hsight__visit_object(hsight__visit *visit, PyObject *object,
                                         hsight__type_info *info)
@@ -210,6 +212,8 @@ void hsight__type_table_set_nodes(hsight__visit *visit, hsight__node_lookup node
 void hsight__rules_assign(hsight__visit *visit, hsight__type_info *info);
 /* Fill info->size; after the rules (sizes.c). */
 void hsight__sizes_assign(hsight__type_info *info);
+/* Is the size of this type's objects known by its name, apart from the layout of a base? */
+bool hsight__sizes_has_row(PyTypeObject *type);
 /* Shallow size of an object, attribute values block included. */
 static inline size_t hsight__shallow_bytes(PyObject *object, const hsight__type_info *info)
 {

@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import collections
+import ctypes
 import datetime
 import functools
+import gc
 import threading
 import types
 import weakref
@@ -339,6 +341,24 @@ def test_a_finished_generator_keeps_its_code() -> None:
     del function
     rows = _core.capture("finished").paths([address]).rows()
     assert any(row["steps"][-1][0] == ".gi_code" for row in rows), rows
+
+
+@pytest.mark.parametrize("base", [object, ctypes.Structure], ids=["type", "metaclass in C"])
+def test_parts_of_a_class(base: type) -> None:
+    """A metaclass written in C has a tp_traverse that leaves out what no cycle goes through."""
+    name, attribute = "".join(["Made", "HereAlone"]), "".join(["attribute", "_made_here_alone"])
+    made = type(base)(name, (base,), {attribute: None})
+    child = type(base)("Child", (made,), {})
+    subclasses = [held for held in gc.get_objects() if type(held) is dict and id(child) in held]
+    assert len(subclasses) == 1
+    addresses = [id(made.__name__), id(next(key for key in vars(made) if key == attribute)), id(subclasses[0])]
+    del name, attribute, subclasses
+    snapshot = _core.capture("class")
+    for address, expected in zip(addresses, ("__name__", "{key}", "__subclasses__")):
+        rows = snapshot.paths([address]).rows()
+        assert all(row["root_kind"] != "held by C code" or len(row["steps"]) > 1 for row in rows), rows
+        assert any(expected in row["steps"][-1][0] for row in rows), (expected, rows)
+    assert snapshot.info["overcounted_count"] == 0
 
 
 def test_a_payload_that_is_the_class() -> None:

@@ -4,8 +4,10 @@ does not (attribute values inside instances), tracemalloc is."""
 
 from __future__ import annotations
 
+import abc
 import array
 import collections
+import ctypes
 import functools
 import io
 import itertools
@@ -260,6 +262,13 @@ def test_deep_size_of_the_same_object_twice() -> None:
     assert _core.deep_sizes([item, item])[1] == 0
 
 
+@pytest.mark.parametrize("base", [abc.ABC, ctypes.Structure], ids=["in Python", "in C"])
+def test_a_metaclass_changes_the_size_by_its_own_fields(base: type) -> None:
+    plain, made = type("Made", (), {}), type(base)("Made", (base,), {})
+    plain_bytes, made_bytes = _sizes([plain, made])
+    assert made_bytes - plain_bytes == type(base).__basicsize__ - type.__basicsize__
+
+
 def test_numpy_buffers_count_where_they_are_owned() -> None:
     numpy = pytest.importorskip("numpy", reason="numpy is not installed for this interpreter")
     owner = numpy.zeros((1000, 1000))
@@ -272,6 +281,12 @@ def test_numpy_buffers_count_where_they_are_owned() -> None:
     assert _core.deep_sizes([view])[0] >= 8_000_000, "a view keeps its base"
     labels = _core.capture("numpy").paths([id(held)]).rows()
     assert any([step[0] for step in row["steps"]][-1] == "[7]" for row in labels), labels
+
+
+def test_a_type_of_c_without_a_row_counts_as_its_base_does() -> None:
+    numpy = pytest.importorskip("numpy", reason="numpy is not installed for this interpreter")
+    short, long = _sizes([numpy.str_("a"), numpy.str_("a" * 10_001)])
+    assert long - short == 10_000
 
 
 def _text(letter: str, length: int) -> str:
