@@ -2,8 +2,8 @@
 """Children of a program that write a snapshot of their own at their end.
 
 A forked child is this process once more, hook and tables included. Interpreters that
-multiprocessing starts anew (spawn, forkserver) find heapsight by a sitecustomize of ours in front of
-PYTHONPATH and are told by the environment variable HEAPSIGHT what to do.
+multiprocessing starts anew (spawn, forkserver) find heapsight by a sitecustomize of ours in front
+of PYTHONPATH and are told by the environment variable HEAPSIGHT what to do.
 """
 
 import atexit

@@ -21,8 +21,8 @@ class Periodic:
     not wait for it at its end, and heapsight leaves it out of snapshots. An action that raises ends
     the repetition. After stop() it can be started again and goes on where it was.
 
-    No wait in here is without limit. Whoever stops it may hold a lock of the program, and the action
-    may run into a garbage collection, with a finaliser that wants that lock.
+    No wait in here is without limit. Whoever stops it may hold a lock of the program, and the
+    action may run into a garbage collection, with a finaliser that wants that lock.
     """
 
     def __init__(self, interval: float, action: Callable[[], None], at_once: bool = False) -> None:

@@ -24,8 +24,8 @@ def sentence(problem: BaseException) -> str:
 def say(text: str, seconds: float | None = None) -> None:
     """Write a line to stderr, or nowhere; give up when nobody reads it for so many `seconds`.
 
-    It goes past sys.stderr: the program may have replaced that, and a signal handler that interrupts
-    a write to it must not write to it.
+    It goes past sys.stderr: the program may have replaced that, and a signal handler that
+    interrupts a write to it must not write to it.
     """
     stream = sys.__stderr__
     if stream is None or stream.closed:

@@ -72,15 +72,21 @@ class Trace:
         """
         return self._held.info
 
-    def live(self, limit: int | None = 10, sort: str = "size", **chosen: Any) -> list[AllocationRow]:
+    def live(
+        self, limit: int | None = 10, sort: str = "size", **chosen: Any
+    ) -> list[AllocationRow]:
         """What was allocated and not freed yet; rows as in rows()."""
         return self.rows("live", limit, sort, **chosen)
 
-    def peak(self, limit: int | None = 10, sort: str = "size", **chosen: Any) -> list[AllocationRow]:
+    def peak(
+        self, limit: int | None = 10, sort: str = "size", **chosen: Any
+    ) -> list[AllocationRow]:
         """What was alive when most bytes were; rows as in rows()."""
         return self.rows("peak", limit, sort, **chosen)
 
-    def total(self, limit: int | None = 10, sort: str = "size", **chosen: Any) -> list[AllocationRow]:
+    def total(
+        self, limit: int | None = 10, sort: str = "size", **chosen: Any
+    ) -> list[AllocationRow]:
         """All that was allocated, freed or not; a block that is resized counts again."""
         return self.rows("total", limit, sort, **chosen)
 

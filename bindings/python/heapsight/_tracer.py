@@ -77,15 +77,21 @@ class Tracer:
             raise HeapsightValueError("this tracer has not run; call start() or use a with block")
         return self._last
 
-    def live(self, limit: int | None = 10, sort: str = "size", **chosen: Any) -> list[AllocationRow]:
+    def live(
+        self, limit: int | None = 10, sort: str = "size", **chosen: Any
+    ) -> list[AllocationRow]:
         """What was allocated and not freed yet; as Trace.rows()."""
         return self.trace().live(limit, sort, **chosen)
 
-    def peak(self, limit: int | None = 10, sort: str = "size", **chosen: Any) -> list[AllocationRow]:
+    def peak(
+        self, limit: int | None = 10, sort: str = "size", **chosen: Any
+    ) -> list[AllocationRow]:
         """What was alive when most bytes were; as Trace.rows()."""
         return self.trace().peak(limit, sort, **chosen)
 
-    def total(self, limit: int | None = 10, sort: str = "size", **chosen: Any) -> list[AllocationRow]:
+    def total(
+        self, limit: int | None = 10, sort: str = "size", **chosen: Any
+    ) -> list[AllocationRow]:
         """All that was allocated; as Trace.rows()."""
         return self.trace().total(limit, sort, **chosen)
 
