@@ -12,7 +12,7 @@ from heapsight._rows import (
     first,
     type_filter,
 )
-from heapsight._sites import NO_SITE, site_rows
+from heapsight._sites import HEADING, NO_SITE, site_rows
 from heapsight._snapshot import SHOWN_ROWS, Snapshot
 from heapsight._text import html_table, remainder, size_text, text_table
 
@@ -89,7 +89,7 @@ class Diff(Handle[_core.Diff]):
             (_signed(row.count_delta), _signed_size(row.bytes_delta), f"{row.type} at {row.site}")
             for row in shown
         ]
-        table = text_table(("objects +/-", "size +/-", "type and where it was allocated"), cells)
+        table = text_table(("objects +/-", "size +/-", HEADING), cells)
         return table + remainder(len(rows), len(shown), "sites")
 
     def text(self, limit: int | None = None, sort: str = "size", *, only: str | None = None) -> str:

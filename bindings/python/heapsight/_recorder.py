@@ -4,8 +4,9 @@
 Snapshots are taken by the thread that has the occasion: the main one at the start, at the end and
 in signal handlers, a helper thread on the timer and when memory grows. Only one is taken at a time;
 an occasion that comes while one is under way, in another thread or in the code that a signal
-handler interrupted, is served by that one when it is through. Those of the helper threads are not: they look again soon, and
-whoever takes snapshots that last longer than their interval would never be through.
+handler interrupted, is served by that one when it is through. Those of the helper threads are not:
+they look again soon, and where a snapshot lasts longer than their interval, whoever takes one would
+never be through.
 
 Nothing here may harm the program: a snapshot that fails is a sentence on stderr; an exception that
 a signal handler of the program raises meanwhile reaches the program; SIGTERM ends it, whatever
@@ -243,7 +244,7 @@ class Recorder:
             self.take("memory_error")
 
     def _install_signals(self) -> None:
-        if self._occasions.exit:
+        if self._occasions.exit or self._at_end is not None:
             self._install(signal.SIGTERM, self._terminate)
         if self._occasions.signal is not None:
             self._install(self._occasions.signal, self._take_on_signal)

@@ -4,12 +4,13 @@
 from collections.abc import Iterable
 
 from heapsight._rows import SiteRow
-from heapsight._text import remainder
+from heapsight._text import remainder, size_text, text_table
 from heapsight._trace import Frame, frame_text
 
-__all__ = ["NO_SITE", "site_rows", "sites_text"]
+__all__ = ["HEADING", "NO_SITE", "site_rows", "sites_table", "sites_text"]
 
 NO_SITE = "(not known)"  # where no tracer saw the allocation
+HEADING = "type and where it was allocated"
 SHOWN_SITES = 3
 
 Counted = tuple[tuple[str, str, int, int], str, int, int]
@@ -53,3 +54,18 @@ def sites_text(rows: list[SiteRow]) -> str:
     note = f"    {unknown:,} more before the tracer ran, or not sampled\n" if unknown else ""
     cut = remainder(len(known), len(shown), "places")
     return "\nallocated at\n" + "".join(lines) + (cut and f"    {cut}") + note
+
+
+def sites_table(rows: list[SiteRow], limit: int) -> str:
+    """Some types and places as text, 0 for all.
+
+    >>> print(sites_table([SiteRow("app.py:3 in f", "list", 12, 672)], 0), end="")
+    objects   size  type and where it was allocated
+         12  672 B  list at app.py:3 in f
+    """
+    shown = rows[: limit or None]
+    cells = [
+        (f"{row.count:,}", size_text(row.bytes), f"{row.type} at {row.site}") for row in shown
+    ]
+    table = text_table(("objects", "size", HEADING), cells)
+    return table + remainder(len(rows), len(shown), "sites")

@@ -10,7 +10,7 @@ from heapsight._errors import HeapsightTypeError
 from heapsight._graph import Graph, check_graph_options
 from heapsight._handle import Handle
 from heapsight._rows import SiteRow, TypeRow, check_limit, check_sort, first, type_filter
-from heapsight._sites import site_rows
+from heapsight._sites import site_rows, sites_table
 from heapsight._text import html_table, remainder, size_text, text_table
 from heapsight._trace import Trace
 from heapsight._why import Why
@@ -98,8 +98,7 @@ class Snapshot(Handle[_core.Snapshot]):
         if by == "site":
             sites = site_rows(self._open.sites(check_sort(sort)))
             return first((row for row in sites if wanted(row.type)), limit)
-        if by != "type":
-            raise HeapsightValueError(f'by must be "type" or "site", not {by!r}')
+        _check_by(by)
         rows = (TypeRow(*row) for row in self._open.types(check_sort(sort)))
         return first((row for row in rows if wanted(row.type)), limit)
 
@@ -109,9 +108,19 @@ class Snapshot(Handle[_core.Snapshot]):
         held = self._open.trace
         return None if held is None else Trace(held)
 
-    def text(self, limit: int | None = 10, sort: str = "size", *, only: str | None = None) -> str:
+    def text(
+        self,
+        limit: int | None = 10,
+        sort: str = "size",
+        *,
+        only: str | None = None,
+        by: str = "type",
+    ) -> str:
         """The rows of types() as a table."""
         shown = check_limit(limit)
+        if by == "site":
+            return sites_table(self.types(None, sort, only=only, by="site"), shown)
+        _check_by(by)
         if only is None:
             return self._open.types_text(check_sort(sort), shown)
         return types_table(self.types(None, sort, only=only), shown)
@@ -194,6 +203,11 @@ def types_table(rows: list[TypeRow], limit: int) -> str:
     cells = [(f"{row.count:,}", size_text(row.bytes), row.type) for row in shown]
     table = text_table(("objects", "size", "type"), cells)
     return table + remainder(len(rows), len(shown), "types")
+
+
+def _check_by(by: str) -> None:
+    if by != "type":
+        raise HeapsightValueError(f'by must be "type" or "site", not {by!r}')
 
 
 def _target(target: str | int) -> str | list[int]:

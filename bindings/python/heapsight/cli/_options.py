@@ -4,7 +4,10 @@
 import argparse
 import sys
 from io import TextIOWrapper
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from heapsight import Snapshot, Trace
 
 __all__ = [
     "add_json",
@@ -12,6 +15,7 @@ __all__ = [
     "add_only",
     "add_sort",
     "add_target",
+    "check_traced",
     "count",
     "print_json",
     "show",
@@ -86,6 +90,19 @@ def target_text(args: argparse.Namespace) -> str:
     """The target for a message."""
     wanted = target(args)
     return wanted if isinstance(wanted, str) else f"{wanted:#x}"
+
+
+def check_traced(snapshot: "Snapshot", file: str) -> "Trace":
+    """The allocations that a snapshot knows of. Raises HeapsightLookupError if it knows none."""
+    from heapsight import HeapsightLookupError
+
+    trace = snapshot.trace
+    if trace is None:
+        raise HeapsightLookupError(
+            f"{file} has no allocations: no tracer was running when it was taken; "
+            "run the program with heapsight run --exact or --sample"
+        )
+    return trace
 
 
 def show(text: str) -> None:

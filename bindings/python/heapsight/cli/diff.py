@@ -2,8 +2,21 @@
 """heapsight diff: what grew between two snapshots."""
 
 import argparse
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
-from heapsight.cli._options import add_json, add_limit, add_only, add_sort, print_json, show
+from heapsight.cli._options import (
+    add_json,
+    add_limit,
+    add_only,
+    add_sort,
+    check_traced,
+    print_json,
+    show,
+)
+
+if TYPE_CHECKING:
+    from heapsight import DiffRow, SiteDiffRow
 
 __all__ = ["HELP", "NAME", "add_arguments", "run"]
 
@@ -12,11 +25,14 @@ HELP = "show which types grew between two snapshots"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """BEFORE AFTER [--sort ORDER] [--limit N] [--only NAME] [--json]"""
+    """BEFORE AFTER [--sites] [--sort ORDER] [--limit N] [--only NAME] [--json]"""
     parser.add_argument("before", metavar="BEFORE", help="the earlier snapshot")
     parser.add_argument("after", metavar="AFTER", help="the later snapshot")
+    parser.add_argument(
+        "--sites", action="store_true", help="tell the places that allocated them apart"
+    )
     add_sort(parser)
-    add_limit(parser, 20, "types")
+    add_limit(parser, 20, "rows")
     add_only(parser)
     add_json(parser)
 
@@ -33,13 +49,21 @@ def run(args: argparse.Namespace) -> int:
         heapsight.load(args.after) as after,
         heapsight.diff(before, after) as difference,
     ):
-        rows = difference.types(None, args.sort, only=args.only)
-        text = difference.text(args.limit or None, args.sort, only=args.only)
+        chosen: dict[str, Any] = {"sort": args.sort, "only": args.only}
+        rows: Sequence[DiffRow | SiteDiffRow]
+        if args.sites:
+            check_traced(after, args.after)
+            rows = difference.sites(None, **chosen)
+            text = difference.sites_text(args.limit or None, **chosen)
+        else:
+            rows = difference.types(None, **chosen)
+            text = difference.text(args.limit or None, **chosen)
     shown = rows[: args.limit or None]
     if args.json:
         names = {"before": args.before, "after": args.after}
         listed = [row._asdict() for row in shown]
-        print_json({**names, "types": listed, "omitted_count": len(rows) - len(shown)})
+        key = "sites" if args.sites else "types"
+        print_json({**names, key: listed, "omitted_count": len(rows) - len(shown)})
     else:
         show(text)
     return 0

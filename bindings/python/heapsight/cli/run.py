@@ -16,9 +16,9 @@ HELP = "run a program and write snapshots at its start, at its end and in betwee
 EPILOG = """\
 The program runs as `python SCRIPT` or `python -m MODULE` would run it; its exit code and its
 messages are its own. Snapshots are named by number and occasion: start, timer, signal, rss, growth,
-memory_error, exit, or exception when the program dies of one. Garbage is collected before each, except
-those of the timer and of growing memory. A snapshot knows who allocated its objects, as far as they
-were watched: see heapsight stacks, and the end of what heapsight why prints.
+memory_error, exit, or exception when the program dies of one. Garbage is collected before each,
+except those of the timer and of growing memory. A snapshot knows who allocated its objects, as far
+as they were watched: see heapsight stacks, and the end of what heapsight why prints.
 SIGTERM writes an exit snapshot first; a second one ends the program at once. A program that leaves
 by os._exit() or is killed writes none at its end, and neither do child processes.
 """
@@ -145,7 +145,8 @@ def _add_tracing(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--children",
         action="store_true",
-        help="follow children made by fork or multiprocessing: each writes child-PID.hsnap at its end",
+        help="follow children made by fork or multiprocessing: each writes child-PID.hsnap at its"
+        " end",
     )
     group.add_argument(
         "--report",
@@ -177,13 +178,11 @@ def _recorder(args: argparse.Namespace) -> "Recorder":
 
     mode = "exact" if args.exact else "sampled"
     follow = args.children
-    tracer = (
-        None
-        if args.off
-        else Tracer(mode, args.frames, args.sample, follow_children=follow)
-    )
-    if args.report and tracer is None:
+    if args.report and args.off:
         raise HeapsightValueError("run: --report tells of allocations, and --off watches none")
+    tracer = None
+    if not args.off:
+        tracer = Tracer(mode, args.frames, args.sample, follow_children=follow)
     wants_snapshots = args.report is None
     occasions = Occasions(
         start=wants_snapshots,
@@ -219,15 +218,18 @@ def _report_writer(tracer: Any, name: str, output: str | None) -> Callable[[], s
 
     from heapsight.reports import find
 
-    path = os.path.abspath(output or f"heapsight-{os.getpid()}{find(name).SUFFIXES[0]}")
+    shown = output or f"heapsight-{os.getpid()}{find(name).SUFFIXES[0]}"
+    path = os.path.abspath(shown)  # the program may change its directory
 
     def write() -> str:
-        return f"wrote {os.path.relpath(tracer.trace().report(name, path))}"
+        tracer.trace().report(name, path)
+        return f"wrote {shown}"
 
     return write
 
 
-SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(?:([KMGT])(I?)B?|B)?", re.I)
+SIZE = re.compile(r"([0-9]{1,18}(?:\.[0-9]{1,18})?)\s*(?:([KMGT])(I?)B?|B)?", re.I)
+NUMBER = re.compile(r"0*[1-9][0-9]{0,8}")
 
 
 def _size(text: str) -> int:
@@ -238,14 +240,14 @@ def _size(text: str) -> int:
         base = 1024 if match[3] else 1000
         power = " KMGT".index((match[2] or " ").upper())
         size = int(float(match[1]) * base**power)
-    if size < 1:
+    if not 0 < size < 1 << 62:
         raise argparse.ArgumentTypeError(f"{text!r} is not a size such as 512KiB, 200MB or 2GB")
     return size
 
 
 def _number(text: str) -> int:
     """A whole number above 0."""
-    if not (text.isascii() and text.isdigit() and int(text) > 0):
+    if not NUMBER.fullmatch(text):
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
     return int(text)
 

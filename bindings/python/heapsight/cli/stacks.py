@@ -4,7 +4,7 @@
 import argparse
 from typing import Any
 
-from heapsight.cli._options import add_json, add_limit, print_json, show
+from heapsight.cli._options import add_json, add_limit, check_traced, print_json, show
 
 __all__ = ["HELP", "NAME", "add_arguments", "run"]
 
@@ -13,7 +13,7 @@ HELP = "show which lines allocated what, from a snapshot taken while tracing"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """FILE [--figure F] [--by GROUP] [--sort ORDER] [--module|--file|--thread NAME] [--report ...]"""
+    """FILE [--figure F] [--by GROUP] [--sort ORDER] [filters] [--report NAME] [-o FILE] [--json]"""
     from heapsight import reports
     from heapsight._trace import FIGURES, GROUPS
 
@@ -21,8 +21,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--figure",
         choices=tuple(FIGURES),
-        help="live: not freed yet (default); peak: alive when most memory was in use; total: all that"
-        " was allocated; temporary: freed before the next allocation",
+        help="live: not freed yet (default); peak: alive when most memory was in use; total: all"
+        " that was allocated; temporary: freed before the next allocation",
     )
     parser.add_argument(
         "--by", choices=GROUPS, default="line", help="what a row adds up (default: line)"
@@ -45,16 +45,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print or write what a trace tells."""
-    from heapsight import HeapsightLookupError, load
+    from heapsight import load
     from heapsight.cli._progress import Progress
 
     with Progress(f"reading the allocations of {args.file}"), load(args.file) as snapshot:
-        trace = snapshot.trace
-        if trace is None:
-            raise HeapsightLookupError(
-                f"{args.file} has no allocations: no tracer was running when it was taken; "
-                "run the program with heapsight run --exact or --sample"
-            )
+        trace = check_traced(snapshot, args.file)
         if args.report or args.output:
             text = _report(trace, args)
         else:

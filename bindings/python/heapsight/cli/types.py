@@ -3,7 +3,15 @@
 
 import argparse
 
-from heapsight.cli._options import add_json, add_limit, add_only, add_sort, print_json, show
+from heapsight.cli._options import (
+    add_json,
+    add_limit,
+    add_only,
+    add_sort,
+    check_traced,
+    print_json,
+    show,
+)
 
 __all__ = ["HELP", "NAME", "add_arguments", "run"]
 
@@ -12,10 +20,16 @@ HELP = "show which types use the memory of a snapshot"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """FILE [--sort ORDER] [--limit N] [--only NAME] [--json]"""
+    """FILE [--by GROUP] [--sort ORDER] [--limit N] [--only NAME] [--json]"""
     parser.add_argument("file", metavar="FILE", help="snapshot")
+    parser.add_argument(
+        "--by",
+        choices=("type", "site"),
+        default="type",
+        help="one row for each type (default), or for each place that allocated objects of it",
+    )
     add_sort(parser)
-    add_limit(parser, 20, "types")
+    add_limit(parser, 20, "rows")
     add_only(parser)
     add_json(parser)
 
@@ -26,13 +40,15 @@ def run(args: argparse.Namespace) -> int:
     from heapsight.cli._progress import Progress
 
     with Progress(f"counting the objects of {args.file}"), load(args.file) as snapshot:
-        rows = snapshot.types(None, args.sort, only=args.only)
-        text = snapshot.text(args.limit or None, args.sort, only=args.only)
+        if args.by == "site":
+            check_traced(snapshot, args.file)
+        rows = snapshot.types(None, args.sort, only=args.only, by=args.by)
+        text = snapshot.text(args.limit or None, args.sort, only=args.only, by=args.by)
     shown = rows[: args.limit or None]
     if args.json:
         left_out = len(rows) - len(shown)
         listed = [row._asdict() for row in shown]
-        print_json({"file": args.file, "types": listed, "omitted_count": left_out})
+        print_json({"file": args.file, f"{args.by}s": listed, "omitted_count": left_out})
     else:
         show(text)
     return 0

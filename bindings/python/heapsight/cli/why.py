@@ -41,6 +41,7 @@ def run(args: argparse.Namespace) -> int:
         document = {
             "file": args.file,
             "paths": [_path(row._asdict()) for row in answer],
+            "sites": [row._asdict() for row in answer.sites()],
             "omitted_count": answer.omitted_count,
             "unreached_count": answer.unreached_count,
         }
