@@ -27,7 +27,9 @@ static const void *at(uint64_t address)
 static void put(uint64_t address, uint64_t bytes, uint32_t stack, bool is_code)
 {
     hsight__slot *slot = hsight__block_map_reach(&map, at(address));
-    ck_assert_ptr_nonnull(slot);
+    if (slot == NULL) { /* an assertion each would take most of the time */
+        ck_abort_msg("no slot");
+    }
     hsight__slot_write(slot, &(hsight__block){bytes, stack, is_code});
 }
 
