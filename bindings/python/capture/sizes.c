@@ -23,6 +23,13 @@ static size_t size_variable(PyObject *object, const hsight__type_info *info)
     return info->fixed_bytes + (size_t)items * (size_t)info->type->tp_itemsize;
 }
 
+/* A struct sequence is a tuple that shows fewer items than it has. */
+static size_t size_struct_sequence(PyObject *object, const hsight__type_info *info)
+{
+    (void)object;
+    return info->fixed_bytes + info->field_count * (size_t)info->type->tp_itemsize;
+}
+
 static size_t size_int(PyObject *object, const hsight__type_info *info)
 {
     (void)info;
@@ -130,6 +137,7 @@ static PyCFunction trusted(PyTypeObject *type)
     return NULL;
 }
 
+/* They begin with the tp_basicsize of the object's own class, a subclass written in Python too. */
 static size_t size_by_type(PyObject *object, const hsight__type_info *info)
 {
     PyObject *answer = info->c_sizeof(object, NULL);
@@ -137,9 +145,10 @@ static size_t size_by_type(PyObject *object, const hsight__type_info *info)
     Py_XDECREF(answer);
     if (bytes < 0) {
         PyErr_Clear();
-        return info->fixed_bytes;
+        return hsight__compat_preheader_bytes(Py_TYPE(object)) +
+               (size_t)Py_TYPE(object)->tp_basicsize;
     }
-    return (size_t)bytes + hsight__compat_preheader_bytes(info->type);
+    return (size_t)bytes + hsight__compat_preheader_bytes(Py_TYPE(object));
 }
 
 /* ---- classes written in Python ---- */
@@ -165,6 +174,12 @@ static size_t size_instance(PyObject *object, const hsight__type_info *info)
     const hsight__type_info *base = info->base;
     size_t added = info->fixed_bytes - base->fixed_bytes + (size_t)info->type->tp_itemsize;
     return base->size(object, base) + added + values_bytes(object, info);
+}
+
+/* The base's __sizeof__ has counted what the class adds, but the values. */
+static size_t size_sized_instance(PyObject *object, const hsight__type_info *info)
+{
+    return info->base->size(object, info->base) + values_bytes(object, info);
 }
 
 /* ---- assignment ---- */
@@ -197,9 +212,33 @@ static hsight__size_rule size_by_row(PyTypeObject *type)
     return NULL;
 }
 
+static hsight__size_rule size_by_base(const hsight__type_info *base)
+{
+    if (base->type == &PyBaseObject_Type) {
+        return size_plain_instance;
+    }
+    bool is_sized = base->size == size_by_type || base->size == size_sized_instance;
+    return is_sized ? size_sized_instance : size_instance;
+}
+
 bool hsight__sizes_has_row(PyTypeObject *type)
 {
     return size_by_row(type) != NULL || trusted(type) != NULL;
+}
+
+/* n_fields of a struct sequence type, written in C: the items each of its objects has. 0: it is
+ * none.
+ */
+static size_t struct_sequence_fields(PyTypeObject *type)
+{
+    PyObject *count = hsight__type_own_attribute(type, "n_fields");
+    if (type->tp_base != &PyTuple_Type || count == NULL || !PyLong_CheckExact(count) ||
+        hsight__type_own_attribute(type, "n_sequence_fields") == NULL) {
+        return 0;
+    }
+    Py_ssize_t fields = PyLong_AsSsize_t(count);
+    PyErr_Clear();
+    return fields > 0 ? (size_t)fields : 0;
 }
 
 void hsight__sizes_assign(hsight__type_info *info)
@@ -208,11 +247,13 @@ void hsight__sizes_assign(hsight__type_info *info)
     if (info->node_flags & HSIGHT_NODE_TYPE) {
         info->size = size_type;
     } else if (info->base != NULL) {
-        info->size = info->base->type == &PyBaseObject_Type ? size_plain_instance : size_instance;
+        info->size = size_by_base(info->base);
     } else if (own != NULL) {
         info->size = own;
     } else if ((info->c_sizeof = trusted(info->type)) != NULL) {
         info->size = size_by_type;
+    } else if ((info->field_count = struct_sequence_fields(info->type)) != 0) {
+        info->size = size_struct_sequence;
     } else {
         info->size = info->type->tp_itemsize != 0 ? size_variable : size_fixed;
     }

@@ -78,6 +78,7 @@ struct hsight__type_info {
     hsight_string_id *key_names; /* shared keys, filled as they are met; 0 = not yet */
     uint32_t key_count;
     size_t fixed_bytes;  /* preheader + basicsize */
+    size_t field_count;  /* struct sequences: items of each object */
     hsight_type_id id;   /* 0 until an object is described */
     uint32_t node_flags; /* HSIGHT_NODE_TYPE, _MODULE */
     bool owns_class;     /* instances own a reference to the class */

@@ -8,11 +8,16 @@ import abc
 import array
 import collections
 import ctypes
+import decimal
 import functools
 import io
 import itertools
+import os
+import pickle
 import sys
+import time
 import tracemalloc
+import xml.etree.ElementTree
 
 import pytest
 from hypothesis import given, settings
@@ -196,6 +201,54 @@ def test_instances_agree_with_the_allocator(make) -> None:
     sizes = _sizes(list(instances))
     # At most 8 bytes off (a class that still shrinks its attribute room); variable-sized classes one item.
     assert abs(sum(sizes) / len(sizes) - traced) <= 8.5, (sizes[0], traced)
+
+
+@pytest.mark.parametrize("make", [lambda: os.stat("/"), time.gmtime], ids=["stat_result", "struct_time"])
+def test_struct_sequences_count_the_items_they_do_not_show(make) -> None:
+    keep = []
+    make()
+    tracemalloc.start()
+    try:
+        keep.extend(make() for _ in range(50))
+        traced = tracemalloc.take_snapshot()
+    finally:
+        tracemalloc.stop()
+    (size,) = set(_sizes(list(keep)))
+    assert sum(1 for trace in traced.traces if trace.size == size) >= 50, size
+
+
+def _many_slots(base: type) -> type:
+    return type("ManySlots", (base,), {"__slots__": tuple("abcdefghijklmnopqrstuvwxyz")})
+
+
+SIZED = {
+    "deque": (collections.deque, ([1, 2, 3],)),
+    "OrderedDict": (collections.OrderedDict, ({1: 2},)),
+    "array": (array.array, ("d", [1.0])),
+    "bytearray": (bytearray, (b"abc",)),
+    "BytesIO": (io.BytesIO, (b"abc",)),
+    "StringIO": (io.StringIO, ("abc",)),
+    "BufferedReader": (io.BufferedReader, (io.BytesIO(b"abc"),)),
+    "FileIO": (io.FileIO, (__file__,)),
+    "Pickler": (pickle.Pickler, (io.BytesIO(),)),
+    "Unpickler": (pickle.Unpickler, (io.BytesIO(),)),
+    "product": (itertools.product, ([1], [2])),
+    "permutations": (itertools.permutations, ([1, 2],)),
+    "Decimal": (decimal.Decimal, ("1." + "7" * 1000,)),
+    "Element": (xml.etree.ElementTree.Element, ("tag",)),
+}
+
+
+@pytest.mark.parametrize("name", list(SIZED))
+def test_subclasses_of_types_with_a_size_of_their_own(name: str) -> None:
+    """What the subclass adds counts once: its 26 slots; a __dict__ lies elsewhere."""
+    base, arguments = SIZED[name]
+    slotted = _many_slots(base)(*arguments)
+    assert _sizes([slotted]) == [sys.getsizeof(slotted)]
+    attributed = type("Attributed", (base,), {})(*arguments)
+    (size,) = _sizes([attributed])
+    attributes = size - sys.getsizeof(attributed)
+    assert 0 <= attributes < 300 and attributes % 8 == 0, attributes
 
 
 def test_attribute_values_are_counted() -> None:
