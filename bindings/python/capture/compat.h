@@ -113,11 +113,12 @@ typedef void (*hsight__compat_frame_visitor)(const hsight__compat_frame_item *it
 
 hsight__compat_frame *hsight__compat_current_frame(PyThreadState *thread);
 hsight__compat_frame *hsight__compat_previous_frame(hsight__compat_frame *frame);
-/* False for entry and sentinel frames of the interpreter, which have no code of the program. */
+/* False for frames of the interpreter, which run no code of the program: entries, sentinels, and
+ * those that hold an object while its __init__ runs (3.13+). Their items are owned all the same. */
 bool hsight__compat_frame_has_code(hsight__compat_frame *frame);
 PyObject *hsight__compat_frame_code(hsight__compat_frame *frame);
-PyObject *hsight__compat_frame_globals(hsight__compat_frame *frame);
-int hsight__compat_frame_line(hsight__compat_frame *frame); /* 0 unknown */
+PyObject *hsight__compat_frame_globals(hsight__compat_frame *frame); /* NULL without such code */
+int hsight__compat_frame_line(hsight__compat_frame *frame);          /* 0 unknown */
 /* Where the frame stands in its code: bytes from the first instruction, negative before it. */
 int hsight__compat_frame_offset(hsight__compat_frame *frame, PyObject *code);
 /* Is the frame being set up (cells and generator objects are made then)? The interpreter leaves it

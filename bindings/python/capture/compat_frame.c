@@ -87,14 +87,32 @@ static bool is_sentinel(hsight__compat_frame *frame)
 #endif
 }
 
+/* A frame the interpreter puts under a specialised call of __init__ (3.13+): it holds the new
+ * object on its operand stack, runs code of the interpreter, and its f_globals is not set. */
+static bool is_shim(hsight__compat_frame *frame)
+{
+#if PY_VERSION_HEX >= 0x030D0000
+#if PY_VERSION_HEX >= 0x030E0000
+    bool owned;
+    PyObject *function = slot_object(frame->f_funcobj, &owned);
+#else
+    PyObject *function = frame->f_funcobj;
+#endif
+    return function == NULL || function == Py_None;
+#else
+    (void)frame;
+    return false;
+#endif
+}
+
 bool hsight__compat_frame_has_code(hsight__compat_frame *frame)
 {
-    return !is_sentinel(frame) && hsight__compat_frame_code(frame) != NULL;
+    return !is_sentinel(frame) && !is_shim(frame) && hsight__compat_frame_code(frame) != NULL;
 }
 
 PyObject *hsight__compat_frame_globals(hsight__compat_frame *frame)
 {
-    return is_sentinel(frame) ? NULL : frame->f_globals;
+    return hsight__compat_frame_has_code(frame) ? frame->f_globals : NULL;
 }
 
 int hsight__compat_frame_offset(hsight__compat_frame *frame, PyObject *code)
@@ -187,8 +205,8 @@ static void give(const sink *to, hsight__compat_frame_kind kind, void *object, b
     }
 }
 
-/* A refcount of 0 is an object whose tp_dealloc runs: it has given parts of itself away, and calls a
- * destructor of the program meanwhile. The slot of a call (3.14+) still names it. */
+/* A refcount of 0 is an object whose tp_dealloc runs: it has given parts of itself away, and calls
+ * a destructor of the program meanwhile. The slot of a call (3.14+) still names it. */
 static void give_slot(const sink *to, hsight__compat_frame_kind kind, PyObject *name, int index,
                       slot word)
 {

@@ -111,6 +111,14 @@ static void add_frame_item(const hsight__compat_frame_item *item, void *state)
     add_root(walk, &root, item->object);
 }
 
+/* What a frame of the interpreter itself owns. */
+static void hold_frame_item(const hsight__compat_frame_item *item, void *walk)
+{
+    if (item->owned) {
+        hold(walk, item->object);
+    }
+}
+
 static void note_unknown_slots(hsight__walk *walk, hsight__compat_frame *frame)
 {
     PyObject **slots;
@@ -140,6 +148,7 @@ static void add_running_generator(hsight__walk *walk, hsight_root root, PyObject
 static void add_frame(hsight__walk *walk, hsight__compat_frame *frame, hsight_string_id thread)
 {
     if (!hsight__compat_frame_has_code(frame)) {
+        hsight__compat_frame_items(frame, hold_frame_item, walk);
         return;
     }
     frame_walk state = {.walk = walk, .root = {.kind = HSIGHT_ROOT_FRAME, .thread = thread}};

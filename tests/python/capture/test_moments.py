@@ -97,3 +97,30 @@ def test_no_collection_starts_while_sizes_are_added_up() -> None:
 def test_no_collection_frees_objects_under_the_walk() -> None:
     """A collection of garbage that the walk has yet to visit. (It may start before the walk or after it.)"""
     assert len(_python(COLLECTION_DUE, "capture")) == 1
+
+
+INITIALISING = """
+    from heapsight import _core
+
+    class Made:
+        def __init__(self, snapshots):
+            if snapshots is not None:
+                snapshots.append(_core.capture("init", False))
+
+    def make(snapshots):
+        return Made(snapshots)
+
+    for _ in range(200):
+        make(None)  # until the interpreter enters __init__ by a frame of its own (3.13 and later)
+    snapshots = []
+    make(snapshots)
+    (snapshot,) = snapshots
+    print(snapshot.info["overcounted_count"])
+    for row in snapshot.paths(snapshot.addresses("__main__.Made")).rows():
+        if row["root_kind"] != "held by C code":  # type.__call__, before 3.13
+            print(row["root_kind"], row["function"], row["root_name"])
+"""
+
+
+def test_the_frame_under_an_init_is_no_root() -> None:
+    assert _python(INITIALISING) == ["0", "thread frame Made.__init__ self"]
