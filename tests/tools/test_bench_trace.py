@@ -40,7 +40,11 @@ def test_the_program_gives_the_same_answer_each_time() -> None:
     assert trace_workload.size(trace_workload.grow(5)) == 63
 
 
-def test_ratios_are_of_medians() -> None:
+def test_ratios_are_medians_over_rounds() -> None:
+    slow = results(plain=1.0, sampled=1.2)
+    slow["plain"][0]["cpu_s"] = slow["sampled"][0]["cpu_s"] = 7.0  # a phase that hits both
+    slow["sampled"][2]["cpu_s"] = 99.0 * 1.2
+    assert trace_report.summarise(slow)["sampled"]["times_plain"] == pytest.approx(1.2)
     rows = trace_report.summarise(results(**GOOD))
     assert rows["exact-10"]["times_plain"] == pytest.approx(2.0)
     assert rows["exact-1"]["bytes_per_block"] == pytest.approx(30)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from statistics import median
 from typing import Any
 
 from bench_lib.report import cell, middle, quotient
@@ -29,10 +30,17 @@ def summarise(results: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, d
             "tracer_bytes": memory, "peak_blocks": blocks,
             "bytes_per_block": quotient(memory, blocks),
         }
-    base = rows.get(PLAIN, {}).get("cpu_s")
-    for row in rows.values():
-        row["times_plain"] = quotient(row["cpu_s"], base)
+    for name, row in rows.items():
+        row["times_plain"] = paired_ratio(results[name], results.get(PLAIN, ()))
     return rows
+
+
+def paired_ratio(measurements: Sequence[Mapping[str, Any]],
+                 plain: Sequence[Mapping[str, Any]]) -> float | None:
+    """The median of what each run took by the plain run of its round: a slow phase of the machine
+    slows down both, so it does not count."""
+    ratios = [one["cpu_s"] / base["cpu_s"] for one, base in zip(measurements, plain, strict=False)]
+    return median(ratios) if ratios else None
 
 
 def overhead(rows: Rows, name: str) -> float | None:
@@ -67,7 +75,7 @@ def judge_diff(cpu_s: Mapping[str, float | None]) -> list[dict[str, Any]]:
 
 
 def print_rows(title: str, rows: Rows, missing: Mapping[str, str]) -> None:
-    print(f"\n{title}; CPU time, medians")
+    print(f"\n{title}; CPU time, medians; ratios within rounds")
     print(f"{'':32}{'rounds':>7}{'CPU s':>9}  {'least-most':>15}{'x plain':>9}{'tracer MiB':>12}"
           f"{'B/live block':>14}")
     for name, row in rows.items():

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Sets, deques, dicts that grow and shrink, arrays, ordered dicts."""
 
 import array

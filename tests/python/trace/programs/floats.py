@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Floats live on a free list: their blocks pass from one line to another."""
 
 

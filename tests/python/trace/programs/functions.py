@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Functions, closures, generators in the middle, classes, exceptions that are kept."""
 
 

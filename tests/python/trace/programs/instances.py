@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Objects of classes, with and without __dict__, linked to each other, half of them dropped."""
 
 

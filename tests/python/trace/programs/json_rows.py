@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Parsing, formatting, sorting, regular expressions: C code that allocates for a line."""
 
 import json

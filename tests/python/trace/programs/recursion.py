@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Trees made and thrown away by recursion."""
 
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Text, bytes, big ints and buffers that grow."""
 
 

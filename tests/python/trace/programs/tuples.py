@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Tuples, lists and dicts: most free lists of CPython at work."""
 
 
