@@ -25,12 +25,12 @@
 
 /* ---- rings ---- */
 
+#if PY_VERSION_HEX < 0x030E0000
 static PyObject *object_of(PyGC_Head *head)
 {
     return (PyObject *)(head + 1);
 }
 
-#if PY_VERSION_HEX < 0x030E0000
 static PyGC_Head *next_of(PyGC_Head *head)
 {
     return (PyGC_Head *)(head->_gc_next & ~(uintptr_t)3); /* low bits are the collector's flags */
@@ -100,6 +100,42 @@ static int is_wanted(PyObject *object, void *wanted)
     return object == wanted;
 }
 
+#if PY_VERSION_HEX < 0x030E0000
+#define RING_CHECKED 100000 /* objects; gc.freeze() may have put millions there */
+
+static bool is_ring(PyGC_Head *ring)
+{
+    PyGC_Head *head = ring;
+    for (int i = 0; i < RING_CHECKED; i++) {
+        PyGC_Head *next = next_of(head);
+        if (next == NULL || (next->_gc_prev & ~(uintptr_t)3) != (uintptr_t)head) {
+            return false;
+        }
+        if (next == ring) {
+            return true;
+        }
+        head = next;
+    }
+    return true;
+}
+#endif
+
+/* The ring of what gc.freeze() set aside is empty in most programs, so no object of ours is found
+ * there: it must be where the interpreter says, and be a ring. */
+static bool permanent_ring_is_known(void)
+{
+#if PY_VERSION_HEX >= 0x030E0000
+    return true; /* not used */
+#else
+#if PY_VERSION_HEX >= 0x030D0000
+    if (_PyRuntime.debug_offsets.interpreter_state.gc != offsetof(PyInterpreterState, gc)) {
+        return false;
+    }
+#endif
+    return is_ring(&PyInterpreterState_Get()->gc.permanent_generation.head);
+#endif
+}
+
 static const char *check_collector(void)
 {
     PyObject *probe = PyList_New(0);
@@ -107,7 +143,7 @@ static const char *check_collector(void)
         PyErr_Clear();
         return "out of memory while heapsight checked the interpreter's layout";
     }
-    int found = hsight__compat_visit_tracked(is_wanted, probe);
+    bool found = permanent_ring_is_known() && hsight__compat_visit_tracked(is_wanted, probe);
     Py_DECREF(probe);
     return found ? NULL
                  : "heapsight cannot find objects through this interpreter's garbage collector; it "

@@ -124,3 +124,44 @@ INITIALISING = """
 
 def test_the_frame_under_an_init_is_no_root() -> None:
     assert _python(INITIALISING) == ["0", "thread frame Made.__init__ self"]
+
+
+OTHER_LAYOUT = """
+    import ctypes, gc, sys
+
+    def word(address):
+        return ctypes.c_uint64.from_address(address)
+
+    def is_refused():
+        try:
+            import heapsight._core
+        except ImportError as error:
+            return "cannot find objects" in str(error)
+        return False
+
+    gc.collect()
+    gc.disable()
+    objects = gc.get_objects()
+    heads = {id(item) - 16 for item in objects}
+    heads |= {id(objects) - 16, id(heads) - 16}
+    gc.freeze()
+    ring = id(objects[0]) - 16
+    while ring in heads:  # the one that is no object's is the interpreter's
+        ring = word(ring).value & ~3
+    changed = {
+        "ring": word((word(ring).value & ~3) + 8),  # the way back from the first object
+        "offset": word(ctypes.addressof(ctypes.c_char.in_dll(ctypes.pythonapi, "_PyRuntime")) + 80),
+    }[sys.argv[1]]
+    changed.value += 64
+    refused = is_refused()
+    changed.value -= 64
+    print(refused, is_refused())
+"""
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 14), reason="the interpreter itself visits frozen objects")
+@pytest.mark.parametrize("what", ["ring", "offset"])
+def test_another_layout_of_frozen_objects_is_refused(what: str) -> None:
+    if what == "offset" and sys.version_info < (3, 13):
+        pytest.skip("the interpreter does not tell its offsets before 3.13")
+    assert _python(OTHER_LAYOUT, what) == ["True False"]
