@@ -12,14 +12,17 @@ UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 def size_text(size: int) -> str:
     """Bytes with a binary unit.
 
-    >>> size_text(12), size_text(-1536), size_text(8_000_000)
-    ('12 B', '-1.5 KiB', '7.6 MiB')
+    >>> size_text(12), size_text(-1536), size_text(8_000_000), size_text(11_520)
+    ('12 B', '-1.5 KiB', '7.6 MiB', '11.3 KiB')
     """
-    power = max(0, (abs(size).bit_length() - 1) // 10)
-    power = min(power, len(UNITS) - 1)
-    if power == 0:
+    if abs(size) < 1024:
         return f"{size} B"
-    return f"{size / 1024**power:.1f} {UNITS[power]}"
+    for unit in UNITS[1:]:  # as the tables of the extension: halves are rounded up
+        size_of_unit = 1024 ** UNITS.index(unit)
+        tenths = (abs(size) * 20 + size_of_unit) // (2 * size_of_unit)
+        if tenths < 10240:
+            break
+    return f"{'-' if size < 0 else ''}{tenths // 10}.{tenths % 10} {unit}"
 
 
 def text_table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
