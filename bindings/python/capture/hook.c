@@ -148,8 +148,11 @@ static inline const PyMemAllocatorEx *inner_of(unsigned domain)
     return atomic_load_explicit(&inner[domain], memory_order_acquire);
 }
 
-/* Around a call of the inner allocator: an object allocator passes large blocks on to the raw
- * domain, where they would be met again (and, with debug hooks between, at another address). */
+/* An object allocator passes large blocks (more than 512 bytes, debug hooks included) on to the raw
+ * domain, where they would be met again, and with debug hooks between at another address. */
+enum { NEVER_PASSED_ON = 256 };
+
+/* Around a call of the inner allocator that may pass something on. */
 static inline void enter_inner(unsigned domain)
 {
     local.busy += domain != HSIGHT_DOMAIN_RAW;
@@ -162,6 +165,11 @@ static inline void leave_inner(unsigned domain)
 
 static inline void *wrapped_malloc(unsigned domain, void *ctx, size_t bytes)
 {
+    if (LIKELY(bytes <= NEVER_PASSED_ON)) {
+        void *small = inner_of(domain)->malloc(ctx, bytes);
+        allocated(domain, small, bytes);
+        return small;
+    }
     enter_inner(domain);
     void *block = inner_of(domain)->malloc(ctx, bytes);
     leave_inner(domain);
@@ -198,8 +206,12 @@ static inline void *wrapped_realloc(unsigned domain, void *ctx, void *old, size_
 static inline void wrapped_free(unsigned domain, void *ctx, void *block)
 {
     hsight_traced_block taken;
-    count_free(domain, block);
     (void)hsight_tracer_forget(tracer, &local.trace, block, &taken);
+    if (LIKELY(hsight_tracer_mode(tracer) != HSIGHT_TRACE_COUNTS)) {
+        inner_of(domain)->free(ctx, block); /* passed on, it is a block that is not known */
+        return;
+    }
+    count_free(domain, block);
     enter_inner(domain);
     inner_of(domain)->free(ctx, block);
     leave_inner(domain);
