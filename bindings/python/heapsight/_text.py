@@ -17,9 +17,8 @@ def size_text(size: int) -> str:
     """
     if abs(size) < 1024:
         return f"{size} B"
-    for unit in UNITS[1:]:  # as the tables of the extension: halves are rounded up
-        size_of_unit = 1024 ** UNITS.index(unit)
-        tenths = (abs(size) * 20 + size_of_unit) // (2 * size_of_unit)
+    for power, unit in enumerate(UNITS[1:], 1):  # as the extension does: halves are rounded up
+        tenths = (abs(size) * 20 + 1024**power) // (2 * 1024**power)
         if tenths < 10240:
             break
     return f"{'-' if size < 0 else ''}{tenths // 10}.{tenths % 10} {unit}"
