@@ -3,7 +3,8 @@
  *
  * Depth first from each item, in order; an object counts for the first item that reaches it. Not
  * entered: classes, modules, functions, code, frames, immortal objects (they belong to the program,
- * not to the item) and the other items. Memory: one map entry and at most one stack entry an
+ * not to the item), the other items, and from a function that is an item its __globals__ and
+ * __builtins__. Memory: one map entry and at most one stack entry an
  * object, freed before return. Cost: O(objects and references reached). */
 #include "capture.h"
 #include "walk.h"
@@ -16,6 +17,8 @@ typedef struct {
     hsight__visit visit;
     hsight__pointer_map seen;
     hsight__pointers stack;
+    PyObject *globals; /* of the item, when it is a function: its module's, not its own */
+    PyObject *builtins;
 } sizing;
 
 static bool is_entered(PyObject *object, const hsight__type_info *info)
@@ -39,14 +42,24 @@ static void reach(sizing *s, PyObject *object)
 
 static void flush(hsight__visit *visit)
 {
+    sizing *s = visit->state;
     for (uint32_t i = 0; i < visit->pending_count; i++) {
         hsight_label label = {visit->pending[i].label};
         hsight_label_kind kind = hsight_label_kind_of(label);
-        if (kind != HSIGHT_LABEL_WEAK && kind != HSIGHT_LABEL_CLASS) {
-            reach(visit->state, visit->pending[i].target);
+        PyObject *target = visit->pending[i].target;
+        if (kind != HSIGHT_LABEL_WEAK && kind != HSIGHT_LABEL_CLASS && target != s->globals &&
+            target != s->builtins) {
+            reach(s, target);
         }
     }
     visit->pending_count = 0;
+}
+
+static void leave_out_namespaces(sizing *s, PyObject *item)
+{
+    bool is_function = PyFunction_Check(item);
+    s->globals = is_function ? ((PyFunctionObject *)item)->func_globals : NULL;
+    s->builtins = is_function ? ((PyFunctionObject *)item)->func_builtins : NULL;
 }
 
 static uint64_t size_of_item(sizing *s, PyObject *item)
@@ -63,6 +76,7 @@ static uint64_t size_of_item(sizing *s, PyObject *item)
     if (slot == NULL || !hsight__pointers_add(&s->stack, item)) {
         hsight__visit_fail(visit, HSIGHT_ENOMEM, "out of memory while sizes were added up");
     }
+    leave_out_namespaces(s, item);
     while (s->stack.count > 0 && visit->status == HSIGHT_OK) {
         PyObject *object = s->stack.items[--s->stack.count];
         hsight__type_info *info = hsight__type_info_of(visit, Py_TYPE(object));

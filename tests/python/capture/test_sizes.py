@@ -17,6 +17,7 @@ import pickle
 import sys
 import time
 import tracemalloc
+import types
 import xml.etree.ElementTree
 
 import pytest
@@ -361,6 +362,20 @@ def test_deep_sizes_do_not_enter_classes_modules_functions_or_each_other() -> No
     sizes = _core.deep_sizes([outer, inner])
     assert sizes[1] == sys.getsizeof(inner) + sys.getsizeof(inner[0])
     assert sizes[0] < 2000
+
+
+def test_deep_size_of_a_function_leaves_out_its_module() -> None:
+    kept = [_text("k", 5000)]
+
+    def function(argument=kept):
+        return argument
+
+    (size,) = _core.deep_sizes([function])
+    assert 5000 < size < 10_000
+    namespace = {"function": function, "other": _text("o", 5000)}
+    held = types.FunctionType(function.__code__, namespace)
+    assert _core.deep_sizes([held])[0] < 5000
+    assert _core.deep_sizes([[namespace]])[0] > 5000
 
 
 def test_deep_sizes_of_a_long_chain() -> None:
