@@ -154,6 +154,9 @@ static uint32_t visit_from(hsight__walk *walk, uint32_t node, uint32_t tracked_c
             PyObject *object = (PyObject *)(uintptr_t)block[i];
             hsight__type_info *info = hsight__type_info_of(visit, Py_TYPE(object));
             describe(walk, node, object, info, node <= tracked_count);
+            if (visit->status != HSIGHT_OK) {
+                break; /* an object without a description has no edges */
+            }
             visit->source = node;
             hsight__visit_object(visit, object, info);
         }
