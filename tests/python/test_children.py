@@ -129,3 +129,13 @@ def test_a_wrong_value_is_one_sentence_and_the_program_runs(python, value):
     done = python("-c", SITE, env={**os.environ, "HEAPSIGHT": value})
     assert (done.returncode, done.stdout.strip()) == (0, "None")
     assert re.fullmatch(r"heapsight: HEAPSIGHT=[^\n]+\n", done.stderr), done.stderr
+
+
+def test_the_command_line_says_more_than_the_environment(heapsight, write, tmp_path):
+    write("prog.py", "kept = [bytearray(9) for _ in range(999)]")
+    environment = {**os.environ, "HEAPSIGHT": "exact,frames=2"}
+    done = heapsight("run", "--exact", "--frames", "7", "-o", "out", "prog.py", env=environment)
+    assert done.returncode == 0, done.stderr
+    with load(tmp_path / "out" / "002-exit.hsnap") as heap:
+        assert heap.trace is not None
+        assert heap.trace.info["frame_limit"] == 7

@@ -151,6 +151,23 @@ def test_an_allocator_has_no_memory(program, tmp_path):
     assert any("prog.py" in site for site in sites), sites
 
 
+def test_an_allocator_cannot_make_a_block_larger(program, tmp_path):
+    done = program(
+        """
+        dumps = heapsight.dump_on("out", memory_error=True)
+        with heapsight.Tracer("counts"):
+            grown = bytearray(100)
+            try:
+                grown.__init__(1 << 60)
+            except MemoryError:
+                sum(range(1000))
+        print(*dumps.files)
+        """
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "out/001-memory_error.hsnap\n"
+
+
 def test_stopping_one_leaves_the_other_to_memory_errors(program):
     done = program(
         """

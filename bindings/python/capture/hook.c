@@ -197,10 +197,13 @@ static inline void *wrapped_realloc(unsigned domain, void *ctx, void *old, size_
     if (block != NULL) {
         count_free(domain, old);
         allocated(domain, block, bytes);
-    } else if (known) {
+        return block;
+    }
+    if (known) {
         hsight_tracer_restore(tracer, old, &taken);
     }
-    return block;
+    refused();
+    return NULL;
 }
 
 static inline void wrapped_free(unsigned domain, void *ctx, void *block)

@@ -173,7 +173,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _recorder(args: argparse.Namespace) -> "Recorder":
     """The recorder that the options ask for, and the tracer running."""
-    from heapsight import HeapsightValueError, Tracer
+    from heapsight import HeapsightValueError, Tracer, _core
     from heapsight._recorder import Occasions, Recorder
 
     mode = "exact" if args.exact else "sampled"
@@ -196,6 +196,7 @@ def _recorder(args: argparse.Namespace) -> "Recorder":
     )
     folder = args.output if wants_snapshots else None
     at_end = None if wants_snapshots else _report_writer(tracer, args.report, args.output)
+    _core.trace_stop()  # one that HEAPSIGHT started: the command line says more
     if tracer is not None:
         tracer.start()
     remedy = "-o names another folder"
