@@ -62,48 +62,146 @@ int core_sort(const char *name, hsight_sort *out)
     return -1;
 }
 
-static int core_node(core_state *state, const hsight_graph *graph, PyObject *item,
+/* ---- addresses ---- */
+
+/* Up to so many addresses are looked up one by one, each a scan of the column. */
+#define FEW_ADDRESSES 8
+
+typedef struct {
+    uint64_t address;
+    uint32_t place; /* in the caller's order */
+} wanted_address;
+
+static int compare_wanted(const void *a, const void *b)
+{
+    uint64_t x = ((const wanted_address *)a)->address, y = ((const wanted_address *)b)->address;
+    return (x > y) - (x < y);
+}
+
+/* The first item of `address` or above. */
+static size_t lower_bound(const wanted_address *wanted, size_t count, uint64_t address)
+{
+    size_t low = 0;
+    while (count > 0) {
+        size_t half = count / 2;
+        if (wanted[low + half].address < address) {
+            low += half + 1;
+            count -= half + 1;
+        } else {
+            count = half;
+        }
+    }
+    return low;
+}
+
+/* One scan for all: O((nodes + addresses) * log addresses). As hsight_graph_find_address(), 0 is no
+ * address, and the lowest node has it. */
+static void find_sorted(const hsight_graph *graph, const wanted_address *wanted, size_t count,
+                        hsight_node_id *out)
+{
+    uint32_t last = hsight_graph_node_count(graph);
+    size_t left = count;
+    for (hsight_node_id node = {1}; left > 0 && node.index <= last; node.index++) {
+        uint64_t address = hsight_graph_address(graph, node);
+        if (address == 0 || address < wanted[0].address || address > wanted[count - 1].address) {
+            continue;
+        }
+        size_t at = lower_bound(wanted, count, address);
+        for (; at < count && wanted[at].address == address; at++) {
+            if (out[wanted[at].place].index == 0) {
+                out[wanted[at].place] = node;
+                left--;
+            }
+        }
+    }
+}
+
+static int find_many(const hsight_graph *graph, const uint64_t *addresses, size_t count,
                      hsight_node_id *out)
 {
-    unsigned long long address = PyLong_AsUnsignedLongLong(item);
-    if (address == (unsigned long long)-1 && PyErr_Occurred()) {
+    wanted_address *wanted = PyMem_Calloc(count, sizeof(*wanted));
+    if (wanted == NULL) {
+        PyErr_NoMemory();
         return -1;
     }
-    *out = hsight_graph_find_address(graph, address);
-    if (out->index == 0) {
-        hsight_error err = {.status = HSIGHT_ENOTFOUND};
-        PyOS_snprintf(err.message, sizeof(err.message),
-                      "no object at address 0x%llx in this snapshot", address);
-        core_raise(state, &err);
+    for (size_t i = 0; i < count; i++) {
+        wanted[i] = (wanted_address){addresses[i], (uint32_t)i};
+        out[i].index = 0;
+    }
+    qsort(wanted, count, sizeof(*wanted), compare_wanted);
+    find_sorted(graph, wanted, count, out);
+    PyMem_Free(wanted);
+    return 0;
+}
+
+static int find_nodes(core_state *state, const hsight_graph *graph, const uint64_t *addresses,
+                      size_t count, hsight_node_id *out)
+{
+    if (count > FEW_ADDRESSES && find_many(graph, addresses, count, out) < 0) {
         return -1;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (count <= FEW_ADDRESSES) {
+            out[i] = hsight_graph_find_address(graph, addresses[i]);
+        }
+        if (out[i].index == 0) {
+            hsight_error err = {.status = HSIGHT_ENOTFOUND};
+            PyOS_snprintf(err.message, sizeof(err.message),
+                          "no object at address 0x%llx in this snapshot",
+                          (unsigned long long)addresses[i]);
+            core_raise(state, &err);
+            return -1;
+        }
     }
     return 0;
 }
 
-int core_nodes(core_state *state, const hsight_graph *graph, PyObject *addresses,
+/* A sequence of int as an array; free with PyMem_Free(). NULL with an exception. */
+static uint64_t *read_addresses(PyObject *sequence, Py_ssize_t *count)
+{
+    PyObject *items = PySequence_Fast(sequence, "addresses must be a sequence of int");
+    if (items == NULL) {
+        return NULL;
+    }
+    *count = PySequence_Fast_GET_SIZE(items);
+    uint64_t *addresses = PyMem_Calloc((size_t)*count + 1, sizeof(*addresses));
+    if (addresses == NULL) {
+        PyErr_NoMemory();
+    }
+    for (Py_ssize_t i = 0; addresses != NULL && i < *count; i++) {
+        addresses[i] = PyLong_AsUnsignedLongLong(PySequence_Fast_GET_ITEM(items, i));
+        if (addresses[i] == UINT64_MAX && PyErr_Occurred()) {
+            PyMem_Free(addresses);
+            addresses = NULL;
+        }
+    }
+    Py_DECREF(items);
+    return addresses;
+}
+
+int core_nodes(core_state *state, const hsight_graph *graph, PyObject *sequence,
                hsight_node_id **out, uint32_t *count)
 {
-    PyObject *items = PySequence_Fast(addresses, "addresses must be a sequence of int");
-    if (items == NULL) {
+    Py_ssize_t length;
+    *out = NULL;
+    *count = 0;
+    uint64_t *addresses = read_addresses(sequence, &length);
+    if (addresses == NULL) {
         return -1;
     }
-    Py_ssize_t length = PySequence_Fast_GET_SIZE(items);
     const hsight_allocator *memory = hsight_allocator_default();
     hsight_node_id *nodes = NULL;
     int answer = 0;
-    *out = NULL;
-    *count = 0;
     if (length > 0) {
         nodes = memory->allocate(memory->state, (size_t)length * sizeof(*nodes));
-        answer = nodes == NULL ? -1 : 0;
         if (nodes == NULL) {
             PyErr_NoMemory();
+            answer = -1;
+        } else {
+            answer = find_nodes(state, graph, addresses, (size_t)length, nodes);
         }
     }
-    for (Py_ssize_t i = 0; answer == 0 && i < length; i++) {
-        answer = core_node(state, graph, PySequence_Fast_GET_ITEM(items, i), &nodes[i]);
-    }
-    Py_DECREF(items);
+    PyMem_Free(addresses);
     if (answer == 0) {
         *out = nodes;
         *count = (uint32_t)length;
