@@ -132,8 +132,6 @@ typedef struct hsight__cell_names {
     size_t capacity;
 } hsight__cell_names;
 
-hsight_status hsight__visit_begin(hsight__visit *visit, hsight_builder *builder, hsight_error *err);
-void hsight__visit_end(hsight__visit *visit);
 /* Keep the first failure, with the message given or (keep_failure) the one already in visit->err.
  */
 void hsight__visit_fail(hsight__visit *visit, hsight_status status, const char *message);

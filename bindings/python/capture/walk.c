@@ -10,6 +10,7 @@
  * I2  a dict value follows its key: `previous` is the key when the value is resolved. */
 #include "walk.h"
 #include "capture.h"
+#include "visit_session.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* visit.c - begin and end of a visit.
+/* visit_session.c - begin and end of a visit.
  * Memory: everything a visit owns is freed by hsight__visit_end(). */
-#include "visit.h"
+#include "visit_session.h"
 
 #include "type_table.h"
 
