@@ -26,8 +26,8 @@ typedef struct {
 /* Once, at import. NULL, or why this interpreter cannot be walked (static storage). */
 const char *hsight_capture_check(void);
 
-/* Walk the whole heap into a builder. Runs no code of the program, allocates no Python object that
- * the collector tracks, changes no refcount.
+/* Walk the whole heap into a builder, with the collector off. Runs no code of the program, leaves
+ * no Python object behind, changes no refcount.
  * @param interned_probe  any interned str (finds the interpreter's table of interned strings)
  * @return HSIGHT_OK, HSIGHT_ENOMEM or HSIGHT_ELIMIT; the builder is then only good for being freed
  */
