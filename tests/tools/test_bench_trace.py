@@ -86,4 +86,4 @@ def test_real_measurements() -> None:
 @pytest.mark.parametrize("mode", list(trace_modes.DIFFS))
 def test_both_diffs_find_what_grew(mode: str) -> None:
     found = worker(mode, "own", 2_000)
-    assert 40 * 5 <= found["new_blocks"] <= 40 * 8  # 40 new nodes of some six blocks
+    assert 40 * 4 <= found["new_blocks"] <= 40 * 8  # 40 new nodes of four (3.15) to seven blocks

@@ -97,10 +97,10 @@ static const field_row *field_rows(size_t *count)
 /* ---- members ---- */
 
 static void add_member(hsight__visit *visit, hsight__type_info *info, Py_ssize_t offset,
-                       hsight_string_id name)
+                       Py_ssize_t item_bytes, hsight_string_id name)
 {
     for (uint32_t i = 0; i < info->member_count; i++) {
-        if (info->members[i].offset == offset) {
+        if (info->members[i].offset == offset && info->members[i].item_bytes == item_bytes) {
             return;
         }
     }
@@ -111,11 +111,18 @@ static void add_member(hsight__visit *visit, hsight__type_info *info, Py_ssize_t
     }
     info->members = members;
     members[info->member_count].offset = offset;
+    members[info->member_count].item_bytes = item_bytes;
     members[info->member_count++].label = hsight_label_make(HSIGHT_LABEL_ATTRIBUTE, name.index);
 }
 
-/* 8 is Py_RELATIVE_OFFSET, which exists since 3.12. */
-enum { MEMBER_OBJECT = T_OBJECT, MEMBER_OBJECT_EX = T_OBJECT_EX, MEMBER_RELATIVE = 8 };
+/* Flags of a member: Py_RELATIVE_OFFSET exists since 3.12; _Py_AFTER_ITEMS since 3.15, for
+ * __slots__ of a subclass of tuple, which follow the items. */
+enum {
+    MEMBER_OBJECT = T_OBJECT,
+    MEMBER_OBJECT_EX = T_OBJECT_EX,
+    MEMBER_RELATIVE = 8,
+    MEMBER_AFTER_ITEMS = 16
+};
 
 static void add_own_members(hsight__visit *visit, hsight__type_info *info, PyTypeObject *type)
 {
@@ -129,7 +136,8 @@ static void add_own_members(hsight__visit *visit, hsight__type_info *info, PyTyp
             if (hsight_builder_string(visit->builder, name, length, &id, NULL) != HSIGHT_OK) {
                 visit->dropped_count++;
             }
-            add_member(visit, info, m->offset, id);
+            Py_ssize_t item_bytes = m->flags & MEMBER_AFTER_ITEMS ? info->type->tp_itemsize : 0;
+            add_member(visit, info, m->offset, item_bytes, id);
         }
     }
 }
@@ -143,7 +151,7 @@ static void add_fields(hsight__visit *visit, hsight__type_info *info)
         bool applies =
             rows[i].type != NULL ? PyType_IsSubtype(info->type, rows[i].type) : exception;
         if (applies) {
-            add_member(visit, info, rows[i].offset, visit->names[rows[i].name]);
+            add_member(visit, info, rows[i].offset, 0, visit->names[rows[i].name]);
         }
     }
 }

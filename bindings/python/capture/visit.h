@@ -61,6 +61,7 @@ typedef size_t (*hsight__size_rule)(PyObject *object, const hsight__type_info *i
 /* A reference at a fixed place in the object: a __slots__ member, or a field of a known struct. */
 typedef struct {
     Py_ssize_t offset;
+    Py_ssize_t item_bytes; /* not 0: lies so much further for each item of the object */
     hsight_label label;
 } hsight__member;
 
@@ -73,7 +74,7 @@ struct hsight__type_info {
     /* Class written in Python: its first base written in C. Type written in C: the base that is
      * walked and sized by a row, when this one has no row and goes by the base's tp_traverse. */
     hsight__type_info *base;
-    hsight__member *members; /* references at fixed offsets: __slots__, fields of C structs */
+    hsight__member *members; /* references at known places: __slots__, fields of C structs */
     uint32_t member_count;
     hsight_string_id *key_names; /* shared keys, filled as they are met; 0 = not yet */
     uint32_t key_count;
@@ -221,7 +222,11 @@ static inline size_t hsight__shallow_bytes(PyObject *object, const hsight__type_
 /* Value of a member, NULL when empty. */
 static inline PyObject *hsight__member_value(PyObject *object, const hsight__member *member)
 {
-    return *(PyObject **)((char *)object + member->offset);
+    char *at = (char *)object + member->offset;
+    if (member->item_bytes != 0) {
+        at += _Py_SIZE_ROUND_UP(Py_SIZE(object) * member->item_bytes, sizeof(PyObject *));
+    }
+    return *(PyObject **)at;
 }
 
 /* Name (interned identifiers) or, with values, a preview of an object; 0 = none (preview.c). */

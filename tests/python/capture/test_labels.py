@@ -8,6 +8,7 @@ import ctypes
 import datetime
 import functools
 import gc
+import sys
 import threading
 import types
 import weakref
@@ -272,6 +273,21 @@ def test_dates_and_times_without_a_zone() -> None:
     naive = [datetime.time(1), datetime.datetime(2020, 1, 1), Moment(2020, 1, 1), datetime.date(2020, 1, 1)]
     assert _core.capture("naive").info["overcounted_count"] == 0
     del naive
+
+
+@pytest.mark.skipif(sys.version_info < (3, 15), reason="a subclass of tuple has no __slots__ before 3.15")
+@pytest.mark.parametrize("item_count", [0, 1, 3])
+def test_slots_of_a_tuple_lie_behind_its_items(item_count: int) -> None:
+    class Row(tuple):
+        __slots__ = ("empty_slot", "row_slot")
+
+    row = Row(object() for _ in range(item_count))
+    row.row_slot = "".join(["held by", " the slot"])
+    address = id(row.row_slot)
+    snapshot = _core.capture("rows")
+    rows = snapshot.paths([address]).rows()
+    assert [(row["root_name"], row["steps"][-1][0]) for row in rows] == [("row", ".row_slot")]
+    assert snapshot.info["overcounted_count"] == 0
 
 
 def test_local_of_a_running_frame() -> None:
