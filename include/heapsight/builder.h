@@ -3,10 +3,10 @@
  *
  * Two ways to feed it, which may not be mixed for one object:
  *   add_node + add_edge     any order; edges are sorted by source when the graph is frozen
- *   add_address + describe + add_edges
- *                           the walker's way: an object gets its number when it is first seen, its
- *                           columns when it is visited; edges come grouped, sources ascending, and
- *                           nothing needs sorting
+ *   add_addresses + describe_next + add_edges
+ *                           the walker's way, a batch at a time: an object gets its number when it
+ *                           is first seen, its columns when its turn comes; edges come with their
+ *                           sources ascending, and nothing needs sorting
  * Every failing call leaves the builder as it was. Not thread-safe; one thread at a time. */
 #ifndef HEAPSIGHT_BUILDER_H
 #define HEAPSIGHT_BUILDER_H
@@ -20,14 +20,15 @@ extern "C" {
 typedef struct hsight_builder hsight_builder; /* opaque */
 
 typedef struct {
-    uint64_t address;       /* unique in one graph (checked by hsight_graph_check only) */
+    uint64_t address; /* unique in one graph (checked by hsight_graph_check only) */
     uint64_t shallow_bytes;
     hsight_type_id type;
     uint32_t refcount;
-    uint32_t flags;         /* HSIGHT_NODE_* */
+    uint32_t flags; /* HSIGHT_NODE_* */
 } hsight_node_info;
 
-/** @param allocator  borrowed until the builder and every graph it made are freed; NULL = default */
+/** @param allocator  borrowed until the builder and every graph it made are freed; NULL = default
+ */
 HSIGHT_API hsight_status hsight_builder_new(const hsight_allocator *allocator, hsight_builder **out,
                                             hsight_error *err);
 HSIGHT_API void hsight_builder_free(hsight_builder *builder);
@@ -56,23 +57,36 @@ HSIGHT_API hsight_status hsight_builder_add_address(hsight_builder *builder, uin
 /** Fill the columns of a node made by add_address. `info->address` is ignored. */
 HSIGHT_API hsight_status hsight_builder_describe(hsight_builder *builder, hsight_node_id node,
                                                  const hsight_node_info *info, hsight_error *err);
-/** Append `count` edges of `source`; sources must come in ascending order (equal allowed).
+/** Reserve the next `count` node numbers, in this order. Amortised O(1) each. */
+HSIGHT_API hsight_status hsight_builder_add_addresses(hsight_builder *builder,
+                                                      const uint64_t *addresses, uint32_t count,
+                                                      hsight_error *err);
+/** Describe the `count` nodes that follow the last one described. O(1) each.
+ * @return HSIGHT_OK, HSIGHT_ENOMEM, HSIGHT_EINVAL (no such nodes, an unknown type or flag) */
+HSIGHT_API hsight_status hsight_builder_describe_next(hsight_builder *builder,
+                                                      const hsight_node_info *infos, uint32_t count,
+                                                      hsight_error *err);
+/** Append `count` edges; sources must ascend (equal allowed), also from call to call.
  * @return HSIGHT_OK, HSIGHT_ENOMEM, HSIGHT_EINVAL (order), HSIGHT_ELIMIT beyond 2^32-2 edges */
-HSIGHT_API hsight_status hsight_builder_add_edges(hsight_builder *builder, hsight_node_id source,
+HSIGHT_API hsight_status hsight_builder_add_edges(hsight_builder *builder,
+                                                  const hsight_node_id *sources,
                                                   const hsight_node_id *targets,
                                                   const hsight_label *labels, uint32_t count,
                                                   hsight_error *err);
-/** Columns of what was added so far, for the walker's queue and its late corrections. Borrowed until
- * the next call that adds. `labels` may be written. */
+/** Columns of what was added so far, by node number, for the walker's queue and its late
+ * corrections. Borrowed until the next call that adds. The last two reach as far as nodes are
+ * described. */
 HSIGHT_API const uint64_t *hsight_builder_addresses(const hsight_builder *builder);
+HSIGHT_API const uint32_t *hsight_builder_refcounts(const hsight_builder *builder);
+HSIGHT_API const uint8_t *hsight_builder_flags_column(const hsight_builder *builder);
 HSIGHT_API uint32_t hsight_builder_node_count(const hsight_builder *builder);
 HSIGHT_API uint32_t hsight_builder_edge_count(const hsight_builder *builder);
 /** The edges of `node` so far (walker's way only). */
 HSIGHT_API hsight_references hsight_builder_references(const hsight_builder *builder,
                                                        hsight_node_id node);
-HSIGHT_API void hsight_builder_set_label(hsight_builder *builder, uint32_t edge, hsight_label label);
-/** Both are 0 until the node is described; flags of a described node may be set again. */
-HSIGHT_API uint32_t hsight_builder_refcount(const hsight_builder *builder, hsight_node_id node);
+HSIGHT_API void hsight_builder_set_label(hsight_builder *builder, uint32_t edge,
+                                         hsight_label label);
+/** 0 until the node is described; flags of a described node may be set again. */
 HSIGHT_API uint32_t hsight_builder_flags(const hsight_builder *builder, hsight_node_id node);
 HSIGHT_API void hsight_builder_set_flags(hsight_builder *builder, hsight_node_id node,
                                          uint32_t flags);
@@ -89,7 +103,8 @@ HSIGHT_API hsight_status hsight_builder_add_root(hsight_builder *builder, const 
  * is given back. Since 0.1.
  * @param builder  consumed on success; untouched on failure
  * @param out      receives a graph the caller owns; release with hsight_graph_free()
- * @return HSIGHT_OK, HSIGHT_ENOMEM, or HSIGHT_EINVAL when an edge, root or type names an unknown node */
+ * @return HSIGHT_OK, HSIGHT_ENOMEM, or HSIGHT_EINVAL when an edge, root or type names an unknown
+ * node */
 HSIGHT_API hsight_status hsight_builder_finish(hsight_builder *builder, hsight_graph **out,
                                                hsight_error *err);
 

@@ -8,6 +8,7 @@
 #include "graph/builder_parts.h"
 
 #include <assert.h>
+#include <string.h>
 
 static void init_columns(hsight_builder *builder, const hsight_allocator *allocator)
 {
@@ -251,62 +252,96 @@ static hsight_status check_info(const hsight_builder *builder, const hsight_node
 }
 
 /* Any node in any order, any size, again if need be. */
-HSIGHT__RARE static hsight_status describe_rare(hsight_builder *builder, uint32_t node,
-                                                const hsight_node_info *info, hsight_error *err)
+hsight_status hsight_builder_describe(hsight_builder *builder, hsight_node_id node,
+                                      const hsight_node_info *info, hsight_error *err)
 {
-    hsight_status status = require_node(builder, (hsight_node_id){node}, err);
+    hsight_status status = require_node(builder, node, err);
     if (status == HSIGHT_OK) {
         status = check_info(builder, info, err);
     }
     if (status == HSIGHT_OK) {
-        status = reserve_described(builder, node, err);
+        status = reserve_described(builder, node.index, err);
     }
     if (status == HSIGHT_OK && info->shallow_bytes >= UINT32_MAX) {
-        status = hsight__sparse_add(&builder->big, node, &info->shallow_bytes, err);
+        status = hsight__sparse_add(&builder->big, node.index, &info->shallow_bytes, err);
     }
     if (status == HSIGHT_OK) {
-        fill_gap(builder, node);
-        write_described(builder, node, info);
+        fill_gap(builder, node.index);
+        write_described(builder, node.index, info);
     }
     return status;
 }
 
-hsight_status hsight_builder_describe(hsight_builder *builder, hsight_node_id node,
-                                      const hsight_node_info *info, hsight_error *err)
+/* Writes the infos that are as most are; returns how many. Room is reserved. */
+static uint32_t write_plain(hsight_builder *builder, const hsight_node_info *infos, uint32_t count)
 {
-    uint32_t index = node.index;
-    if (index == builder->described + 1 && index < builder->room &&
-        index < builder->addresses.count && info->type.index < builder->type_names.count &&
-        info->shallow_bytes < UINT32_MAX && info->flags <= UINT8_MAX) {
-        write_described(builder, index, info);
-        builder->described = index;
-        return HSIGHT_OK;
+    size_t first = (size_t)builder->described + 1;
+    uint32_t *restrict types = (uint32_t *)builder->types.data + first;
+    uint32_t *restrict shallow = (uint32_t *)builder->shallow.data + first;
+    uint32_t *restrict refcounts = (uint32_t *)builder->refcounts.data + first;
+    uint8_t *restrict flags = (uint8_t *)builder->flags.data + first;
+    uint32_t type_count = last_type(builder);
+    uint32_t i;
+    for (i = 0; i < count; i++) {
+        if (infos[i].type.index > type_count || infos[i].shallow_bytes >= UINT32_MAX ||
+            infos[i].flags > UINT8_MAX) {
+            break;
+        }
+        types[i] = infos[i].type.index;
+        shallow[i] = (uint32_t)infos[i].shallow_bytes;
+        refcounts[i] = infos[i].refcount;
+        flags[i] = (uint8_t)infos[i].flags;
     }
-    return describe_rare(builder, index, info, err);
+    return i;
 }
 
-HSIGHT__RARE static hsight_status grow_addresses(hsight_builder *builder, hsight_error *err)
+hsight_status hsight_builder_describe_next(hsight_builder *builder, const hsight_node_info *infos,
+                                           uint32_t count, hsight_error *err)
 {
-    if (builder->addresses.count > HSIGHT__NODE_COUNT_MAX) {
+    uint32_t before = builder->described;
+    if (count > hsight__builder_last_node(builder) - before) {
+        return hsight__fail(err, HSIGHT_EINVAL, "%u objects to describe: %u were added", count,
+                            hsight__builder_last_node(builder) - before);
+    }
+    hsight_status status = reserve_described(builder, before + count, err);
+    for (uint32_t i = 0; i < count && status == HSIGHT_OK; i++) {
+        uint32_t written = write_plain(builder, infos + i, count - i);
+        builder->described += written;
+        i += written;
+        if (i < count) {
+            hsight_node_id node = {builder->described + 1};
+            status = hsight_builder_describe(builder, node, &infos[i], err);
+        }
+    }
+    if (status != HSIGHT_OK) {
+        builder->described = before;
+    }
+    return status;
+}
+
+hsight_status hsight_builder_add_addresses(hsight_builder *builder, const uint64_t *addresses,
+                                           uint32_t count, hsight_error *err)
+{
+    hsight__vec *column = &builder->addresses;
+    if (column->count - 1 + count > HSIGHT__NODE_COUNT_MAX) {
         return hsight__fail(err, HSIGHT_ELIMIT, "more than %u objects", HSIGHT__NODE_COUNT_MAX);
     }
-    return hsight__vec_reserve(&builder->addresses, 1, err);
+    hsight_status status = hsight__vec_reserve(column, count, err);
+    if (status == HSIGHT_OK && count != 0) {
+        memcpy((uint64_t *)column->data + column->count, addresses, count * sizeof(*addresses));
+        column->count += count;
+    }
+    return status;
 }
 
 hsight_status hsight_builder_add_address(hsight_builder *builder, uint64_t address,
                                          hsight_node_id *out, hsight_error *err)
 {
-    size_t count = builder->addresses.count;
-    if (count == builder->addresses.capacity || count > HSIGHT__NODE_COUNT_MAX) {
-        hsight_status status = grow_addresses(builder, err);
-        if (status != HSIGHT_OK) {
-            return status;
-        }
+    hsight_status status = hsight_builder_add_addresses(builder, &address, 1, err);
+    if (status == HSIGHT_OK) {
+        out->index = hsight__builder_last_node(builder);
     }
-    ((uint64_t *)builder->addresses.data)[count] = address;
-    builder->addresses.count = count + 1;
-    out->index = (uint32_t)count;
-    return HSIGHT_OK;
+    return status;
 }
 
 hsight_status hsight_builder_add_node(hsight_builder *builder, const hsight_node_info *info,
@@ -336,11 +371,14 @@ uint32_t hsight_builder_node_count(const hsight_builder *builder)
     return hsight__builder_last_node(builder);
 }
 
-uint32_t hsight_builder_refcount(const hsight_builder *builder, hsight_node_id node)
+const uint32_t *hsight_builder_refcounts(const hsight_builder *builder)
 {
-    assert(node.index <= hsight__builder_last_node(builder));
-    const uint32_t *refcounts = builder->refcounts.data;
-    return node.index <= builder->described ? refcounts[node.index] : 0;
+    return builder->refcounts.data;
+}
+
+const uint8_t *hsight_builder_flags_column(const hsight_builder *builder)
+{
+    return builder->flags.data;
 }
 
 uint32_t hsight_builder_flags(const hsight_builder *builder, hsight_node_id node)

@@ -7,6 +7,7 @@
 #include "graph/builder_parts.h"
 
 #include <assert.h>
+#include <string.h>
 
 static size_t edge_count(const hsight_builder *builder)
 {
@@ -47,24 +48,39 @@ hsight_status hsight_builder_add_edge(hsight_builder *builder, hsight_node_id so
     return status;
 }
 
-/* Everything that can go wrong with add_edges, before anything changes. */
-HSIGHT__RARE static hsight_status prepare_edges(hsight_builder *builder, uint32_t source,
-                                                uint32_t count, hsight_error *err)
+/* Sources ascend, from those of the last call on, and are known. `count` is not 0. */
+static hsight_status require_sources(const hsight_builder *builder, const hsight_node_id *sources,
+                                     uint32_t count, hsight_error *err)
 {
-    if (source > hsight__builder_last_node(builder)) {
+    uint32_t before = (uint32_t)(builder->first_edge.count - 1);
+    for (uint32_t i = 0; i < count; i++) {
+        if (sources[i].index < before) {
+            return hsight__fail(
+                err, HSIGHT_EINVAL,
+                "references of object %u after those of object %u: sources must ascend",
+                sources[i].index, before);
+        }
+        before = sources[i].index;
+    }
+    uint32_t unknown = sources[0].index == 0 ? 0 : before;
+    if (unknown == 0 || unknown > hsight__builder_last_node(builder)) {
         return hsight__fail(err, HSIGHT_EINVAL, "object %u is unknown: %u objects were added",
-                            source, hsight__builder_last_node(builder));
+                            unknown, hsight__builder_last_node(builder));
     }
-    size_t last_source = builder->first_edge.count - 1;
-    if (source < last_source || source == 0) {
-        return hsight__fail(
-            err, HSIGHT_EINVAL,
-            "references of object %u after those of object %zu: sources must ascend", source,
-            last_source);
-    }
-    hsight_status status = require_room(builder, count, err);
+    return HSIGHT_OK;
+}
+
+/* Everything that can go wrong with add_edges, before anything changes. */
+static hsight_status prepare_edges(hsight_builder *builder, const hsight_node_id *sources,
+                                   uint32_t count, hsight_error *err)
+{
+    hsight_status status = require_sources(builder, sources, count, err);
     if (status == HSIGHT_OK) {
-        status = hsight__vec_reserve(&builder->first_edge, source - last_source, err);
+        status = require_room(builder, count, err);
+    }
+    if (status == HSIGHT_OK && sources[count - 1].index >= builder->first_edge.count) {
+        size_t extra = sources[count - 1].index + (size_t)1 - builder->first_edge.count;
+        status = hsight__vec_reserve(&builder->first_edge, extra, err);
     }
     if (status == HSIGHT_OK) {
         status = hsight__vec_reserve(&builder->targets, count, err);
@@ -72,39 +88,39 @@ HSIGHT__RARE static hsight_status prepare_edges(hsight_builder *builder, uint32_
     return status == HSIGHT_OK ? hsight__vec_reserve(&builder->labels, count, err) : status;
 }
 
-static inline bool fits(const hsight_builder *builder, uint32_t source, uint32_t count)
+/* Room is reserved: cannot fail. */
+static void write_first_edges(hsight_builder *builder, const hsight_node_id *sources,
+                              uint32_t count)
 {
+    uint32_t edges = (uint32_t)builder->targets.count;
+    uint32_t *first = builder->first_edge.data;
     size_t known = builder->first_edge.count;
-    size_t edges = builder->targets.count;
-    return source >= known - 1 && source != 0 && source < builder->addresses.count &&
-           source < builder->first_edge.capacity && count <= builder->targets.capacity - edges &&
-           count <= builder->labels.capacity - edges &&
-           count <= HSIGHT__EDGE_COUNT_MAX - edge_count(builder);
+    for (uint32_t i = 0; i < count; i++) {
+        while (known <= sources[i].index) {
+            first[known++] = edges + i;
+        }
+    }
+    builder->first_edge.count = known;
 }
 
-hsight_status hsight_builder_add_edges(hsight_builder *builder, hsight_node_id source,
+hsight_status hsight_builder_add_edges(hsight_builder *builder, const hsight_node_id *sources,
                                        const hsight_node_id *targets, const hsight_label *labels,
                                        uint32_t count, hsight_error *err)
 {
-    if (!fits(builder, source.index, count)) {
-        hsight_status status = prepare_edges(builder, source.index, count, err);
-        if (status != HSIGHT_OK) {
-            return status;
-        }
+    if (count == 0) {
+        return HSIGHT_OK;
     }
+    hsight_status status = prepare_edges(builder, sources, count, err);
+    if (status != HSIGHT_OK) {
+        return status;
+    }
+    write_first_edges(builder, sources, count);
     size_t edges = builder->targets.count;
-    uint32_t *first = builder->first_edge.data;
-    while (builder->first_edge.count <= source.index) {
-        first[builder->first_edge.count++] = (uint32_t)edges;
-    }
-    hsight_node_id *to_target = (hsight_node_id *)builder->targets.data + edges;
-    hsight_label *to_label = (hsight_label *)builder->labels.data + edges;
+    memcpy((hsight_node_id *)builder->targets.data + edges, targets, count * sizeof(*targets));
+    memcpy((hsight_label *)builder->labels.data + edges, labels, count * sizeof(*labels));
     uint32_t span = builder->target_span;
     for (uint32_t i = 0; i < count; i++) {
-        uint32_t target = targets[i].index;
-        to_target[i].index = target;
-        to_label[i] = labels[i];
-        span = target - 1 > span ? target - 1 : span; /* 0 - 1 is above all: B3 */
+        span = targets[i].index - 1 > span ? targets[i].index - 1 : span; /* 0 - 1: B3 */
     }
     builder->target_span = span;
     builder->targets.count = edges + count;

@@ -28,10 +28,6 @@
 #include "graph/columns.h"
 #include "graph/sparse.h"
 
-/* Keeps the rare case out of the function that runs for every object; measured, that is a fifth of
- * hsight_builder_describe()'s time. */
-#define HSIGHT__RARE __attribute__((__noinline__, __cold__))
-
 struct hsight_builder {
     const hsight_allocator *allocator;
 

@@ -104,13 +104,14 @@ START_TEST(addresses_come_before_descriptions)
         ck_assert_uint_eq(add_address(builder, i * 16).index, i);
         ck_assert_uint_eq(hsight_builder_node_count(builder), i);
         ck_assert_uint_eq(hsight_builder_addresses(builder)[i], i * 16);
-        ck_assert_uint_eq(hsight_builder_refcount(builder, (hsight_node_id){i}), 0);
+        ck_assert_uint_eq(hsight_builder_flags(builder, (hsight_node_id){i}), 0);
     }
     for (uint32_t i = 1; i <= COUNT; i++) {
         hsight_node_info info = {.shallow_bytes = i, .refcount = i + 1, .flags = i & 63};
         ck_assert_int_eq(hsight_builder_describe(builder, (hsight_node_id){i}, &info, &err),
                          HSIGHT_OK);
-        ck_assert_uint_eq(hsight_builder_refcount(builder, (hsight_node_id){i}), i + 1);
+        ck_assert_uint_eq(hsight_builder_refcounts(builder)[i], i + 1);
+        ck_assert_uint_eq(hsight_builder_flags_column(builder)[i], (i & 63));
         ck_assert_uint_eq(hsight_builder_flags(builder, (hsight_node_id){i}), (i & 63));
     }
     hsight_builder_set_flags(builder, (hsight_node_id){5}, 32);
@@ -121,6 +122,63 @@ START_TEST(addresses_come_before_descriptions)
     }
     ck_assert_uint_eq(hsight_graph_flags(graph, (hsight_node_id){5}), 32);
     hsight_graph_free(graph);
+}
+END_TEST
+
+/* A batch of addresses, then batches of descriptions, one with a size that needs a pair. */
+START_TEST(descriptions_come_in_batches)
+{
+    hsight_builder *builder = new_builder();
+    enum { COUNT = 1000, BATCH = 8 };
+    uint64_t addresses[COUNT];
+    for (uint32_t i = 0; i < COUNT; i++) {
+        addresses[i] = i * UINT64_C(16);
+    }
+    ck_assert_int_eq(hsight_builder_add_addresses(builder, addresses, COUNT, &err), HSIGHT_OK);
+    ck_assert_int_eq(hsight_builder_add_addresses(builder, NULL, 0, &err), HSIGHT_OK);
+    for (uint32_t first = 1; first <= COUNT; first += BATCH) {
+        hsight_node_info infos[BATCH];
+        for (uint32_t i = 0; i < BATCH; i++) {
+            infos[i] = (hsight_node_info){.shallow_bytes = first + i, .refcount = 2 * (first + i)};
+        }
+        infos[first % BATCH].shallow_bytes += UINT32_MAX;
+        ck_assert_int_eq(hsight_builder_describe_next(builder, infos, BATCH, &err), HSIGHT_OK);
+    }
+    hsight_graph *graph = finish(builder);
+    ck_assert_uint_eq(hsight_graph_node_count(graph), COUNT);
+    for (uint32_t i = 1; i <= COUNT; i++) {
+        hsight_node_id node = {i};
+        uint64_t extra = (i - 1) % BATCH == 1 ? UINT32_MAX : 0;
+        ck_assert_uint_eq(hsight_graph_address(graph, node), (i - 1) * UINT64_C(16));
+        ck_assert_uint_eq(hsight_graph_shallow_bytes(graph, node), i + extra);
+        ck_assert_uint_eq(hsight_graph_refcount(graph, node), 2 * i);
+    }
+    hsight_graph_free(graph);
+}
+END_TEST
+
+/* A batch with a fault in its middle describes nothing. */
+START_TEST(a_batch_is_described_as_a_whole)
+{
+    hsight_builder *builder = new_builder();
+    for (uint32_t i = 1; i <= 3; i++) {
+        add_address(builder, i);
+    }
+    hsight_node_info infos[4] = {{.flags = 1}, {.flags = 256}, {.flags = 4}, {.flags = 8}};
+    ck_assert_int_eq(hsight_builder_describe_next(builder, infos, 3, &err), HSIGHT_EINVAL);
+    ck_assert_ptr_nonnull(strstr(err.message, "0x100"));
+    ck_assert_uint_eq(hsight_builder_flags(builder, (hsight_node_id){1}), 0);
+    infos[1] = (hsight_node_info){.type = {1}};
+    ck_assert_int_eq(hsight_builder_describe_next(builder, infos, 3, &err), HSIGHT_EINVAL);
+    ck_assert_str_eq(err.message, "type 1 is unknown: 0 types were added");
+    infos[1] = (hsight_node_info){.flags = 2};
+    ck_assert_int_eq(hsight_builder_describe_next(builder, infos, 4, &err), HSIGHT_EINVAL);
+    ck_assert_str_eq(err.message, "4 objects to describe: 3 were added");
+    ck_assert_int_eq(hsight_builder_describe_next(builder, infos, 3, &err), HSIGHT_OK);
+    for (uint32_t i = 0; i < 3; i++) {
+        ck_assert_uint_eq(hsight_builder_flags(builder, (hsight_node_id){i + 1}), 1u << i);
+    }
+    hsight_graph_free(finish(builder));
 }
 END_TEST
 
@@ -322,6 +380,9 @@ START_TEST(there_are_at_most_2_to_the_32_objects)
     ck_assert_int_eq(hsight_builder_add_address(builder, 1, &node, &err), HSIGHT_ELIMIT);
     ck_assert_str_eq(err.message, "more than 4294967293 objects");
     ck_assert_uint_eq(node.index, 77);
+    uint64_t addresses[2] = {1, 2};
+    builder->addresses.count--;
+    ck_assert_int_eq(hsight_builder_add_addresses(builder, addresses, 2, &err), HSIGHT_ELIMIT);
     builder->addresses.count = honest;
     hsight_builder_free(builder);
 }
@@ -351,6 +412,8 @@ int main(void)
     tcase_add_test(tests, nothing_is_a_graph);
     tcase_add_test(tests, columns_keep_what_was_described);
     tcase_add_test(tests, addresses_come_before_descriptions);
+    tcase_add_test(tests, descriptions_come_in_batches);
+    tcase_add_test(tests, a_batch_is_described_as_a_whole);
     tcase_add_test(tests, descriptions_may_be_missing);
     tcase_add_test(tests, sizes_of_4_gib_and_more);
     tcase_add_test(tests, sizes_of_4_gib_in_any_order);

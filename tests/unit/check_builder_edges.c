@@ -43,14 +43,14 @@ static hsight_status add(hsight_builder *builder, uint32_t source, uint32_t targ
 static hsight_status walk(hsight_builder *builder, uint32_t source, uint32_t target, uint32_t count,
                           uint32_t number)
 {
-    hsight_node_id targets[8];
+    hsight_node_id sources[8], targets[8];
     hsight_label labels[8];
     for (uint32_t i = 0; i < count; i++) {
+        sources[i] = (hsight_node_id){source};
         targets[i] = (hsight_node_id){target};
         labels[i] = numbered(number + i);
     }
-    return hsight_builder_add_edges(builder, (hsight_node_id){source}, targets, labels, count,
-                                    &err);
+    return hsight_builder_add_edges(builder, sources, targets, labels, count, &err);
 }
 
 /* The references of `node` are numbered first, first + 1, ... */
@@ -139,6 +139,12 @@ START_TEST(sources_must_ascend)
     ck_assert_int_eq(walk(builder, 0, 1, 1, 2), HSIGHT_EINVAL);
     ck_assert_int_eq(walk(builder, 6, 1, 1, 2), HSIGHT_EINVAL);
     ck_assert_str_eq(err.message, "object 6 is unknown: 5 objects were added");
+    static const hsight_node_id sources[] = {{4}, {5}, {4}}, targets[] = {{1}, {1}, {1}};
+    hsight_label labels[3] = {{0}};
+    ck_assert_int_eq(hsight_builder_add_edges(builder, sources, targets, labels, 3, &err),
+                     HSIGHT_EINVAL);
+    ck_assert_str_eq(err.message,
+                     "references of object 4 after those of object 5: sources must ascend");
     ck_assert_uint_eq(hsight_builder_edge_count(builder), 2);
     ck_assert_int_eq(walk(builder, 4, 1, 1, 2), HSIGHT_OK);
     hsight_graph *graph = finish(builder);
@@ -150,6 +156,8 @@ END_TEST
 START_TEST(number_0_is_refused_at_once)
 {
     hsight_builder *builder = builder_with_nodes(1);
+    ck_assert_int_eq(walk(builder, 0, 1, 1, 0), HSIGHT_EINVAL);
+    ck_assert_str_eq(err.message, "object 0 is unknown: 1 objects were added");
     ck_assert_int_eq(add(builder, 0, 1, 0), HSIGHT_EINVAL);
     ck_assert_int_eq(add(builder, 1, 0, 0), HSIGHT_EINVAL);
     ck_assert_uint_eq(hsight_builder_edge_count(builder), 0);
@@ -170,11 +178,15 @@ START_TEST(there_are_at_most_2_to_the_32_references)
 }
 END_TEST
 
-/* One random edge list, fed in the order of the sources and in any order: the same graph. */
+/* One random edge list, fed in the order of the sources by batches of random size, and in any
+ * order one by one: the same graph. */
 START_TEST(both_ways_give_the_same_graph)
 {
     enum { NODES = 40, EDGES = 300 };
     uint64_t state = (uint64_t)_i;
+    hsight_node_id walked[EDGES], targets[EDGES];
+    hsight_label labels[EDGES];
+    uint32_t count = 0;
     uint32_t sources[EDGES];
     hsight_builder *walker = builder_with_nodes(NODES);
     hsight_builder *adder = builder_with_nodes(NODES);
@@ -185,9 +197,18 @@ START_TEST(both_ways_give_the_same_graph)
     for (uint32_t source = 1; source <= NODES; source++) {
         for (uint32_t i = 0; i < EDGES; i++) {
             if (sources[i] == source) {
-                ck_assert_int_eq(walk(walker, source, 1 + source * i % NODES, 1, i), HSIGHT_OK);
+                walked[count] = (hsight_node_id){source};
+                targets[count] = (hsight_node_id){1 + source * i % NODES};
+                labels[count++] = numbered(i);
             }
         }
+    }
+    for (uint32_t first = 0, size; first < EDGES; first += size) {
+        size = 1 + random_below(&state, 40);
+        size = size < EDGES - first ? size : EDGES - first;
+        ck_assert_int_eq(hsight_builder_add_edges(walker, walked + first, targets + first,
+                                                  labels + first, size, &err),
+                         HSIGHT_OK);
     }
     hsight_graph *a = finish(walker);
     hsight_graph *b = finish(adder);

@@ -78,10 +78,10 @@ START_TEST(a_walked_reference_must_name_an_object)
     hsight_builder *builder = new_builder(NULL);
     add_nodes(builder, 2);
     hsight_node_id targets[] = {{2}, {4}, {1}};
+    hsight_node_id sources[] = {{1}, {1}, {1}};
     hsight_label labels[3] = {{0}};
-    ck_assert_int_eq(
-        hsight_builder_add_edges(builder, (hsight_node_id){1}, targets, labels, 3, &err),
-        HSIGHT_OK);
+    ck_assert_int_eq(hsight_builder_add_edges(builder, sources, targets, labels, 3, &err),
+                     HSIGHT_OK);
     check_unknown(builder, "the target of reference 1 names object 4: 2 objects were added");
 }
 END_TEST
@@ -91,10 +91,10 @@ START_TEST(a_walked_reference_to_nothing_is_refused)
     hsight_builder *builder = new_builder(NULL);
     add_nodes(builder, 2);
     hsight_node_id targets[] = {{2}, {0}, {1}};
+    hsight_node_id sources[] = {{1}, {1}, {1}};
     hsight_label labels[3] = {{0}};
-    ck_assert_int_eq(
-        hsight_builder_add_edges(builder, (hsight_node_id){1}, targets, labels, 3, &err),
-        HSIGHT_OK);
+    ck_assert_int_eq(hsight_builder_add_edges(builder, sources, targets, labels, 3, &err),
+                     HSIGHT_OK);
     hsight_graph *graph;
     ck_assert_int_eq(hsight_builder_finish(builder, &graph, &err), HSIGHT_EINVAL);
     ck_assert_str_eq(err.message, "the target of reference 1 names object 0: 2 objects were added");
@@ -114,13 +114,12 @@ START_TEST(freezing_copies_nothing)
     add_nodes(builder, NODES);
     for (uint32_t i = 1; i <= NODES; i++) {
         hsight_node_info info = {.shallow_bytes = 48, .refcount = 1};
+        hsight_node_id sources[2] = {{i}, {i}};
         hsight_node_id targets[2] = {{i}, {1}};
         hsight_label labels[2] = {{0}};
-        ck_assert_int_eq(hsight_builder_describe(builder, (hsight_node_id){i}, &info, &err),
+        ck_assert_int_eq(hsight_builder_describe_next(builder, &info, 1, &err), HSIGHT_OK);
+        ck_assert_int_eq(hsight_builder_add_edges(builder, sources, targets, labels, 2, &err),
                          HSIGHT_OK);
-        ck_assert_int_eq(
-            hsight_builder_add_edges(builder, (hsight_node_id){i}, targets, labels, 2, &err),
-            HSIGHT_OK);
     }
     char text[] = "a";
     for (text[0] = 'a'; text[0] <= 'z'; text[0]++) {
@@ -174,8 +173,10 @@ static void feed_node(hsight_builder *builder, uint32_t i)
     if (i % 2) {
         TWICE(hsight_builder_add_node(builder, &info, &node, &err));
     } else {
-        TWICE(hsight_builder_add_address(builder, i, &node, &err));
-        TWICE(hsight_builder_describe(builder, node, &info, &err));
+        uint64_t address = i;
+        TWICE(hsight_builder_add_addresses(builder, &address, 1, &err));
+        TWICE(hsight_builder_describe_next(builder, &info, 1, &err));
+        node.index = hsight_builder_node_count(builder);
     }
     ck_assert_uint_eq(node.index, i);
     TWICE(hsight_builder_preview(builder, (hsight_node_id){i % 5 ? i : 1}, text, &err));
@@ -185,15 +186,15 @@ static void feed_node(hsight_builder *builder, uint32_t i)
 
 static void feed_edges(hsight_builder *builder, uint32_t i)
 {
-    hsight_node_id source = {i};
+    hsight_node_id sources[2] = {{i}, {i}};
     hsight_node_id targets[2] = {{i}, {1}};
     hsight_label labels[2] = {hsight_label_make(HSIGHT_LABEL_INDEX, 2 * i),
                               hsight_label_make(HSIGHT_LABEL_INDEX, 2 * i + 1)};
     if (i % 2) {
-        TWICE(hsight_builder_add_edges(builder, source, targets, labels, 2, &err));
+        TWICE(hsight_builder_add_edges(builder, sources, targets, labels, 2, &err));
     } else {
-        TWICE(hsight_builder_add_edge(builder, source, targets[0], labels[0], &err));
-        TWICE(hsight_builder_add_edge(builder, source, targets[1], labels[1], &err));
+        TWICE(hsight_builder_add_edge(builder, sources[0], targets[0], labels[0], &err));
+        TWICE(hsight_builder_add_edge(builder, sources[0], targets[1], labels[1], &err));
     }
 }
 

@@ -11,6 +11,7 @@
 #include "walk.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 typedef struct {
     hsight__walk *walk;
@@ -28,10 +29,9 @@ static void count_edges(balance *b)
     /* The edges of all objects lie in one column; those of the first object that has any begin it.
      */
     uint32_t edges = all.count != 0 ? hsight_builder_edge_count(builder) : 0;
+    uint32_t *restrict found = b->found;
     for (uint32_t i = 0; i < edges; i++) {
-        if (hsight_label_kind_of(all.labels[i]) != HSIGHT_LABEL_WEAK) {
-            b->found[all.targets[i].index]++;
-        }
+        found[all.targets[i].index] += hsight_label_kind_of(all.labels[i]) != HSIGHT_LABEL_WEAK;
     }
 }
 
@@ -46,22 +46,19 @@ static void count_held(balance *b)
 
 static void take_surplus(balance *b)
 {
-    hsight_builder *builder = b->walk->visit.builder;
-    b->found[0] = 0;
+    const hsight_builder *builder = b->walk->visit.builder;
+    const uint32_t *refcounts = hsight_builder_refcounts(builder);
+    const uint8_t *flags = hsight_builder_flags_column(builder);
+    uint32_t *restrict found = b->found;
+    uint64_t overcounted_count = 0;
+    found[0] = 0;
     for (uint32_t node = 1; node <= b->count; node++) {
-        hsight_node_id id = {node};
-        uint32_t refcount = hsight_builder_refcount(builder, id);
-        uint32_t found = b->found[node];
-        b->found[node] = 0;
-        if (hsight_builder_flags(builder, id) & HSIGHT_NODE_IMMORTAL) {
-            continue;
-        }
-        if (found > refcount) {
-            b->walk->overcounted_count++;
-        } else {
-            b->found[node] = refcount - found;
-        }
+        bool counts = !(flags[node] & HSIGHT_NODE_IMMORTAL);
+        bool over = found[node] > refcounts[node];
+        overcounted_count += counts && over;
+        found[node] = counts && !over ? refcounts[node] - found[node] : 0;
     }
+    b->walk->overcounted_count = overcounted_count;
 }
 
 static void add_root(balance *b, hsight_root root)
@@ -136,9 +133,7 @@ void hsight__balance(hsight__walk *walk)
                            "out of memory while refcounts were compared");
         return;
     }
-    for (uint32_t node = 0; node <= b.count; node++) {
-        b.found[node] = 0;
-    }
+    memset(b.found, 0, bytes);
     count_edges(&b);
     count_held(&b);
     take_surplus(&b);

@@ -56,6 +56,10 @@ typedef struct {
 void hsight__compat_read_attributes(PyObject *object, PyTypeObject *type,
                                     hsight__compat_attributes *out);
 bool hsight__compat_has_managed_dict(PyTypeObject *type);
+/* Where an instance points to a values block apart from it (before 3.13), from the object on; else
+ * 0.
+ */
+Py_ssize_t hsight__compat_values_offset(PyTypeObject *type);
 /* Names for the slots: key number `index` shared by the instances of a heap type, or NULL. */
 Py_ssize_t hsight__compat_shared_key_count(PyTypeObject *type);
 PyObject *hsight__compat_shared_key(PyTypeObject *type, Py_ssize_t index);

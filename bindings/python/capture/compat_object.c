@@ -81,6 +81,20 @@ bool hsight__compat_has_managed_dict(PyTypeObject *type)
     return PyType_HasFeature(type, Py_TPFLAGS_MANAGED_DICT);
 }
 
+Py_ssize_t hsight__compat_values_offset(PyTypeObject *type)
+{
+    if (!hsight__compat_has_managed_dict(type)) {
+        return 0;
+    }
+#if PY_VERSION_HEX >= 0x030D0000
+    return 0;
+#elif PY_VERSION_HEX >= 0x030C0000
+    return -3 * (Py_ssize_t)sizeof(PyObject *); /* _PyObject_DictOrValuesPointer */
+#else
+    return -4 * (Py_ssize_t)sizeof(PyObject *); /* _PyObject_ValuesPointer */
+#endif
+}
+
 static PyDictKeysObject *shared_keys(PyTypeObject *type)
 {
     if (!PyType_HasFeature(type, Py_TPFLAGS_HEAPTYPE)) {

@@ -19,6 +19,9 @@
 void hsight__pointer_map_init(hsight__pointer_map *map, bool huge_pages)
 {
     *map = (hsight__pointer_map){.huge_pages = huge_pages};
+    for (size_t i = 0; i < HSIGHT__RECENT_REGIONS; i++) {
+        map->recent[i].key = HSIGHT__NO_REGION;
+    }
 }
 
 void hsight__pointer_map_clear(hsight__pointer_map *map)

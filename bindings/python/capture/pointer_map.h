@@ -14,6 +14,7 @@
 #define HSIGHT__REGION_SHIFT   23
 #define HSIGHT__SLOT_SHIFT     4
 #define HSIGHT__RECENT_REGIONS 256
+#define HSIGHT__NO_REGION      UINT64_MAX /* no address has this key */
 
 typedef struct {
     uint64_t key; /* address >> HSIGHT__REGION_SHIFT */
@@ -21,7 +22,7 @@ typedef struct {
 } hsight__region;
 
 typedef struct {
-    hsight__region recent[HSIGHT__RECENT_REGIONS]; /* by the low bits of the key */
+    hsight__region recent[HSIGHT__RECENT_REGIONS]; /* by the low bits of the key; or NO_REGION */
     hsight__region *table;
     size_t capacity; /* power of two, 0 before the first insertion */
     size_t count;
@@ -40,7 +41,7 @@ static inline uint32_t *hsight__pointer_map_slot(hsight__pointer_map *map, const
     uint64_t word = (uint64_t)(uintptr_t)address;
     uint64_t key = word >> HSIGHT__REGION_SHIFT;
     hsight__region *recent = &map->recent[key % HSIGHT__RECENT_REGIONS];
-    if (recent->slots == NULL || recent->key != key) {
+    if (recent->key != key) {
         uint32_t *slots = hsight__pointer_map_region(map, key, create);
         if (slots == NULL) {
             return NULL;

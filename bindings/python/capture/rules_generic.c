@@ -6,22 +6,29 @@
 
 /* ---- classes written in Python ---- */
 
-static hsight_string_id key_name(hsight__visit *visit, hsight__type_info *info, Py_ssize_t index)
+/* Learns the names of shared keys that the class has got since. */
+static hsight_string_id new_key_name(hsight__visit *visit, hsight__type_info *info,
+                                     Py_ssize_t index)
 {
-    if ((uint32_t)index >= info->key_count) {
-        uint32_t count = (uint32_t)hsight__compat_shared_key_count(info->type);
-        hsight_string_id *names = realloc(info->key_names, count * sizeof(*names));
-        if (names == NULL) {
-            visit->dropped_count++;
-            return (hsight_string_id){0};
-        }
-        for (uint32_t i = info->key_count; i < count; i++) {
-            names[i] = hsight__visit_unicode(visit, hsight__compat_shared_key(info->type, i));
-        }
-        info->key_names = names;
-        info->key_count = count;
+    uint32_t count = (uint32_t)hsight__compat_shared_key_count(info->type);
+    hsight_string_id *names = realloc(info->key_names, count * sizeof(*names));
+    if (names == NULL) {
+        visit->dropped_count++;
+        return (hsight_string_id){0};
     }
-    return info->key_names[index];
+    for (uint32_t i = info->key_count; i < count; i++) {
+        names[i] = hsight__visit_unicode(visit, hsight__compat_shared_key(info->type, i));
+    }
+    info->key_names = names;
+    info->key_count = count;
+    return names[index];
+}
+
+static inline hsight_string_id key_name(hsight__visit *visit, hsight__type_info *info,
+                                        Py_ssize_t index)
+{
+    return (uint32_t)index < info->key_count ? info->key_names[index]
+                                             : new_key_name(visit, info, index);
 }
 
 /* A C base with a managed dict of its own (asyncio.Future since 3.13) visits it; but while the

@@ -119,6 +119,20 @@ bool hsight__type_is_own(PyTypeObject *type)
     return strncmp(name, "heapsight.", 10) == 0;
 }
 
+static Py_ssize_t table_offset(PyTypeObject *type)
+{
+    if (PyType_FastSubclass(type, Py_TPFLAGS_LIST_SUBCLASS)) {
+        return offsetof(PyListObject, ob_item);
+    }
+    if (PyType_FastSubclass(type, Py_TPFLAGS_DICT_SUBCLASS)) {
+        return offsetof(PyDictObject, ma_keys);
+    }
+    if (type == &PySet_Type || type == &PyFrozenSet_Type) {
+        return offsetof(PySetObject, table);
+    }
+    return hsight__compat_values_offset(type);
+}
+
 static void fill(hsight__visit *visit, hsight__type_info *info, PyTypeObject *type)
 {
     info->type = type;
@@ -128,6 +142,8 @@ static void fill(hsight__visit *visit, hsight__type_info *info, PyTypeObject *ty
     info->is_heapsight = hsight__type_is_own(type);
     info->managed_dict = hsight__compat_has_managed_dict(type);
     info->gc = PyType_HasFeature(type, Py_TPFLAGS_HAVE_GC);
+    info->may_have_preview = type == &PyUnicode_Type || visit->values;
+    info->table_offset = table_offset(type);
     info->fixed_bytes = hsight__compat_preheader_bytes(type) + (size_t)type->tp_basicsize;
     if (PyType_FastSubclass(type, Py_TPFLAGS_TYPE_SUBCLASS)) {
         info->node_flags = HSIGHT_NODE_TYPE;
@@ -160,7 +176,7 @@ static hsight__type_info *out_of_memory(hsight__visit *visit, hsight__type_table
     return &table->spare;
 }
 
-hsight__type_info *hsight__type_info_of(hsight__visit *visit, PyTypeObject *type)
+hsight__type_info *hsight__type_info_find(hsight__visit *visit, PyTypeObject *type)
 {
     hsight__type_table *table = visit->types;
     hsight__type_info *known = *find(table->slots, table->capacity, type);
@@ -179,19 +195,16 @@ hsight__type_info *hsight__type_info_of(hsight__visit *visit, PyTypeObject *type
     return info;
 }
 
-hsight_type_id hsight__type_id(hsight__visit *visit, hsight__type_info *info)
+hsight_type_id hsight__type_id_make(hsight__visit *visit, hsight__type_info *info)
 {
-    if (info->id.index == 0) {
-        char text[512];
-        hsight_string_id name = {0};
-        size_t length = hsight__type_name(info->type, text, sizeof(text));
-        hsight_status status =
-            hsight_builder_string(visit->builder, text, length, &name, visit->err);
-        if (status == HSIGHT_OK) {
-            status = hsight_builder_add_type(visit->builder, name, &info->id, visit->err);
-        }
-        hsight__visit_keep_failure(visit, status);
+    char text[512];
+    hsight_string_id name = {0};
+    size_t length = hsight__type_name(info->type, text, sizeof(text));
+    hsight_status status = hsight_builder_string(visit->builder, text, length, &name, visit->err);
+    if (status == HSIGHT_OK) {
+        status = hsight_builder_add_type(visit->builder, name, &info->id, visit->err);
     }
+    hsight__visit_keep_failure(visit, status);
     return info->id;
 }
 

@@ -78,14 +78,16 @@ struct hsight__type_info {
     uint32_t member_count;
     hsight_string_id *key_names; /* shared keys, filled as they are met; 0 = not yet */
     uint32_t key_count;
-    size_t fixed_bytes;  /* preheader + basicsize */
-    size_t field_count;  /* struct sequences: items of each object */
-    hsight_type_id id;   /* 0 until an object is described */
-    uint32_t node_flags; /* HSIGHT_NODE_TYPE, _MODULE */
-    bool owns_class;     /* instances own a reference to the class */
-    bool is_heapsight;   /* our own: never shown */
+    Py_ssize_t table_offset; /* of the pointer to the table of items or values; 0: none */
+    size_t fixed_bytes;      /* preheader + basicsize */
+    size_t field_count;      /* struct sequences: items of each object */
+    hsight_type_id id;       /* 0 until an object is described */
+    uint32_t node_flags;     /* HSIGHT_NODE_TYPE, _MODULE */
+    bool owns_class;         /* instances own a reference to the class */
+    bool is_heapsight;       /* our own: never shown */
     bool managed_dict;
-    bool gc; /* instances have a gc head */
+    bool gc;               /* instances have a gc head */
+    bool may_have_preview; /* worth a call of hsight__preview() */
 };
 
 typedef struct {
@@ -96,6 +98,7 @@ typedef struct {
 
 #define HSIGHT__PENDING      512
 #define HSIGHT__RECENT_NAMES 1024
+#define HSIGHT__RECENT_TYPES 256
 
 struct hsight__visit {
     hsight_builder *builder;
@@ -108,6 +111,7 @@ struct hsight__visit {
     hsight_error *err;
     bool values;
     struct hsight__type_table *types;
+    hsight__type_info *recent_types[HSIGHT__RECENT_TYPES]; /* by bits of the address; or NULL */
     hsight_string_id names[HSIGHT__NAME_COUNT];
     PyObject **scratch; /* targets tp_traverse handed out for one object */
     uint32_t *scratch_labels;
@@ -187,9 +191,23 @@ static inline void hsight__visit_object(hsight__visit *visit, PyObject *object,
 /* ---- types (type_table.c) ---- */
 
 /* Never NULL: when memory runs out the visit fails and a spare entry is handed out. */
-hsight__type_info *hsight__type_info_of(hsight__visit *visit, PyTypeObject *type);
+hsight__type_info *hsight__type_info_find(hsight__visit *visit, PyTypeObject *type);
+static inline hsight__type_info *hsight__type_info_of(hsight__visit *visit, PyTypeObject *type)
+{
+    uintptr_t word = (uintptr_t)type;
+    hsight__type_info **recent =
+        &visit->recent_types[(word >> 4 ^ word >> 11) % HSIGHT__RECENT_TYPES];
+    if (*recent == NULL || (*recent)->type != type) {
+        *recent = hsight__type_info_find(visit, type);
+    }
+    return *recent;
+}
 /* The engine's id, made on first use. */
-hsight_type_id hsight__type_id(hsight__visit *visit, hsight__type_info *info);
+hsight_type_id hsight__type_id_make(hsight__visit *visit, hsight__type_info *info);
+static inline hsight_type_id hsight__type_id(hsight__visit *visit, hsight__type_info *info)
+{
+    return info->id.index != 0 ? info->id : hsight__type_id_make(visit, info);
+}
 /* Module-qualified name, builtins bare. Returns the length, truncated to size - 1. */
 size_t hsight__type_name(PyTypeObject *type, char *out, size_t size);
 PyObject *hsight__type_own_attribute(PyTypeObject *type, const char *key);

@@ -36,6 +36,7 @@ hsight_status hsight__visit_begin(hsight__visit *visit, hsight_builder *builder,
     visit->scratch_count = visit->scratch_capacity = 0;
     visit->dropped_count = 0;
     memset(visit->recent_names, 0, sizeof(visit->recent_names));
+    memset(visit->recent_types, 0, sizeof(visit->recent_types));
     visit->types = hsight__type_table_new();
     visit->cells = calloc(1, sizeof(*visit->cells));
     if (visit->types == NULL || visit->cells == NULL) {

@@ -6,7 +6,9 @@
  * order of allocation: the walk runs through memory forwards.
  * References are resolved a buffer at a time: first the map slots of all targets are asked for
  * (prefetch), then read, so that cache misses overlap.
- * I1  every node below the one being visited is described; edges come grouped by source, ascending.
+ * Objects are taken a block at a time, for the same reason: the headers of the next block are asked
+ * for, then the tables this block points to; then it is described, then visited.
+ * I1  every node up to the one being visited is described; sources of edges ascend.
  * I2  a dict value follows its key: `previous` is the key when the value is resolved. */
 #include "walk.h"
 #include "capture.h"
@@ -15,7 +17,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BLOCK 128 /* objects whose headers are fetched ahead */
+#define BLOCK       128 /* objects whose headers are fetched ahead */
+#define SECOND_LINE 40  /* bytes into an object: the last word of a str's header */
 
 /* ---- resolving ---- */
 
@@ -32,136 +35,174 @@ static void mark_namespace(hsight__walk *walk, PyObject *dict, uint32_t node, ui
     }
 }
 
-static inline hsight_label resolve_label(hsight__walk *walk, const hsight__edge *edge,
-                                         uint32_t node)
-{
-    hsight_label label = {edge->label};
-    if (label.bits == hsight_label_make(HSIGHT_LABEL_DICT_VALUE, 0).bits) {
-        label = hsight_label_make(HSIGHT_LABEL_DICT_VALUE, walk->previous.index);
-    } else if (label.bits == walk->dict_label.bits) {
-        mark_namespace(walk, edge->target, node, edge->source);
-    }
-    walk->previous.index = node;
-    return label;
-}
-
-static void add_run(hsight__walk *walk, uint32_t source, const hsight_node_id *targets,
-                    const hsight_label *labels, uint32_t count)
-{
-    if (count == 0) {
-        return;
-    }
-    hsight_status status = hsight_builder_add_edges(walk->visit.builder, (hsight_node_id){source},
-                                                    targets, labels, count, walk->visit.err);
-    if (status != HSIGHT_OK) {
-        hsight__visit_keep_failure(&walk->visit, status);
-    }
-}
-
-/* Numbers the targets, drops hidden ones, and hands the edges over by source. */
-static void resolve(hsight__walk *walk, uint32_t *const *slots)
-{
-    hsight__visit *visit = &walk->visit;
+/* A batch of edges on its way to the builder. */
+typedef struct {
+    hsight_node_id sources[HSIGHT__PENDING];
     hsight_node_id targets[HSIGHT__PENDING];
     hsight_label labels[HSIGHT__PENDING];
-    uint32_t count = 0, source = 0;
-    for (uint32_t i = 0; i < visit->pending_count; i++) {
-        const hsight__edge *edge = &visit->pending[i];
-        uint32_t node =
-            *slots[i] != 0 ? *slots[i] : hsight__walk_number(walk, slots[i], edge->target);
-        if (node == HSIGHT__HIDDEN || node == 0) {
-            walk->previous.index = 0;
+    uint32_t count;
+    uint64_t met[HSIGHT__PENDING]; /* objects that get the next numbers */
+    uint32_t met_count;
+} batch;
+
+/* Numbers the targets and drops hidden ones. */
+static void resolve(hsight__walk *walk, uint32_t *const *slots, uint32_t edge_count, batch *to)
+{
+    const uint32_t last = hsight_builder_node_count(walk->visit.builder);
+    const uint32_t dict_value = hsight_label_make(HSIGHT_LABEL_DICT_VALUE, 0).bits;
+    const uint32_t dict_label = walk->dict_label.bits;
+    uint32_t previous = walk->previous.index, count = 0, met_count = 0;
+    for (uint32_t i = 0; i < edge_count; i++) {
+        const hsight__edge *edge = &walk->visit.pending[i];
+        uint32_t node = *slots[i], bits = edge->label;
+        if (node == 0) {
+            to->met[met_count++] = (uint64_t)(uintptr_t)edge->target;
+            node = *slots[i] = last + met_count;
+        } else if (node == HSIGHT__HIDDEN) {
+            previous = 0;
             continue;
         }
-        if (edge->source != source) {
-            add_run(walk, source, targets, labels, count);
-            source = edge->source;
-            count = 0;
+        if (bits == dict_value) {
+            bits = hsight_label_make(HSIGHT_LABEL_DICT_VALUE, previous).bits;
+        } else if (bits == dict_label) {
+            mark_namespace(walk, edge->target, node, edge->source);
         }
-        targets[count].index = node;
-        labels[count++] = resolve_label(walk, edge, node);
+        to->sources[count].index = edge->source;
+        to->targets[count].index = node;
+        to->labels[count++].bits = bits;
+        previous = node;
     }
-    add_run(walk, source, targets, labels, count);
+    walk->previous.index = previous;
+    to->count = count;
+    to->met_count = met_count;
 }
 
 static void flush(hsight__visit *visit)
 {
     hsight__walk *walk = visit->state;
     uint32_t *slots[HSIGHT__PENDING];
-    for (uint32_t i = 0; i < visit->pending_count; i++) {
+    uint32_t count = visit->pending_count;
+    for (uint32_t i = 0; i < count; i++) {
         slots[i] = hsight__pointer_map_slot(&walk->map, visit->pending[i].target, true);
         if (slots[i] == NULL) {
             hsight__visit_fail(visit, HSIGHT_ENOMEM, "out of memory while objects were numbered");
-            visit->pending_count = i;
-            break;
+            count = i;
+        } else {
+            __builtin_prefetch(slots[i]);
         }
-        __builtin_prefetch(slots[i]);
     }
-    resolve(walk, slots);
+    batch to;
+    resolve(walk, slots, count, &to);
     visit->pending_count = 0;
+    hsight_status status =
+        hsight_builder_add_addresses(visit->builder, to.met, to.met_count, visit->err);
+    if (status == HSIGHT_OK) {
+        status = hsight_builder_add_edges(visit->builder, to.sources, to.targets, to.labels,
+                                          to.count, visit->err);
+    }
+    hsight__visit_keep_failure(visit, status);
 }
 
 /* ---- visiting ---- */
 
-static void describe(hsight__walk *walk, uint32_t node, PyObject *object, hsight__type_info *info,
-                     bool tracked)
+static hsight_node_info describe(hsight__visit *visit, PyObject *object, hsight__type_info *info,
+                                 bool tracked)
 {
-    hsight__visit *visit = &walk->visit;
     Py_ssize_t refcount = Py_REFCNT(object);
-    hsight_node_id id = {node};
-    hsight_node_info columns = {
+    return (hsight_node_info){
         .type = hsight__type_id(visit, info),
         .shallow_bytes = hsight__shallow_bytes(object, info),
         .refcount = refcount > (Py_ssize_t)UINT32_MAX ? UINT32_MAX : (uint32_t)refcount,
-        .flags = info->node_flags,
+        .flags = info->node_flags | (tracked ? HSIGHT_NODE_GC_TRACKED : 0) |
+                 (hsight__compat_is_immortal(object) ? HSIGHT_NODE_IMMORTAL : 0),
     };
-    if (tracked) {
-        columns.flags |= HSIGHT_NODE_GC_TRACKED;
-    }
-    if (hsight__compat_is_immortal(object)) {
-        columns.flags |= HSIGHT_NODE_IMMORTAL;
-    }
-    hsight_status status = hsight_builder_describe(visit->builder, id, &columns, visit->err);
-    if (status != HSIGHT_OK) {
-        hsight__visit_keep_failure(&walk->visit, status);
-    }
+}
+
+static void add_preview(hsight__visit *visit, hsight_node_id node, PyObject *object)
+{
     hsight_string_id text = hsight__preview(visit, object);
-    if (text.index != 0 && hsight_builder_preview(visit->builder, id, text, NULL) != HSIGHT_OK) {
+    if (text.index != 0 && hsight_builder_preview(visit->builder, node, text, NULL) != HSIGHT_OK) {
         visit->dropped_count++;
     }
 }
 
-static void fetch_ahead(hsight__walk *walk, uint32_t from)
+/* The first lines of the objects that come after this block; a third of them reach into a second.
+ */
+static void fetch_next_block(hsight__walk *walk, uint32_t from)
 {
     const uint64_t *addresses = hsight_builder_addresses(walk->visit.builder);
     uint32_t last = hsight_builder_node_count(walk->visit.builder);
-    for (uint32_t node = from; node < from + BLOCK && node <= last; node++) {
+    last = last < from + BLOCK - 1 ? last : from + BLOCK - 1;
+    for (uint32_t node = from; node <= last; node++) {
         __builtin_prefetch((const void *)(uintptr_t)addresses[node]);
+        __builtin_prefetch((const void *)(uintptr_t)(addresses[node] + SECOND_LINE));
     }
+}
+
+/* The objects of a block and their types; asks for the tables they point to. */
+static void look_at_block(hsight__visit *visit, uint32_t first, PyObject **block,
+                          hsight__type_info **infos, uint32_t count)
+{
+    const uint64_t *addresses = hsight_builder_addresses(visit->builder) + first;
+    for (uint32_t i = 0; i < count; i++) {
+        block[i] = (PyObject *)(uintptr_t)addresses[i];
+        infos[i] = hsight__type_info_of(visit, Py_TYPE(block[i]));
+        Py_ssize_t offset = infos[i]->table_offset;
+        if (offset != 0) {
+            __builtin_prefetch(*(const void **)((char *)block[i] + offset));
+        }
+    }
+}
+
+static void describe_block(hsight__walk *walk, uint32_t first, uint32_t tracked_count,
+                           PyObject *const *block, hsight__type_info *const *infos, uint32_t count)
+{
+    hsight__visit *visit = &walk->visit;
+    hsight_node_info columns[BLOCK];
+    for (uint32_t i = 0; i < count; i++) {
+        columns[i] = describe(visit, block[i], infos[i], first + i <= tracked_count);
+        if ((infos[i]->node_flags & HSIGHT_NODE_TYPE) &&
+            !PyType_HasFeature((PyTypeObject *)block[i], Py_TPFLAGS_HEAPTYPE) &&
+            !hsight__pointers_add(&walk->static_types, block[i])) {
+            visit->dropped_count++;
+        }
+    }
+    hsight__visit_keep_failure(
+        visit, hsight_builder_describe_next(visit->builder, columns, count, visit->err));
+    for (uint32_t i = 0; i < count && visit->status == HSIGHT_OK; i++) {
+        if (infos[i]->may_have_preview) {
+            add_preview(visit, (hsight_node_id){first + i}, block[i]);
+        }
+    }
+}
+
+static void visit_block(hsight__walk *walk, uint32_t first, uint32_t tracked_count, uint32_t count)
+{
+    hsight__visit *visit = &walk->visit;
+    PyObject *block[BLOCK];
+    hsight__type_info *infos[BLOCK];
+    fetch_next_block(walk, first + count);
+    look_at_block(visit, first, block, infos, count);
+    if (visit->status == HSIGHT_OK) { /* an object without a description has no edges */
+        describe_block(walk, first, tracked_count, block, infos, count);
+    }
+    for (uint32_t i = 0; i < count && visit->status == HSIGHT_OK; i++) {
+        visit->source = first + i;
+        hsight__visit_object(visit, block[i], infos[i]);
+    }
+    flush(visit);
 }
 
 /* Visits from `node` to the last number, which moves on while new objects are found. */
 static uint32_t visit_from(hsight__walk *walk, uint32_t node, uint32_t tracked_count)
 {
     hsight__visit *visit = &walk->visit;
-    hsight_builder *builder = visit->builder;
-    while (node <= hsight_builder_node_count(builder) && visit->status == HSIGHT_OK) {
-        uint64_t block[BLOCK];
-        uint32_t last = hsight_builder_node_count(builder);
+    uint32_t last;
+    while (visit->status == HSIGHT_OK &&
+           node <= (last = hsight_builder_node_count(visit->builder))) {
         uint32_t count = last - node + 1 < BLOCK ? last - node + 1 : BLOCK;
-        memcpy(block, hsight_builder_addresses(builder) + node, count * sizeof(block[0]));
-        fetch_ahead(walk, node + count);
-        for (uint32_t i = 0; i < count && visit->status == HSIGHT_OK; i++, node++) {
-            PyObject *object = (PyObject *)(uintptr_t)block[i];
-            hsight__type_info *info = hsight__type_info_of(visit, Py_TYPE(object));
-            describe(walk, node, object, info, node <= tracked_count);
-            if (visit->status != HSIGHT_OK) {
-                break; /* an object without a description has no edges */
-            }
-            visit->source = node;
-            hsight__visit_object(visit, object, info);
-        }
-        flush(visit);
+        visit_block(walk, node, tracked_count, count);
+        node += count;
     }
     return node;
 }
@@ -196,10 +237,38 @@ static void collect_tracked(hsight__walk *walk, PyObject *probe)
     }
 }
 
+/* An object may have been collected twice: it is numbered once. */
+static void number_batch(hsight__walk *walk, PyObject *const *items, uint32_t count)
+{
+    uint32_t *slots[BLOCK];
+    uint64_t met[BLOCK];
+    uint32_t met_count = 0, last = hsight_builder_node_count(walk->visit.builder);
+    for (uint32_t i = 0; i < count; i++) {
+        slots[i] = hsight__pointer_map_slot(&walk->map, items[i], true);
+        if (slots[i] == NULL) {
+            hsight__visit_fail(&walk->visit, HSIGHT_ENOMEM,
+                               "out of memory while objects were numbered");
+            return;
+        }
+        __builtin_prefetch(slots[i], 1);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        if (*slots[i] == 0) {
+            met[met_count++] = (uint64_t)(uintptr_t)items[i];
+            *slots[i] = last + met_count;
+        }
+    }
+    hsight__visit_keep_failure(
+        &walk->visit,
+        hsight_builder_add_addresses(walk->visit.builder, met, met_count, walk->visit.err));
+}
+
 static uint32_t number_tracked(hsight__walk *walk)
 {
-    for (size_t i = 0; i < walk->tracked.count && walk->visit.status == HSIGHT_OK; i++) {
-        hsight__walk_node(walk, walk->tracked.items[i]);
+    size_t count;
+    for (size_t i = 0; i < walk->tracked.count && walk->visit.status == HSIGHT_OK; i += count) {
+        count = walk->tracked.count - i < BLOCK ? walk->tracked.count - i : BLOCK;
+        number_batch(walk, walk->tracked.items + i, (uint32_t)count);
     }
     hsight__pointers_free(&walk->tracked);
     return hsight_builder_node_count(walk->visit.builder);
@@ -224,16 +293,9 @@ static void add_static_type_root(hsight__walk *walk, hsight_node_id node, PyType
 /* Every static type, also one without objects that only a base's __subclasses__ knows: weakly. */
 static void add_static_type_roots(hsight__walk *walk)
 {
-    hsight_builder *builder = walk->visit.builder;
-    uint32_t last = hsight_builder_node_count(builder);
-    for (hsight_node_id node = {1}; node.index <= last; node.index++) {
-        if (hsight_builder_flags(builder, node) & HSIGHT_NODE_TYPE) {
-            uint64_t address = hsight_builder_addresses(builder)[node.index];
-            PyTypeObject *type = (PyTypeObject *)(uintptr_t)address;
-            if (!PyType_HasFeature(type, Py_TPFLAGS_HEAPTYPE)) {
-                add_static_type_root(walk, node, type);
-            }
-        }
+    for (size_t i = 0; i < walk->static_types.count; i++) {
+        PyTypeObject *type = (PyTypeObject *)walk->static_types.items[i];
+        add_static_type_root(walk, (hsight_node_id){hsight__walk_find(walk, type)}, type);
     }
 }
 
@@ -335,6 +397,7 @@ static hsight_status walk_heap(hsight_builder *builder, bool values, PyObject *i
     hsight__pointers_free(&walk->kept);
     hsight__pointers_free(&walk->unknown);
     hsight__pointers_free(&walk->namespaces);
+    hsight__pointers_free(&walk->static_types);
     hsight__visit_end(&walk->visit);
     free(walk);
     return status;

@@ -34,8 +34,9 @@ typedef struct {
     hsight__pointers kept; /* objects our own objects refer to, for roots of last resort */
     hsight__pointers unknown;    /* words of operand stacks whose use is unknown */
     hsight__pointers namespaces; /* dicts that are a __dict__, not yet visited when that was seen */
-    hsight_label dict_label;     /* of an edge to a __dict__ */
-    hsight_node_id previous;     /* target of the edge resolved last: the key of a dict value */
+    hsight__pointers static_types; /* as they were described */
+    hsight_label dict_label;       /* of an edge to a __dict__ */
+    hsight_node_id previous;       /* target of the edge resolved last: the key of a dict value */
     uint64_t overcounted_count;
 } hsight__walk;
 
