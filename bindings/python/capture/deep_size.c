@@ -45,9 +45,9 @@ static void flush(hsight__visit *visit)
 {
     sizing *s = visit->state;
     for (uint32_t i = 0; i < visit->pending_count; i++) {
-        hsight_label label = {visit->pending[i].label};
+        hsight_label label = visit->pending.labels[i];
         hsight_label_kind kind = hsight_label_kind_of(label);
-        PyObject *target = visit->pending[i].target;
+        PyObject *target = visit->pending.targets[i];
         if (kind != HSIGHT_LABEL_WEAK && kind != HSIGHT_LABEL_CLASS && target != s->globals &&
             target != s->builtins) {
             reach(s, target);

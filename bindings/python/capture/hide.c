@@ -118,9 +118,8 @@ static void count_reference(hiding *h, PyObject *target)
 static void flush(hsight__visit *visit)
 {
     for (uint32_t i = 0; i < visit->pending_count; i++) {
-        hsight_label label = {visit->pending[i].label};
-        if (hsight_label_kind_of(label) != HSIGHT_LABEL_WEAK) {
-            count_reference(visit->state, visit->pending[i].target);
+        if (hsight_label_kind_of(visit->pending.labels[i]) != HSIGHT_LABEL_WEAK) {
+            count_reference(visit->state, visit->pending.targets[i]);
         }
     }
     visit->pending_count = 0;

@@ -5,23 +5,20 @@
 
 /* ---- pointers ---- */
 
-bool hsight__pointers_add(hsight__pointers *pointers, PyObject *pointer)
+bool hsight__pointers_grow(hsight__pointers *pointers)
 {
-    if (pointers->count == pointers->capacity) {
-        const hsight_allocator *memory = hsight_allocator_default();
-        size_t capacity = pointers->capacity != 0 ? pointers->capacity * 2 : 256;
-        size_t old_bytes = pointers->capacity * sizeof(PyObject *);
-        size_t new_bytes = capacity * sizeof(PyObject *);
-        void *items = pointers->items != NULL
-                          ? memory->resize(memory->state, pointers->items, old_bytes, new_bytes)
-                          : memory->allocate(memory->state, new_bytes);
-        if (items == NULL) {
-            return false;
-        }
-        pointers->items = items;
-        pointers->capacity = capacity;
+    const hsight_allocator *memory = hsight_allocator_default();
+    size_t capacity = pointers->capacity != 0 ? pointers->capacity * 2 : 256;
+    size_t old_bytes = pointers->capacity * sizeof(PyObject *);
+    size_t new_bytes = capacity * sizeof(PyObject *);
+    void *items = pointers->items != NULL
+                      ? memory->resize(memory->state, pointers->items, old_bytes, new_bytes)
+                      : memory->allocate(memory->state, new_bytes);
+    if (items == NULL) {
+        return false;
     }
-    pointers->items[pointers->count++] = pointer;
+    pointers->items = items;
+    pointers->capacity = capacity;
     return true;
 }
 

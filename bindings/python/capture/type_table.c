@@ -150,6 +150,8 @@ static void fill(hsight__visit *visit, hsight__type_info *info, PyTypeObject *ty
     } else if (PyType_IsSubtype(type, &PyModule_Type)) {
         info->node_flags = HSIGHT_NODE_MODULE;
     }
+    info->may_be_own = info->is_heapsight || (info->node_flags & HSIGHT_NODE_TYPE) ||
+                       type == &PyFunction_Type || type == &PyDict_Type;
     visit->assign(visit, info);
 }
 

@@ -85,16 +85,11 @@ struct hsight__type_info {
     uint32_t node_flags;     /* HSIGHT_NODE_TYPE, _MODULE */
     bool owns_class;         /* instances own a reference to the class */
     bool is_heapsight;       /* our own: never shown */
+    bool may_be_own; /* instances may be heapsight's own objects, or the interpreter's table */
     bool managed_dict;
     bool gc;               /* instances have a gc head */
     bool may_have_preview; /* worth a call of hsight__preview() */
 };
-
-typedef struct {
-    PyObject *target;
-    uint32_t label; /* hsight_label.bits; DICT_VALUE with payload 0: key is the edge before */
-    uint32_t source;
-} hsight__edge;
 
 #define HSIGHT__PENDING      512
 #define HSIGHT__RECENT_NAMES 1024
@@ -105,7 +100,7 @@ struct hsight__visit {
     void (*flush)(hsight__visit *visit);
     void (*assign)(hsight__visit *visit, hsight__type_info *info); /* fills in a type met first */
     void *state;                                                   /* of whoever set flush */
-    uint32_t source;                                               /* node being visited */
+    hsight_node_id source;                                         /* node being visited */
     uint32_t pending_count;
     hsight_status status; /* first failure; the walk stops at the next chance */
     hsight_error *err;
@@ -123,7 +118,11 @@ struct hsight__visit {
         const void *key; /* a string literal or a str object; both outlive the visit */
         hsight_string_id id;
     } recent_names[HSIGHT__RECENT_NAMES];
-    hsight__edge pending[HSIGHT__PENDING];
+    struct { /* references that were emitted, by columns; see flush */
+        PyObject *targets[HSIGHT__PENDING];
+        hsight_node_id sources[HSIGHT__PENDING];
+        hsight_label labels[HSIGHT__PENDING]; /* DICT_VALUE with payload 0: key is the one before */
+    } pending;
 };
 
 /* Closure variables by cell, collected from functions while they are visited (rules_callables.c).
@@ -160,10 +159,10 @@ static inline void hsight__emit(hsight__visit *visit, PyObject *target, hsight_l
     if (visit->pending_count == HSIGHT__PENDING) {
         visit->flush(visit);
     }
-    hsight__edge *edge = &visit->pending[visit->pending_count++];
-    edge->target = target;
-    edge->label = label.bits;
-    edge->source = visit->source;
+    uint32_t at = visit->pending_count++;
+    visit->pending.targets[at] = target;
+    visit->pending.sources[at] = visit->source;
+    visit->pending.labels[at] = label;
 }
 
 static inline void hsight__emit_named(hsight__visit *visit, PyObject *target,

@@ -25,7 +25,7 @@ hsight_status hsight__visit_begin(hsight__visit *visit, hsight_builder *builder,
     visit->builder = builder;
     visit->flush = NULL;
     visit->state = NULL;
-    visit->source = 0;
+    visit->source.index = 0;
     visit->pending_count = 0;
     visit->status = HSIGHT_OK;
     visit->err = err;

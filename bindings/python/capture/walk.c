@@ -35,55 +35,55 @@ static void mark_namespace(hsight__walk *walk, PyObject *dict, uint32_t node, ui
     }
 }
 
-/* A batch of edges on its way to the builder. */
+/* Objects that get the next numbers. */
 typedef struct {
-    hsight_node_id sources[HSIGHT__PENDING];
-    hsight_node_id targets[HSIGHT__PENDING];
-    hsight_label labels[HSIGHT__PENDING];
+    uint64_t items[HSIGHT__PENDING];
     uint32_t count;
-    uint64_t met[HSIGHT__PENDING]; /* objects that get the next numbers */
-    uint32_t met_count;
-} batch;
+} met_objects;
 
-/* Numbers the targets and drops hidden ones. */
-static void resolve(hsight__walk *walk, uint32_t *const *slots, uint32_t edge_count, batch *to)
+/* Numbers the targets of what is pending, drops hidden ones, and completes labels in their place.
+ * Returns how many edges are left. */
+static uint32_t resolve(hsight__walk *walk, uint32_t *const *slots, uint32_t edge_count,
+                        hsight_node_id *restrict targets, met_objects *met)
 {
-    const uint32_t last = hsight_builder_node_count(walk->visit.builder);
+    hsight__visit *visit = &walk->visit;
+    const uint32_t last = hsight_builder_node_count(visit->builder);
     const uint32_t dict_value = hsight_label_make(HSIGHT_LABEL_DICT_VALUE, 0).bits;
-    const uint32_t dict_label = walk->dict_label.bits;
-    uint32_t previous = walk->previous.index, count = 0, met_count = 0;
+    uint32_t previous = walk->previous.index, count = 0;
+    met->count = 0;
     for (uint32_t i = 0; i < edge_count; i++) {
-        const hsight__edge *edge = &walk->visit.pending[i];
-        uint32_t node = *slots[i], bits = edge->label;
+        uint32_t node = *slots[i];
         if (node == 0) {
-            to->met[met_count++] = (uint64_t)(uintptr_t)edge->target;
-            node = *slots[i] = last + met_count;
+            met->items[met->count++] = (uint64_t)(uintptr_t)visit->pending.targets[i];
+            node = *slots[i] = last + met->count;
         } else if (node == HSIGHT__HIDDEN) {
             previous = 0;
             continue;
         }
-        if (bits == dict_value) {
-            bits = hsight_label_make(HSIGHT_LABEL_DICT_VALUE, previous).bits;
-        } else if (bits == dict_label) {
-            mark_namespace(walk, edge->target, node, edge->source);
+        hsight_label label = visit->pending.labels[i];
+        if (label.bits == dict_value) {
+            label = hsight_label_make(HSIGHT_LABEL_DICT_VALUE, previous);
+        } else if (label.bits == walk->dict_label.bits) {
+            mark_namespace(walk, visit->pending.targets[i], node, visit->pending.sources[i].index);
         }
-        to->sources[count].index = edge->source;
-        to->targets[count].index = node;
-        to->labels[count++].bits = bits;
+        visit->pending.sources[count] = visit->pending.sources[i];
+        visit->pending.labels[count] = label;
+        targets[count++].index = node;
         previous = node;
     }
     walk->previous.index = previous;
-    to->count = count;
-    to->met_count = met_count;
+    return count;
 }
 
 static void flush(hsight__visit *visit)
 {
     hsight__walk *walk = visit->state;
     uint32_t *slots[HSIGHT__PENDING];
+    hsight_node_id targets[HSIGHT__PENDING];
+    met_objects met;
     uint32_t count = visit->pending_count;
     for (uint32_t i = 0; i < count; i++) {
-        slots[i] = hsight__pointer_map_slot(&walk->map, visit->pending[i].target, true);
+        slots[i] = hsight__pointer_map_slot(&walk->map, visit->pending.targets[i], true);
         if (slots[i] == NULL) {
             hsight__visit_fail(visit, HSIGHT_ENOMEM, "out of memory while objects were numbered");
             count = i;
@@ -91,14 +91,13 @@ static void flush(hsight__visit *visit)
             __builtin_prefetch(slots[i]);
         }
     }
-    batch to;
-    resolve(walk, slots, count, &to);
+    count = resolve(walk, slots, count, targets, &met);
     visit->pending_count = 0;
     hsight_status status =
-        hsight_builder_add_addresses(visit->builder, to.met, to.met_count, visit->err);
+        hsight_builder_add_addresses(visit->builder, met.items, met.count, visit->err);
     if (status == HSIGHT_OK) {
-        status = hsight_builder_add_edges(visit->builder, to.sources, to.targets, to.labels,
-                                          to.count, visit->err);
+        status = hsight_builder_add_edges(visit->builder, visit->pending.sources, targets,
+                                          visit->pending.labels, count, visit->err);
     }
     hsight__visit_keep_failure(visit, status);
 }
@@ -187,7 +186,7 @@ static void visit_block(hsight__walk *walk, uint32_t first, uint32_t tracked_cou
         describe_block(walk, first, tracked_count, block, infos, count);
     }
     for (uint32_t i = 0; i < count && visit->status == HSIGHT_OK; i++) {
-        visit->source = first + i;
+        visit->source.index = first + i;
         hsight__visit_object(visit, block[i], infos[i]);
     }
     flush(visit);
@@ -217,6 +216,9 @@ typedef struct {
 static int add_tracked(PyObject *object, void *state)
 {
     collecting *c = state;
+    if (!hsight__type_info_of(&c->walk->visit, Py_TYPE(object))->may_be_own) {
+        return !hsight__pointers_add(&c->walk->tracked, object);
+    }
     if (hsight__compat_is_interned_table(object, c->probe)) {
         uint32_t *slot = hsight__pointer_map_slot(&c->walk->map, object, true);
         if (slot != NULL) {

@@ -22,7 +22,15 @@ typedef struct {
     size_t capacity;
 } hsight__pointers;
 
-bool hsight__pointers_add(hsight__pointers *pointers, PyObject *pointer);
+bool hsight__pointers_grow(hsight__pointers *pointers);
+static inline bool hsight__pointers_add(hsight__pointers *pointers, PyObject *pointer)
+{
+    if (pointers->count == pointers->capacity && !hsight__pointers_grow(pointers)) {
+        return false;
+    }
+    pointers->items[pointers->count++] = pointer;
+    return true;
+}
 void hsight__pointers_free(hsight__pointers *pointers);
 
 typedef struct {
