@@ -29,6 +29,7 @@ typedef struct {
     int64_t last_countdown; /* sampled: countdown just after last_block */
     uint32_t number;        /* 1.. in the order of first use; 0: not met since the start */
     uint32_t generation;    /* of the start that the rest belongs to */
+    uint32_t has_lock;      /* between hsight_tracer_lock() and hsight_tracer_unlock() */
 } hsight_trace_thread;
 
 /** A frame as the hook finds it: a code object and where it stands in it. */
@@ -62,8 +63,8 @@ typedef struct {
 
 /** A block that was taken out of the tables. */
 typedef struct {
-    uint64_t bytes; /* as requested */
-    uint32_t stack; /* 0: none was recorded */
+    uint64_t bytes;      /* as requested */
+    uint32_t stack;      /* 0: none was recorded */
     uint32_t generation; /* of the start that it was recorded in */
 } hsight_traced_block;
 
@@ -86,8 +87,8 @@ HSIGHT_API uint32_t hsight_tracer_frame_limit(const hsight_tracer *tracer);
 /** Sampled mode: does this allocation fall on a sample? O(1), no lock. */
 HSIGHT_API bool hsight_tracer_wants(hsight_tracer *tracer, hsight_trace_thread *thread,
                                     size_t bytes);
-/** Keep a block. Frames innermost first; what exceeds the limit is left out by the caller. Where the
- * tables are full the block is dropped and counted. Amortised O(frames). */
+/** Keep a block. Frames innermost first; what exceeds the limit is left out by the caller. Where
+ * the tables are full the block is dropped and counted. Amortised O(frames). */
 HSIGHT_API void hsight_tracer_record(hsight_tracer *tracer, hsight_trace_thread *thread,
                                      const void *block, size_t bytes,
                                      const hsight_raw_frame *frames, uint32_t frame_count);
@@ -95,12 +96,13 @@ HSIGHT_API void hsight_tracer_record(hsight_tracer *tracer, hsight_trace_thread 
 HSIGHT_API bool hsight_tracer_forget(hsight_tracer *tracer, hsight_trace_thread *thread,
                                      const void *block, hsight_traced_block *out);
 /** Put back what was taken out for a resize that failed; no effect after another start. */
-HSIGHT_API void hsight_tracer_restore(hsight_tracer *tracer, const void *block,
-                                      const hsight_traced_block *taken);
-/** A block that comes from a free list: it gets a new stack, as if freed and allocated. No effect
- * on a block that is not known, or that this thread allocated last. */
-HSIGHT_API bool hsight_tracer_is_reused(hsight_tracer *tracer, const hsight_trace_thread *thread,
-                                        const void *block);
+HSIGHT_API void hsight_tracer_restore(hsight_tracer *tracer, const hsight_trace_thread *thread,
+                                      const void *block, const hsight_traced_block *taken);
+/** Is an object that is made now, without an allocation, in a block that may be known? It comes
+ * from a free list then: forget and record give it a new stack, as if freed and allocated. O(1), no
+ * lock.
+ */
+HSIGHT_API bool hsight_tracer_is_reused(hsight_tracer *tracer, const void *block);
 
 /** Mode COUNTS. */
 HSIGHT_API void hsight_tracer_count_allocation(hsight_tracer *tracer, unsigned domain,
@@ -119,9 +121,10 @@ HSIGHT_API hsight_status hsight_tracer_take(hsight_tracer *tracer, hsight_trace 
                                             hsight_error *err);
 HSIGHT_API void hsight_stack_map_free(hsight_stack_id *stack_map, uint32_t map_count);
 
-/** Around fork(): no call of another thread is under way in the child. */
-HSIGHT_API void hsight_tracer_lock(hsight_tracer *tracer);
-HSIGHT_API void hsight_tracer_unlock(hsight_tracer *tracer);
+/** Around fork(): no call of another thread is under way in the child. The thread itself may go on
+ * to record and forget blocks, as handlers of others do that run meanwhile; nothing else. */
+HSIGHT_API void hsight_tracer_lock(hsight_tracer *tracer, hsight_trace_thread *thread);
+HSIGHT_API void hsight_tracer_unlock(hsight_tracer *tracer, hsight_trace_thread *thread);
 
 #ifdef __cplusplus
 }

@@ -25,8 +25,7 @@
 #define STACK_MASK HSIGHT__STACK_MAX
 #define CODE_BIT   (1u << 26)
 #define TAG_SHIFT  27
-#define SMALL_MAX  16u
-#define TAG_SPLIT  (SMALL_MAX + 2)
+#define TAG_SPLIT  (HSIGHT__SLOT_BYTES_MAX + 2)
 
 #define LEAF_BYTES ((HSIGHT__LEAF_SLOTS + 1) * sizeof(hsight__slot))
 
@@ -169,6 +168,11 @@ static inline void store(hsight__slot *slot, uint32_t value)
     atomic_store_explicit(slot, value, memory_order_relaxed);
 }
 
+bool hsight__slot_is_split(const hsight__slot *slot)
+{
+    return load(slot) >> TAG_SHIFT == TAG_SPLIT;
+}
+
 hsight__block hsight__slot_read(const hsight__slot *slot)
 {
     uint32_t value = load(slot), tag = value >> TAG_SHIFT;
@@ -187,12 +191,13 @@ hsight__block hsight__slot_read(const hsight__slot *slot)
 void hsight__slot_write(hsight__slot *slot, const hsight__block *block)
 {
     uint32_t value = block->stack | (block->is_code ? CODE_BIT : 0);
-    if (load(slot) >> TAG_SHIFT == TAG_SPLIT && (block->stack == 0 || block->bytes <= SMALL_MAX)) {
+    if (hsight__slot_is_split(slot) &&
+        (block->stack == 0 || block->bytes <= HSIGHT__SLOT_BYTES_MAX)) {
         store(slot + 1, 0);
     }
     if (block->stack == 0) {
         store(slot, value);
-    } else if (block->bytes <= SMALL_MAX) {
+    } else if (block->bytes <= HSIGHT__SLOT_BYTES_MAX) {
         store(slot, value | ((uint32_t)block->bytes + 1) << TAG_SHIFT);
     } else {
         store(slot, value | (uint32_t)TAG_SPLIT << TAG_SHIFT);

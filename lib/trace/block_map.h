@@ -12,7 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define HSIGHT__GRANULE_SHIFT 4  /* two blocks never share 16 bytes */
+#define HSIGHT__GRANULE_SHIFT 4 /* two blocks never share 16 bytes */
+#define HSIGHT__GRANULE_BYTES (1u << HSIGHT__GRANULE_SHIFT)
 #define HSIGHT__LEAF_SHIFT    23 /* one leaf covers 8 MiB of addresses: 2 MiB of slots */
 #define HSIGHT__MIDDLE_SHIFT  35 /* one middle table covers 32 GiB: 4,096 leaves */
 #define HSIGHT__ADDRESS_BITS  48
@@ -71,11 +72,16 @@ static inline hsight__slot *hsight__block_map_find(hsight__block_map *map, const
 /* The slot of an address, mapped now if need be; NULL when memory is refused. */
 hsight__slot *hsight__block_map_reach(hsight__block_map *map, const void *block);
 
+/* Blocks of more bytes cover the following slot too, which then holds their size. */
+#define HSIGHT__SLOT_BYTES_MAX 16u
+
 /* Is there anything in a slot? */
 static inline bool hsight__slot_is_taken(const hsight__slot *slot)
 {
     return atomic_load_explicit(slot, memory_order_relaxed) != 0;
 }
+/* Does its block have its size in the following slot? */
+bool hsight__slot_is_split(const hsight__slot *slot);
 hsight__block hsight__slot_read(const hsight__slot *slot);
 void hsight__slot_write(hsight__slot *slot, const hsight__block *block);
 

@@ -3,7 +3,8 @@
  *
  * I1  a counter below 255 is the number of known blocks in its group of pages
  * I2  a table that was ever in use stays allocated until the filter is freed: a lookup that began
- *     before the filter grew reads the old one, which knows every block that was known then
+ *     before the filter grew reads the old one, where every block that was known then counts
+ * I3  a table comes into use only when every known block counts in it
  *
  * 32 KiB to 8 MiB; changed with the tracer locked, read without. */
 #include "trace/free_filter.h"
@@ -18,6 +19,11 @@ void hsight__free_filter_init(hsight__free_filter *filter, const hsight_allocato
 static uint64_t counters_of(uint32_t size)
 {
     return UINT64_C(1) << (FIRST_BITS + BITS_STEP * size);
+}
+
+static uint32_t shift_of(uint32_t size)
+{
+    return 64 - (FIRST_BITS + BITS_STEP * size);
 }
 
 static size_t table_bytes(uint32_t size)
@@ -55,7 +61,7 @@ bool hsight__free_filter_is_full(const hsight__free_filter *filter)
     return none || (can_grow && filter->count * 8 >= counters_of(filter->size));
 }
 
-bool hsight__free_filter_grow(hsight__free_filter *filter)
+hsight__filter_table *hsight__free_filter_larger(hsight__free_filter *filter)
 {
     bool none = atomic_load_explicit(&filter->table, memory_order_relaxed) == NULL;
     uint32_t size = none ? 0 : filter->size + 1;
@@ -63,26 +69,33 @@ bool hsight__free_filter_grow(hsight__free_filter *filter)
     if (table == NULL) {
         table = filter->allocator->allocate(filter->allocator->state, table_bytes(size));
         if (table == NULL) {
-            return false;
+            return NULL;
         }
-        table->shift = 64 - (uint32_t)(FIRST_BITS + BITS_STEP * (int)size);
+        table->shift = shift_of(size);
     }
     zero(table, size);
     filter->tables[size] = table;
-    filter->size = size;
-    filter->count = 0;
-    atomic_store_explicit(&filter->table, table, memory_order_release);
-    return true;
+    return table;
 }
 
-void hsight__free_filter_add(hsight__free_filter *filter, const void *block)
+void hsight__filter_table_add(hsight__filter_table *table, const void *block)
 {
-    hsight__filter_table *table = atomic_load_explicit(&filter->table, memory_order_relaxed);
     _Atomic uint8_t *counter = hsight__filter_counter(table, block);
     uint8_t value = atomic_load_explicit(counter, memory_order_relaxed);
     if (value < COUNTER_MAX) {
         atomic_store_explicit(counter, value + 1, memory_order_relaxed);
     }
+}
+
+void hsight__free_filter_use(hsight__free_filter *filter, hsight__filter_table *table)
+{
+    filter->size = (shift_of(0) - table->shift) / BITS_STEP;
+    atomic_store_explicit(&filter->table, table, memory_order_release);
+}
+
+void hsight__free_filter_add(hsight__free_filter *filter, const void *block)
+{
+    hsight__filter_table_add(atomic_load_explicit(&filter->table, memory_order_relaxed), block);
     filter->count++;
 }
 

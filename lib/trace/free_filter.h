@@ -33,9 +33,13 @@ void hsight__free_filter_init(hsight__free_filter *filter, const hsight_allocato
 void hsight__free_filter_free(hsight__free_filter *filter);
 /* Empty it; memory stays, as lookups may be under way. */
 void hsight__free_filter_clear(hsight__free_filter *filter);
-/* Does the next add need a larger table? Then grow() and add all known blocks anew. */
+/* Does the next add need a larger table? Then make one, add all known blocks to it, and use it:
+ * lookups go on meanwhile and must find every one of them in whichever table they read. */
 bool hsight__free_filter_is_full(const hsight__free_filter *filter);
-bool hsight__free_filter_grow(hsight__free_filter *filter);
+/* Empty and not in use; NULL when memory is refused. Owned by the filter. */
+hsight__filter_table *hsight__free_filter_larger(hsight__free_filter *filter);
+void hsight__filter_table_add(hsight__filter_table *table, const void *block);
+void hsight__free_filter_use(hsight__free_filter *filter, hsight__filter_table *table);
 /* Counts up to 255, where a counter stays for good. */
 void hsight__free_filter_add(hsight__free_filter *filter, const void *block);
 void hsight__free_filter_remove(hsight__free_filter *filter, const void *block);
@@ -47,7 +51,8 @@ static inline _Atomic uint8_t *hsight__filter_counter(hsight__filter_table *tabl
     return &table->counters[page * UINT64_C(0x9E3779B97F4A7C15) >> table->shift];
 }
 
-static inline bool hsight__free_filter_may_know(hsight__free_filter *filter, const void *block)
+static inline bool hsight__free_filter_may_know(const hsight__free_filter *filter,
+                                                const void *block)
 {
     hsight__filter_table *table = atomic_load_explicit(&filter->table, memory_order_acquire);
     return table != NULL &&

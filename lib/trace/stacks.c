@@ -267,14 +267,15 @@ static bool grow_stack_slots(hsight__stacks *stacks)
     return true;
 }
 
-static uint32_t add_stack(hsight__stacks *stacks, uint64_t hash, uint32_t node)
+static uint32_t add_stack(hsight__stacks *stacks, uint64_t hash, uint32_t thread, uint32_t node)
 {
     uint32_t id = (uint32_t)stacks->stacks.count;
     if (node == 0 || id > HSIGHT__STACK_MAX ||
         (stacks->stacks.count * 2 > stacks->stack_slots.count && !grow_stack_slots(stacks))) {
         return 0;
     }
-    hsight__stack stack = {.hash = hash, .node = node, .verified = stacks->retired_count};
+    hsight__stack stack = {
+        .hash = hash, .node = node, .verified = stacks->retired_count, .thread = thread};
     if (hsight__vec_push(&stacks->stacks, &stack, NULL) != HSIGHT_OK) {
         return 0;
     }
@@ -298,5 +299,6 @@ uint32_t hsight__stacks_intern(hsight__stacks *stacks, const hsight_tracer_optio
             return id;
         }
     }
-    return add_stack(stacks, hash, intern_nodes(stacks, options, thread, frames, frame_count));
+    return add_stack(stacks, hash, thread,
+                     intern_nodes(stacks, options, thread, frames, frame_count));
 }

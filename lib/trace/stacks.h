@@ -35,7 +35,8 @@ typedef struct {
     uint64_t epoch; /* of peak_*; see tracer.c */
     uint32_t node;
     uint32_t verified; /* value of retired_count when its code was last known to be alive */
-    hsight_trace_figures figures;
+    uint32_t thread;   /* number of its outermost frame */
+    hsight_trace_figures figures; /* *_blocks in the parts that sampler.h counts in */
 } hsight__stack;
 
 typedef struct {

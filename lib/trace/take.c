@@ -78,18 +78,24 @@ static hsight_status copy_strings(const hsight__strings *from, hsight__strings *
     return status; /* equal numbers, as both count up from 1 */
 }
 
+/* Figures of blocks are sums of parts until here. */
+static uint64_t whole_blocks(uint64_t units)
+{
+    return units / HSIGHT__BLOCK_UNITS + (units % HSIGHT__BLOCK_UNITS >= HSIGHT__BLOCK_UNITS / 2);
+}
+
 static hsight_trace_info describe(hsight_tracer *tracer)
 {
     hsight_trace_info info = {
         .mode = hsight_tracer_mode(tracer),
         .frame_limit = tracer->options.frame_limit,
         .live_bytes = tracer->totals.live_bytes,
-        .live_blocks = tracer->totals.live_blocks,
+        .live_blocks = whole_blocks(tracer->totals.live_blocks),
         .peak_bytes = tracer->totals.peak_bytes,
         .total_bytes = tracer->totals.total_bytes,
-        .total_blocks = tracer->totals.total_blocks,
+        .total_blocks = whole_blocks(tracer->totals.total_blocks),
         .dropped_count = atomic_load(&tracer->dropped_count),
-        .memory_bytes = tracer->memory.bytes + hsight__block_map_bytes(&tracer->blocks),
+        .memory_bytes = tracer->memory.bytes + hsight__block_map_bytes(&tracer->blocks.map),
         .duration_ns = hsight__tracer_clock_ns() - tracer->started_ns,
     };
     if (info.mode == HSIGHT_TRACE_SAMPLED) {
@@ -289,6 +295,14 @@ static hsight_trace_row make_row(const taking *job, const hsight__stack *stack)
     return row;
 }
 
+static void round_blocks(hsight_trace_figures *figures)
+{
+    figures->live_blocks = whole_blocks(figures->live_blocks);
+    figures->total_blocks = whole_blocks(figures->total_blocks);
+    figures->peak_blocks = whole_blocks(figures->peak_blocks);
+    figures->temporary_blocks = whole_blocks(figures->temporary_blocks);
+}
+
 static int compare_rows(const void *a, const void *b)
 {
     uint32_t first = ((const hsight_trace_row *)a)->stack.index;
@@ -319,6 +333,9 @@ static hsight_status make_rows(taking *job, hsight_error *err)
         }
     }
     rows->count = last + 1;
+    for (size_t i = 0; i < rows->count; i++) {
+        round_blocks(&all[i].figures);
+    }
     return HSIGHT_OK;
 }
 
@@ -436,9 +453,9 @@ hsight_status hsight_tracer_take(hsight_tracer *tracer, hsight_trace **out,
         return status;
     }
     begin_job(&job, allocator, made);
-    hsight_tracer_lock(tracer);
+    hsight__lock_take(&tracer->lock);
     status = copy_tables(tracer, &job, err);
-    hsight_tracer_unlock(tracer);
+    hsight__lock_release(&tracer->lock);
     if (status == HSIGHT_OK) {
         status = make_stacks(&job, err);
     }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* tracer.c - the live tracer: from events of an allocator hook to figures for each stack.
  *
- *   event -> live block (block_map, or side_table behind free_filter) -> stack -> figures
+ *   event -> live block (live_table) -> stack -> figures
  *
  * The composition of the highest mark costs two stores an event. Whenever the sum of live bytes
  * leaves a mark that was the highest so far, the epoch moves on; a stack that changes for the first
@@ -12,11 +12,9 @@
  *     there is anything: its block cannot be entered meanwhile, because it is not free yet
  * I2  totals.live_* are the sums of all stacks' live figures, and of all live blocks' weights
  * I3  totals.peak_bytes >= totals.live_bytes; equal while is_rising
- * I4  a block is in the map or in the side table, never in both; what is in the side table is
- *     in the filter, once
- * I5  map and filter stay mapped until the tracer is freed, so a late lookup reads zeros
+ * I4  no figure falls below 0, whatever frees passed the hook by
  *
- * Memory: block_map.c, side_table.c, stacks.c; all but address space is given back by stop(). */
+ * Memory: live_table.c, stacks.c; all but address space is given back by stop(). */
 #include "trace/tracer_parts.h"
 
 #include "base/error.h"
@@ -72,9 +70,7 @@ hsight_status hsight_tracer_new(const hsight_allocator *allocator, hsight_tracer
     tracer->counted =
         (hsight_allocator){counted_allocate, counted_resize, counted_release, &tracer->memory};
     hsight__lock_init(&tracer->lock);
-    hsight__block_map_init(&tracer->blocks);
-    hsight__side_table_init(&tracer->side, &tracer->counted);
-    hsight__free_filter_init(&tracer->filter, &tracer->counted);
+    hsight__live_table_init(&tracer->blocks, &tracer->counted);
     *out = tracer;
     return HSIGHT_OK;
 }
@@ -85,20 +81,36 @@ void hsight_tracer_free(hsight_tracer *tracer)
         return;
     }
     hsight_tracer_stop(tracer);
-    hsight__block_map_free(&tracer->blocks);
-    hsight__free_filter_free(&tracer->filter);
+    hsight__live_table_free(&tracer->blocks);
     const hsight_allocator *allocator = tracer->memory.allocator;
     allocator->release(allocator->state, tracer, sizeof *tracer);
 }
 
-void hsight_tracer_lock(hsight_tracer *tracer)
+void hsight_tracer_lock(hsight_tracer *tracer, hsight_trace_thread *thread)
 {
     hsight__lock_take(&tracer->lock);
+    thread->has_lock = 1;
 }
 
-void hsight_tracer_unlock(hsight_tracer *tracer)
+void hsight_tracer_unlock(hsight_tracer *tracer, hsight_trace_thread *thread)
 {
+    thread->has_lock = 0;
     hsight__lock_release(&tracer->lock);
+}
+
+/* Around a change made for a thread, which may have the lock already. */
+static inline void enter_lock(hsight_tracer *tracer, const hsight_trace_thread *thread)
+{
+    if (!thread->has_lock) {
+        hsight__lock_take(&tracer->lock);
+    }
+}
+
+static inline void leave_lock(hsight_tracer *tracer, const hsight_trace_thread *thread)
+{
+    if (!thread->has_lock) {
+        hsight__lock_release(&tracer->lock);
+    }
 }
 
 /* ---- start and stop ---- */
@@ -171,9 +183,7 @@ void hsight_tracer_stop(hsight_tracer *tracer)
     hsight__lock_take(&tracer->lock);
     if (hsight_tracer_mode(tracer) != 0) {
         atomic_store(&tracer->mode, 0);
-        hsight__block_map_clear(&tracer->blocks);
-        hsight__side_table_free(&tracer->side);
-        hsight__free_filter_clear(&tracer->filter);
+        hsight__live_table_clear(&tracer->blocks);
         hsight__stacks_free(&tracer->stacks);
     }
     hsight__lock_release(&tracer->lock);
@@ -189,6 +199,7 @@ static void begin_thread(hsight_tracer *tracer, hsight_trace_thread *thread)
         .generation = atomic_load(&tracer->generation),
         .number = number < HSIGHT__THREAD_MAX ? number : HSIGHT__THREAD_MAX,
         .random = tracer->options.seed + number,
+        .has_lock = thread->has_lock,
     };
     if (hsight_tracer_mode(tracer) == HSIGHT_TRACE_SAMPLED) {
         thread->countdown = hsight__sample_distance(&thread->random, tracer->options.sample_bytes);
@@ -203,96 +214,12 @@ static inline bool is_known(const hsight_tracer *tracer, const hsight_trace_thre
 bool hsight_tracer_wants(hsight_tracer *tracer, hsight_trace_thread *thread, size_t bytes)
 {
     if (!is_known(tracer, thread)) {
-        hsight__lock_take(&tracer->lock);
+        enter_lock(tracer, thread);
         begin_thread(tracer, thread);
-        hsight__lock_release(&tracer->lock);
+        leave_lock(tracer, thread);
     }
     thread->countdown -= bytes > 0 ? (int64_t)bytes : 1;
     return thread->countdown <= 0;
-}
-
-/* ---- live blocks ---- */
-
-static inline bool fits_map(const hsight_tracer *tracer, const void *block, size_t bytes)
-{
-    return hsight_tracer_mode(tracer) == HSIGHT_TRACE_EXACT &&
-           hsight__block_map_holds(block, bytes);
-}
-
-/* What is known of a block, wherever; the lock is held. */
-static hsight__block get_block(hsight_tracer *tracer, const void *block)
-{
-    hsight__slot *slot =
-        fits_map(tracer, block, 0) ? hsight__block_map_find(&tracer->blocks, block) : NULL;
-    if (slot != NULL && hsight__slot_is_taken(slot)) {
-        return hsight__slot_read(slot);
-    }
-    if (!hsight__free_filter_may_know(&tracer->filter, block)) {
-        return (hsight__block){0};
-    }
-    return hsight__side_table_get(&tracer->side, block);
-}
-
-static bool is_empty(const hsight__block *block)
-{
-    return block->stack == 0 && !block->is_code;
-}
-
-/* Every entry of the side table counts in the filter that is in use. */
-static void refill_filter(hsight_tracer *tracer)
-{
-    const void *address;
-    for (size_t at = 0; hsight__side_table_next(&tracer->side, &at, &address);) {
-        hsight__free_filter_add(&tracer->filter, address);
-    }
-}
-
-static bool put_side(hsight_tracer *tracer, const void *address, const hsight__block *block)
-{
-    hsight__block old = {0};
-    if (hsight__free_filter_may_know(&tracer->filter, address)) {
-        old = hsight__side_table_get(&tracer->side, address);
-    }
-    bool enters = is_empty(&old) && !is_empty(block);
-    if (enters && hsight__free_filter_is_full(&tracer->filter)) {
-        if (!hsight__free_filter_grow(&tracer->filter)) {
-            return false;
-        }
-        refill_filter(tracer);
-    }
-    if (!hsight__side_table_put(&tracer->side, address, block)) {
-        return false;
-    }
-    if (enters) {
-        hsight__free_filter_add(&tracer->filter, address);
-    } else if (!is_empty(&old) && is_empty(block)) {
-        hsight__free_filter_remove(&tracer->filter, address);
-    }
-    return true;
-}
-
-static void take_out(hsight_tracer *tracer, const void *address)
-{
-    hsight__slot *slot =
-        fits_map(tracer, address, 0) ? hsight__block_map_find(&tracer->blocks, address) : NULL;
-    if (slot != NULL && hsight__slot_is_taken(slot)) {
-        hsight__slot_write(slot, &(hsight__block){0});
-    } else { /* a block too large for the map lies in the side table, wherever it begins */
-        (void)put_side(tracer, address, &(hsight__block){0});
-    }
-}
-
-/* Enter or change; false when memory is refused. */
-static bool put_block(hsight_tracer *tracer, const void *address, const hsight__block *block)
-{
-    if (!fits_map(tracer, address, block->bytes)) {
-        return put_side(tracer, address, block);
-    }
-    hsight__slot *slot = hsight__block_map_reach(&tracer->blocks, address);
-    if (slot != NULL) {
-        hsight__slot_write(slot, block);
-    }
-    return slot != NULL;
 }
 
 /* ---- figures ---- */
@@ -302,7 +229,7 @@ static hsight__weight weight_of(const hsight_tracer *tracer, uint64_t bytes)
     if (hsight_tracer_mode(tracer) == HSIGHT_TRACE_SAMPLED) {
         return hsight__sample_weight(bytes, tracer->options.sample_bytes);
     }
-    return (hsight__weight){bytes, 1};
+    return (hsight__weight){bytes, HSIGHT__BLOCK_UNITS};
 }
 
 /* Before a stack changes: keep its share of the highest mark. */
@@ -329,6 +256,11 @@ static void add_live(hsight_tracer *tracer, hsight__stack *stack, hsight__weight
     }
 }
 
+static inline void reduce(uint64_t *figure, uint64_t by)
+{
+    *figure -= by < *figure ? by : *figure; /* I4 */
+}
+
 static void subtract_live(hsight_tracer *tracer, hsight__stack *stack, hsight__weight weight)
 {
     if (tracer->is_rising) { /* here the highest mark is left */
@@ -336,10 +268,10 @@ static void subtract_live(hsight_tracer *tracer, hsight__stack *stack, hsight__w
         tracer->epoch++;
     }
     keep_share(tracer, stack);
-    stack->figures.live_bytes -= weight.bytes;
-    stack->figures.live_blocks -= weight.blocks;
-    tracer->totals.live_bytes -= weight.bytes;
-    tracer->totals.live_blocks -= weight.blocks;
+    reduce(&stack->figures.live_bytes, weight.bytes);
+    reduce(&stack->figures.live_blocks, weight.blocks);
+    reduce(&tracer->totals.live_bytes, weight.bytes);
+    reduce(&tracer->totals.live_blocks, weight.blocks);
 }
 
 static void add_total(hsight_trace_figures *figures, hsight__weight weight)
@@ -350,28 +282,64 @@ static void add_total(hsight_trace_figures *figures, hsight__weight weight)
 
 /* ---- events ---- */
 
-/* A block goes: out of the tables, out of the figures. The lock is held. */
-static void remove_block(hsight_tracer *tracer, const void *address, const hsight__block *block)
+static bool is_exact(const hsight_tracer *tracer)
 {
-    take_out(tracer, address);
+    return hsight_tracer_mode(tracer) == HSIGHT_TRACE_EXACT;
+}
+
+/* The stack of a block; NULL where it has none. Valid until the next stack is met. */
+static hsight__stack *stack_of(hsight_tracer *tracer, const hsight__block *block)
+{
+    bool known = block->stack != 0 && block->stack < tracer->stacks.stacks.count;
+    return known ? hsight__stacks_get(&tracer->stacks, block->stack) : NULL;
+}
+
+/* A block goes: out of the tables, out of the figures. The lock is held. */
+static void remove_block(hsight_tracer *tracer, const hsight__place *place,
+                         const hsight__block *block)
+{
+    hsight__live_table_remove(&tracer->blocks, place);
     if (block->is_code) {
-        hsight__stacks_retire(&tracer->stacks, (uint64_t)(uintptr_t)address);
+        hsight__stacks_retire(&tracer->stacks, (uint64_t)(uintptr_t)place->address);
     }
-    if (block->stack != 0 && block->stack < tracer->stacks.stacks.count) {
-        subtract_live(tracer, hsight__stacks_get(&tracer->stacks, block->stack),
-                      weight_of(tracer, block->bytes));
+    hsight__stack *stack = stack_of(tracer, block);
+    if (stack != NULL) {
+        subtract_live(tracer, stack, weight_of(tracer, block->bytes));
     }
 }
 
-/* Watch the code objects that were met since there were `from`, so that their end is seen. */
+/* Blocks whose free passed the hook by, because another one lies there now. The lock is held. */
+static void remove_stale(hsight_tracer *tracer, const void *address, uint64_t bytes)
+{
+    hsight__place place;
+    while (
+        hsight__live_table_find_stale(&tracer->blocks, is_exact(tracer), address, bytes, &place)) {
+        hsight__block stale = hsight__live_table_read(&tracer->blocks, &place);
+        if (hsight__block_is_empty(&stale)) {
+            break; /* the filter does not know for sure */
+        }
+        remove_block(tracer, &place, &stale);
+    }
+}
+
+/* Watch a code object, so that its end is seen. */
+static bool watch_code(hsight_tracer *tracer, const void *address)
+{
+    hsight__place place;
+    hsight__block block = {0};
+    if (hsight__live_table_find(&tracer->blocks, is_exact(tracer), address, &place)) {
+        block = hsight__live_table_read(&tracer->blocks, &place);
+    }
+    block.is_code = true;
+    return hsight__live_table_put(&tracer->blocks, is_exact(tracer), address, &block);
+}
+
+/* The same for those that were met since there were `from`. */
 static void watch_codes(hsight_tracer *tracer, size_t from)
 {
     for (size_t i = from; i < tracer->stacks.codes.count; i++) {
         uint64_t address = ((hsight__code *)tracer->stacks.codes.data)[i].address;
-        const void *place = (const void *)(uintptr_t)address;
-        hsight__block block = get_block(tracer, place);
-        block.is_code = true;
-        if (!put_block(tracer, place, &block)) {
+        if (!watch_code(tracer, (const void *)(uintptr_t)address)) {
             hsight__stacks_retire(&tracer->stacks, address); /* met anew each time */
         }
     }
@@ -380,17 +348,15 @@ static void watch_codes(hsight_tracer *tracer, size_t from)
 static bool enter(hsight_tracer *tracer, const hsight_trace_thread *thread, const void *block,
                   size_t bytes, const hsight_raw_frame *frames, uint32_t frame_count)
 {
-    hsight__block stale = get_block(tracer, block);
-    if (!is_empty(&stale)) { /* its free passed the hook by */
-        remove_block(tracer, block, &stale);
-    }
+    remove_stale(tracer, block, bytes);
     size_t codes = tracer->stacks.codes.count;
     uint32_t id = hsight__stacks_intern(&tracer->stacks, &tracer->options, thread->number, frames,
                                         frame_count);
     if (tracer->stacks.codes.count != codes) {
         watch_codes(tracer, codes);
     }
-    if (id == 0 || !put_block(tracer, block, &(hsight__block){bytes, id, false})) {
+    if (id == 0 || !hsight__live_table_put(&tracer->blocks, is_exact(tracer), block,
+                                           &(hsight__block){bytes, id, false})) {
         return false;
     }
     hsight__weight weight = weight_of(tracer, bytes);
@@ -414,7 +380,7 @@ static bool has_stacks(hsight_trace_mode mode)
 void hsight_tracer_record(hsight_tracer *tracer, hsight_trace_thread *thread, const void *block,
                           size_t bytes, const hsight_raw_frame *frames, uint32_t frame_count)
 {
-    hsight__lock_take(&tracer->lock);
+    enter_lock(tracer, thread);
     hsight_trace_mode mode = hsight_tracer_mode(tracer);
     if (has_stacks(mode)) {
         if (!is_known(tracer, thread)) {
@@ -430,59 +396,50 @@ void hsight_tracer_record(hsight_tracer *tracer, hsight_trace_thread *thread, co
         }
         thread->last_block = block;
     }
-    hsight__lock_release(&tracer->lock);
+    leave_lock(tracer, thread);
 }
 
-/* Freed before the next allocation of its thread? */
-static bool is_temporary(hsight_trace_mode mode, const hsight_trace_thread *thread,
-                         const void *block)
+/* Freed before the next allocation of its thread? An address is not enough: another thread may have
+ * freed the block meanwhile and allocated there. */
+static bool is_temporary(const hsight_tracer *tracer, const hsight_trace_thread *thread,
+                         const void *block, const hsight__stack *stack)
 {
-    return thread->last_block == block &&
-           (mode == HSIGHT_TRACE_EXACT || thread->countdown == thread->last_countdown);
+    return thread->last_block == block && is_known(tracer, thread) &&
+           stack->thread == thread->number &&
+           (is_exact(tracer) || thread->countdown == thread->last_countdown);
 }
 
-static void note_temporary(hsight_tracer *tracer, hsight_trace_thread *thread, const void *address,
-                           const hsight__block *block)
+static void note_temporary(hsight_tracer *tracer, const hsight_trace_thread *thread,
+                           const void *address, const hsight__block *block)
 {
-    if (is_temporary(hsight_tracer_mode(tracer), thread, address) && block->stack != 0 &&
-        block->stack < tracer->stacks.stacks.count) {
+    hsight__stack *stack = stack_of(tracer, block);
+    if (stack != NULL && is_temporary(tracer, thread, address, stack)) {
         hsight__weight weight = weight_of(tracer, block->bytes);
-        hsight_trace_figures *figures = &hsight__stacks_get(&tracer->stacks, block->stack)->figures;
-        figures->temporary_bytes += weight.bytes;
-        figures->temporary_blocks += weight.blocks;
+        stack->figures.temporary_bytes += weight.bytes;
+        stack->figures.temporary_blocks += weight.blocks;
     }
-}
-
-/* Without the lock: can there be anything? */
-static bool may_know(hsight_tracer *tracer, hsight_trace_mode mode, const void *block)
-{
-    if (mode == HSIGHT_TRACE_EXACT && hsight__block_map_holds(block, 0)) {
-        hsight__slot *slot = hsight__block_map_find(&tracer->blocks, block);
-        if (slot != NULL && hsight__slot_is_taken(slot)) {
-            return true;
-        }
-    }
-    return hsight__free_filter_may_know(&tracer->filter, block);
 }
 
 bool hsight_tracer_forget(hsight_tracer *tracer, hsight_trace_thread *thread, const void *block,
                           hsight_traced_block *out)
 {
     hsight_trace_mode mode = hsight_tracer_mode(tracer);
-    if (!has_stacks(mode) || block == NULL || !may_know(tracer, mode, block)) {
+    hsight__place place;
+    if (!has_stacks(mode) || block == NULL ||
+        !hsight__live_table_find(&tracer->blocks, mode == HSIGHT_TRACE_EXACT, block, &place)) {
         return false;
     }
-    hsight__lock_take(&tracer->lock);
+    enter_lock(tracer, thread);
     hsight__block known = {0};
     if (has_stacks(hsight_tracer_mode(tracer))) {
-        known = get_block(tracer, block);
+        known = hsight__live_table_read(&tracer->blocks, &place);
         out->generation = atomic_load(&tracer->generation);
-        if (!is_empty(&known)) {
+        if (!hsight__block_is_empty(&known)) {
             note_temporary(tracer, thread, block, &known);
-            remove_block(tracer, block, &known);
+            remove_block(tracer, &place, &known);
         }
     }
-    hsight__lock_release(&tracer->lock);
+    leave_lock(tracer, thread);
     if (thread->last_block == block) {
         thread->last_block = NULL;
     }
@@ -491,28 +448,30 @@ bool hsight_tracer_forget(hsight_tracer *tracer, hsight_trace_thread *thread, co
     return known.stack != 0;
 }
 
-void hsight_tracer_restore(hsight_tracer *tracer, const void *block,
-                           const hsight_traced_block *taken)
+void hsight_tracer_restore(hsight_tracer *tracer, const hsight_trace_thread *thread,
+                           const void *block, const hsight_traced_block *taken)
 {
-    hsight__lock_take(&tracer->lock);
-    if (has_stacks(hsight_tracer_mode(tracer)) && taken->stack != 0 &&
-        taken->generation == atomic_load(&tracer->generation) &&
-        taken->stack < tracer->stacks.stacks.count) {
-        if (put_block(tracer, block, &(hsight__block){taken->bytes, taken->stack, false})) {
-            add_live(tracer, hsight__stacks_get(&tracer->stacks, taken->stack),
-                     weight_of(tracer, taken->bytes));
-        } else {
+    enter_lock(tracer, thread);
+    if (has_stacks(hsight_tracer_mode(tracer)) &&
+        taken->generation == atomic_load(&tracer->generation)) {
+        hsight__block known = {taken->bytes, taken->stack, false};
+        hsight__stack *stack = stack_of(tracer, &known);
+        if (stack != NULL &&
+            hsight__live_table_put(&tracer->blocks, is_exact(tracer), block, &known)) {
+            add_live(tracer, stack, weight_of(tracer, taken->bytes));
+        } else if (stack != NULL) {
             drop(tracer);
         }
     }
-    hsight__lock_release(&tracer->lock);
+    leave_lock(tracer, thread);
 }
 
-bool hsight_tracer_is_reused(hsight_tracer *tracer, const hsight_trace_thread *thread,
-                             const void *block)
+bool hsight_tracer_is_reused(hsight_tracer *tracer, const void *block)
 {
     hsight_trace_mode mode = hsight_tracer_mode(tracer);
-    return has_stacks(mode) && thread->last_block != block && may_know(tracer, mode, block);
+    hsight__place place;
+    return has_stacks(mode) &&
+           hsight__live_table_find(&tracer->blocks, mode == HSIGHT_TRACE_EXACT, block, &place);
 }
 
 void hsight_tracer_count_allocation(hsight_tracer *tracer, unsigned domain, size_t bytes)
@@ -529,11 +488,15 @@ void hsight_tracer_count_free(hsight_tracer *tracer, unsigned domain)
 
 uint32_t hsight_tracer_stack_of(hsight_tracer *tracer, const void *block)
 {
-    if (!may_know(tracer, hsight_tracer_mode(tracer), block)) {
+    hsight__place place;
+    hsight__block known = {0};
+    if (!hsight__live_table_find(&tracer->blocks, is_exact(tracer), block, &place)) {
         return 0;
     }
     hsight__lock_take(&tracer->lock);
-    uint32_t stack = has_stacks(hsight_tracer_mode(tracer)) ? get_block(tracer, block).stack : 0;
+    if (has_stacks(hsight_tracer_mode(tracer))) {
+        known = hsight__live_table_read(&tracer->blocks, &place);
+    }
     hsight__lock_release(&tracer->lock);
-    return stack;
+    return known.stack;
 }

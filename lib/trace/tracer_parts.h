@@ -6,9 +6,8 @@
 #include <heapsight/tracer.h>
 
 #include "base/lock.h"
-#include "trace/block_map.h"
-#include "trace/free_filter.h"
-#include "trace/side_table.h"
+#include "trace/live_table.h"
+#include "trace/sampler.h"
 #include "trace/stacks.h"
 
 typedef struct {
@@ -35,11 +34,10 @@ struct hsight_tracer {
     hsight_tracer_options options;
     uint64_t started_ns;
 
-    hsight__block_map blocks;   /* exact mode */
-    hsight__side_table side;    /* samples, and what the map cannot hold */
-    hsight__free_filter filter; /* what is in the side table */
+    hsight__live_table blocks;
     hsight__stacks stacks;
 
+    /* Like those of the stacks, *_blocks are in HSIGHT__BLOCK_UNITS; take.c rounds once. */
     hsight_trace_figures totals; /* peak_*: the highest mark so far */
     uint64_t epoch;              /* of the highest mark */
     bool is_rising;              /* the sum is at its highest mark now */

@@ -118,10 +118,20 @@ static const void *page(uint64_t number)
     return (const void *)(uintptr_t)(UINT64_C(0x7f0000000000) + number * 4096 + 48);
 }
 
+/* Without the blocks known before: tests that add them say so. */
+static bool grow(hsight__free_filter *filter)
+{
+    hsight__filter_table *larger = hsight__free_filter_larger(filter);
+    if (larger != NULL) {
+        hsight__free_filter_use(filter, larger);
+    }
+    return larger != NULL;
+}
+
 static void add(hsight__free_filter *filter, const void *block)
 {
     if (hsight__free_filter_is_full(filter)) {
-        ck_assert(hsight__free_filter_grow(filter));
+        ck_assert(grow(filter));
     }
     hsight__free_filter_add(filter, block);
 }
@@ -180,20 +190,41 @@ START_TEST(it_grows_three_times_and_old_tables_stay)
     hsight__free_filter_init(&filter, &memory.allocator);
     for (int size = 1; size <= HSIGHT__FILTER_SIZES; size++) {
         ck_assert(hsight__free_filter_is_full(&filter));
-        ck_assert(hsight__free_filter_grow(&filter));
+        ck_assert(grow(&filter));
         ck_assert_uint_eq(memory.live_blocks, size);
         ck_assert(!hsight__free_filter_is_full(&filter));
+        filter.count = 0;  /* all were removed */
         uint64_t adds = 0; /* an eighth of the counters; of the last size, any number */
         while (!hsight__free_filter_is_full(&filter) && adds < 300 * 1000) {
             hsight__free_filter_add(&filter, page(adds++));
         }
-        ck_assert_uint_eq(adds, size < HSIGHT__FILTER_SIZES ? UINT64_C(512) << 3 * size : 300 * 1000);
+        ck_assert_uint_eq(adds,
+                          size < HSIGHT__FILTER_SIZES ? UINT64_C(512) << 3 * size : 300 * 1000);
     }
     hsight__free_filter_clear(&filter);
-    ck_assert(hsight__free_filter_grow(&filter)); /* from its first table on again */
+    ck_assert(grow(&filter)); /* from its first table on again */
     ck_assert_uint_eq(memory.live_blocks, HSIGHT__FILTER_SIZES);
     hsight__free_filter_free(&filter);
     ck_assert_uint_eq(memory.live_blocks, 0);
+}
+END_TEST
+
+/* Lookups read the old table until every block counts in the new one. */
+START_TEST(a_larger_table_is_not_in_use_before_it_is_full)
+{
+    hsight__free_filter filter;
+    hsight__free_filter_init(&filter, hsight_allocator_default());
+    add(&filter, page(9));
+    hsight__filter_table *larger = hsight__free_filter_larger(&filter);
+    ck_assert_ptr_nonnull(larger);
+    ck_assert(hsight__free_filter_may_know(&filter, page(9)));
+    hsight__filter_table_add(larger, page(9));
+    hsight__free_filter_use(&filter, larger);
+    ck_assert(hsight__free_filter_may_know(&filter, page(9)));
+    ck_assert(!hsight__free_filter_is_full(&filter));
+    hsight__free_filter_remove(&filter, page(9));
+    ck_assert(!hsight__free_filter_may_know(&filter, page(9)));
+    hsight__free_filter_free(&filter);
 }
 END_TEST
 
@@ -203,9 +234,9 @@ START_TEST(a_refused_table_changes_nothing)
     failing_allocator_init(&memory, 2);
     hsight__free_filter filter;
     hsight__free_filter_init(&filter, &memory.allocator);
-    ck_assert(hsight__free_filter_grow(&filter));
+    ck_assert(grow(&filter));
     hsight__free_filter_add(&filter, page(9));
-    ck_assert(!hsight__free_filter_grow(&filter));
+    ck_assert(!grow(&filter));
     ck_assert(hsight__free_filter_may_know(&filter, page(9)));
     hsight__free_filter_remove(&filter, page(9));
     ck_assert(!hsight__free_filter_may_know(&filter, page(9)));
@@ -223,6 +254,7 @@ int main(void)
     tcase_add_test(tests, what_was_added_may_be_known);
     tcase_add_test(tests, a_counter_that_is_full_stays_for_good);
     tcase_add_test(tests, it_grows_three_times_and_old_tables_stay);
+    tcase_add_test(tests, a_larger_table_is_not_in_use_before_it_is_full);
     tcase_add_test(tests, a_refused_table_changes_nothing);
     return run_tests("trace_side_table", tests);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* check_trace_stacks.c - interning of stacks: equal ones have one number, and code that died none. */
+/* check_trace_stacks.c - interning of stacks: equal ones have one number, and code that died none.
+ */
 #include "trace/stacks.h"
 
 #include "trace/block_map.h"
@@ -68,9 +69,11 @@ typedef struct {
 
 static raw_stack random_stack(uint64_t *state)
 {
-    raw_stack made = {.count = random_below(state, DEEPEST + 1), .thread = 1 + random_below(state, 2)};
+    raw_stack made = {.count = random_below(state, DEEPEST + 1),
+                      .thread = 1 + random_below(state, 2)};
     for (uint32_t i = 0; i < made.count; i++) {
-        made.frames[i] = (hsight_raw_frame){0x1000 + 16 * random_below(state, 6), random_below(state, 3)};
+        made.frames[i] =
+            (hsight_raw_frame){0x1000 + 16 * random_below(state, 6), random_below(state, 3)};
     }
     return made;
 }
@@ -79,7 +82,8 @@ static bool same(const raw_stack *a, const raw_stack *b)
 {
     bool equal = a->count == b->count && a->thread == b->thread;
     for (uint32_t i = 0; equal && i < a->count; i++) {
-        equal = a->frames[i].code == b->frames[i].code && a->frames[i].offset == b->frames[i].offset;
+        equal =
+            a->frames[i].code == b->frames[i].code && a->frames[i].offset == b->frames[i].offset;
     }
     return equal;
 }

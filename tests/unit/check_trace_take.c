@@ -210,8 +210,8 @@ static void make_columns(void)
     memset(rows, 0, sizeof rows);
     rows[0].stack.index = 2;
     rows[1].stack.index = 3;
-    columns = (hsight__trace_columns){3,         2,      2,    2,       callers, innermost,
-                                      frames,    rows,   offsets, bytes, 8};
+    columns =
+        (hsight__trace_columns){3, 2, 2, 2, callers, innermost, frames, rows, offsets, bytes, 8};
 }
 
 static void expect_refused(const char *word)

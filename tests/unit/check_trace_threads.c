@@ -59,12 +59,12 @@ static void *work(void *argument)
             continue;
         }
         (void)hsight_tracer_stack_of(self->tracer, own[which]);
-        (void)hsight_tracer_is_reused(self->tracer, &thread, own[which]);
+        (void)hsight_tracer_is_reused(self->tracer, own[which]);
         bool known = hsight_tracer_forget(self->tracer, &thread, own[which], &taken);
         if (random_below(&state, 4) != 0) {
             own[which] = NULL;
         } else if (known && random_below(&state, 2) != 0) {
-            hsight_tracer_restore(self->tracer, own[which], &taken);
+            hsight_tracer_restore(self->tracer, &thread, own[which], &taken);
         } else { /* resized */
             allocate(self->tracer, &thread, own[which], &state);
         }
@@ -101,10 +101,11 @@ static void run_workers(hsight_tracer *tracer, void (*meanwhile)(hsight_tracer *
 
 static void take_often(hsight_tracer *tracer)
 {
+    hsight_trace_thread thread = {0};
     for (int round = 0; round < ROUNDS; round++) {
         hsight_trace_free(trace_kit_take(tracer));
-        hsight_tracer_lock(tracer); /* as around fork() */
-        hsight_tracer_unlock(tracer);
+        hsight_tracer_lock(tracer, &thread); /* as around fork() */
+        hsight_tracer_unlock(tracer, &thread);
     }
 }
 
@@ -135,6 +136,64 @@ START_TEST(all_blocks_are_gone_in_the_end)
 }
 END_TEST
 
+/* ---- a filter that grows ---- */
+
+enum { SAMPLES = 300000, WATCHERS = 3 };
+
+static _Atomic uint32_t recorded_count;
+
+static void *sample_of(uint32_t number)
+{
+    return (void *)(uintptr_t)(UINT64_C(0x10000000) + (uint64_t)number * 65536);
+}
+
+/* Asks for blocks that were recorded before, and says how often one was not known. */
+static void *watch_samples(void *argument)
+{
+    worker *self = argument;
+    uint64_t state = (uint64_t)self->number + 1;
+    uintptr_t missed = 0;
+    for (uint32_t count = 0; count < SAMPLES; count = atomic_load(&recorded_count)) {
+        missed += count > 0 &&
+                  !hsight_tracer_is_reused(self->tracer, sample_of(random_below(&state, count)));
+    }
+    return (void *)missed;
+}
+
+/* The filter of frees grows under way: no known block may be taken for an unknown one, or its free
+ * is lost. */
+START_TEST(no_block_is_missed_while_the_filter_grows)
+{
+    hsight_tracer *tracer = trace_kit_start(HSIGHT_TRACE_SAMPLED, 1);
+    hsight_trace_thread thread = {0};
+    hsight_traced_block taken;
+    hsight_raw_frame frame = {0x5000, 2};
+    pthread_t threads[WATCHERS];
+    worker workers[WATCHERS];
+    atomic_store(&recorded_count, 0);
+    for (int i = 0; i < WATCHERS; i++) {
+        workers[i] = (worker){tracer, i, NULL};
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, watch_samples, &workers[i]), 0);
+    }
+    for (uint32_t i = 0; i < SAMPLES; i++) {
+        hsight_tracer_record(tracer, &thread, sample_of(i), 100, &frame, 1);
+        atomic_store(&recorded_count, i + 1);
+    }
+    for (int i = 0; i < WATCHERS; i++) {
+        void *missed;
+        ck_assert_int_eq(pthread_join(threads[i], &missed), 0);
+        ck_assert_ptr_null(missed);
+    }
+    for (uint32_t i = 0; i < SAMPLES; i++) {
+        (void)hsight_tracer_forget(tracer, &thread, sample_of(i), &taken);
+    }
+    hsight_trace *trace = trace_kit_take(tracer);
+    ck_assert_uint_eq(hsight_trace_get_info(trace)->live_blocks, 0);
+    hsight_trace_free(trace);
+    hsight_tracer_free(tracer);
+}
+END_TEST
+
 START_TEST(it_starts_and_stops_under_way)
 {
     hsight_tracer *tracer = trace_kit_start(HSIGHT_TRACE_EXACT, 0);
@@ -147,6 +206,7 @@ int main(void)
 {
     TCase *tests = tcase_create("trace_threads");
     tcase_add_loop_test(tests, all_blocks_are_gone_in_the_end, 0, 2);
+    tcase_add_test(tests, no_block_is_missed_while_the_filter_grows);
     tcase_add_test(tests, it_starts_and_stops_under_way);
     return run_tests("trace_threads", tests);
 }

@@ -165,7 +165,7 @@ static void random_step(hsight_tracer *tracer, hsight_trace_thread *thread, mode
         ck_assert(hsight_tracer_forget(tracer, thread, address_of(block), &taken));
         ck_assert_uint_eq(taken.bytes, before.bytes);
         if (chance < 3) {
-            hsight_tracer_restore(tracer, address_of(block), &taken);
+            hsight_tracer_restore(tracer, thread, address_of(block), &taken);
         } else {
             model_free(m, block);
             model_allocate(m, block, bytes, stack);
@@ -244,7 +244,7 @@ START_TEST(a_record_of_an_earlier_start_is_not_restored)
     trace_kit_restart(tracer, HSIGHT_TRACE_EXACT, 0);
     hsight_raw_frame other = {0x2000, 9};
     hsight_tracer_record(tracer, &thread, address_of(2), 50, &other, 1);
-    hsight_tracer_restore(tracer, address_of(1), &taken);
+    hsight_tracer_restore(tracer, &thread, address_of(1), &taken);
     ck_assert_uint_eq(hsight_tracer_stack_of(tracer, address_of(1)), 0);
     hsight_trace *trace = trace_kit_take(tracer);
     ck_assert_uint_eq(hsight_trace_get_info(trace)->live_bytes, 50);
@@ -265,7 +265,7 @@ START_TEST(nothing_happens_while_stopped)
         ck_assert_int_eq(hsight_tracer_mode(tracer), 0);
         hsight_tracer_record(tracer, &thread, address_of(1), 100, &one_frame, 1);
         ck_assert(!hsight_tracer_forget(tracer, &thread, address_of(1), &taken));
-        hsight_tracer_restore(tracer, address_of(1), &(hsight_traced_block){100, 1, 1});
+        hsight_tracer_restore(tracer, &thread, address_of(1), &(hsight_traced_block){100, 1, 1});
         ck_assert_uint_eq(hsight_tracer_stack_of(tracer, address_of(1)), 0);
         ck_assert_int_eq(hsight_tracer_take(tracer, &trace, NULL, NULL, &err), HSIGHT_EINVAL);
         hsight_tracer_stop(tracer);
@@ -304,6 +304,17 @@ START_TEST(options_out_of_range_are_refused)
 }
 END_TEST
 
+static uint64_t temporaries(hsight_tracer *tracer)
+{
+    hsight_trace *trace = trace_kit_take(tracer);
+    uint64_t temporary = 0;
+    for (uint32_t i = 0; i < hsight_trace_row_count(trace); i++) {
+        temporary += hsight_trace_rows(trace)[i].figures.temporary_blocks;
+    }
+    hsight_trace_free(trace);
+    return temporary;
+}
+
 START_TEST(temporaries_belong_to_a_thread)
 {
     hsight_tracer *tracer = trace_kit_start(HSIGHT_TRACE_EXACT, 0);
@@ -316,13 +327,104 @@ START_TEST(temporaries_belong_to_a_thread)
     ck_assert(hsight_tracer_forget(tracer, &a, address_of(2), &taken)); /* of another thread */
     hsight_tracer_record(tracer, &a, address_of(4), 100, &one_frame, 1);
     ck_assert(hsight_tracer_forget(tracer, &a, address_of(3), &taken)); /* not the last one */
+    ck_assert_uint_eq(temporaries(tracer), 1);
+    hsight_tracer_free(tracer);
+}
+END_TEST
+
+/* The last block of a thread is freed by another one, which allocates there itself, and more. */
+START_TEST(an_address_says_not_who_allocated_there)
+{
+    hsight_tracer *tracer = trace_kit_start(HSIGHT_TRACE_EXACT, 0);
+    hsight_trace_thread a = {0}, b = {0};
+    hsight_traced_block taken;
+    hsight_tracer_record(tracer, &a, address_of(1), 100, &one_frame, 1);
+    ck_assert(hsight_tracer_forget(tracer, &b, address_of(1), &taken));
+    hsight_tracer_record(tracer, &b, address_of(1), 100, &one_frame, 1);
+    hsight_tracer_record(tracer, &b, address_of(2), 100, &one_frame, 1);
+    ck_assert(hsight_tracer_forget(tracer, &a, address_of(1), &taken));
+    ck_assert_uint_eq(temporaries(tracer), 0);
+    hsight_tracer_free(tracer);
+}
+END_TEST
+
+/* What a thread allocated last before a stop is not what it allocated last after the next start. */
+START_TEST(a_last_block_of_an_earlier_start_is_none)
+{
+    hsight_tracer *tracer = trace_kit_start(HSIGHT_TRACE_EXACT, 0);
+    hsight_trace_thread a = {0}, b = {0};
+    hsight_traced_block taken;
+    hsight_tracer_record(tracer, &a, address_of(1), 100, &one_frame, 1);
+    hsight_tracer_stop(tracer);
+    trace_kit_restart(tracer, HSIGHT_TRACE_EXACT, 0);
+    hsight_tracer_record(tracer, &b, address_of(1), 100, &one_frame, 1);
+    ck_assert(hsight_tracer_forget(tracer, &a, address_of(1), &taken));
+    ck_assert_uint_eq(temporaries(tracer), 0);
+    hsight_tracer_free(tracer);
+}
+END_TEST
+
+static void expect_live(hsight_tracer *tracer, uint64_t bytes, uint64_t blocks)
+{
     hsight_trace *trace = trace_kit_take(tracer);
-    uint64_t temporary = 0;
-    for (uint32_t i = 0; i < hsight_trace_row_count(trace); i++) {
-        temporary += hsight_trace_rows(trace)[i].figures.temporary_blocks;
-    }
-    ck_assert_uint_eq(temporary, 1);
+    ck_assert_uint_eq(hsight_trace_get_info(trace)->live_bytes, bytes);
+    ck_assert_uint_eq(hsight_trace_get_info(trace)->live_blocks, blocks);
     hsight_trace_free(trace);
+}
+
+/* Two blocks cannot share 16 bytes: the one that was known first was freed unseen. Their slots must
+ * not be mixed up, or figures fall below 0. */
+START_TEST(a_neighbour_in_the_way_was_freed_unseen)
+{
+    static const uint64_t sizes[] = {5000,
+                                     0x90000010}; /* as a slot: of a stack; of 17 bytes more */
+    const char *at = address_of(1);
+    hsight_traced_block taken;
+    for (size_t i = 0; i < 2; i++) {
+        hsight_tracer *tracer = trace_kit_start(HSIGHT_TRACE_EXACT, 0);
+        hsight_trace_thread thread = {0};
+        hsight_tracer_record(tracer, &thread, at, sizes[i], &one_frame, 1);
+        hsight_tracer_record(tracer, &thread, at + 16, 40, &one_frame, 1);
+        expect_live(tracer, 40, 1);
+        hsight_tracer_record(tracer, &thread, at, 16, &one_frame, 1);
+        expect_live(tracer, 56, 2);
+        hsight_tracer_record(tracer, &thread, at, sizes[i], &one_frame, 1); /* over both */
+        expect_live(tracer, sizes[i], 1);
+        ck_assert(hsight_tracer_forget(tracer, &thread, at, &taken));
+        expect_live(tracer, 0, 0);
+        hsight_tracer_free(tracer);
+    }
+}
+END_TEST
+
+/* Handlers around fork() allocate and free while the forking thread has the lock. */
+START_TEST(the_thread_with_the_lock_goes_on)
+{
+    hsight_tracer *tracer = trace_kit_start(HSIGHT_TRACE_EXACT, 0);
+    hsight_trace_thread thread = {0};
+    hsight_traced_block taken;
+    hsight_tracer_record(tracer, &thread, address_of(1), 100, &one_frame, 1);
+    hsight_tracer_lock(tracer, &thread);
+    hsight_tracer_record(tracer, &thread, address_of(2), 50, &one_frame, 1);
+    ck_assert(hsight_tracer_forget(tracer, &thread, address_of(1), &taken));
+    hsight_tracer_restore(tracer, &thread, address_of(1), &taken);
+    ck_assert(hsight_tracer_forget(tracer, &thread, address_of(1), &taken));
+    hsight_tracer_unlock(tracer, &thread);
+    expect_live(tracer, 50, 1);
+    hsight_tracer_free(tracer);
+}
+END_TEST
+
+/* The first call of a thread may fall there too. */
+START_TEST(a_thread_may_begin_with_the_lock)
+{
+    hsight_tracer *tracer = trace_kit_start(HSIGHT_TRACE_SAMPLED, 1);
+    hsight_trace_thread thread = {0};
+    hsight_tracer_lock(tracer, &thread);
+    ck_assert(hsight_tracer_wants(tracer, &thread, 100000));
+    hsight_tracer_record(tracer, &thread, address_of(2), 100000, &one_frame, 1);
+    hsight_tracer_unlock(tracer, &thread);
+    expect_live(tracer, 100000, 1);
     hsight_tracer_free(tracer);
 }
 END_TEST
@@ -470,6 +572,11 @@ int main(void)
     tcase_add_test(tests, nothing_happens_while_stopped);
     tcase_add_test(tests, options_out_of_range_are_refused);
     tcase_add_test(tests, temporaries_belong_to_a_thread);
+    tcase_add_test(tests, an_address_says_not_who_allocated_there);
+    tcase_add_test(tests, a_last_block_of_an_earlier_start_is_none);
+    tcase_add_test(tests, a_neighbour_in_the_way_was_freed_unseen);
+    tcase_add_test(tests, the_thread_with_the_lock_goes_on);
+    tcase_add_test(tests, a_thread_may_begin_with_the_lock);
     tcase_add_test(tests, samples_are_those_of_the_seed);
     tcase_add_test(tests, an_address_of_code_is_used_again);
     tcase_add_test(tests, refused_memory_drops_blocks);

@@ -6,15 +6,15 @@
  * I1  a wrapper passes on the ctx it is called with, and ours is installed with the inner one's:
  *     PyMem_SetAllocator() writes its five words one after the other, so a thread without the GIL
  *     may for a moment see a function of one allocator with the ctx of the other
- * I2  `inner` is replaced only while no wrapper of that domain is in the chain; a set of inner
- *     functions is never changed or freed once it was used
- * I3  a free is recorded before the block is released; for a resize the old record is taken out
- *     before the call. No lock is held across a call
- * I4  nothing here calls Python, changes a refcount or allocates from the domains it watches
- * I5  tracer and code stay for the life of the process: a thread inside a wrapper that was taken
- *     out meanwhile finds a tracer that is not running
+ * I2  a set of inner functions is only called with its own ctx, and never changed or freed: a
+ * thread without the GIL may be inside a wrapper while what lies below it is replaced I3  a free is
+ * recorded before the block is released; for a resize the old record is taken out before the call.
+ * No lock is held across a call I4  nothing here calls Python, changes a refcount or allocates from
+ * the domains it watches I5  tracer and code stay for the life of the process: a thread inside a
+ * wrapper that was taken out meanwhile finds a tracer that is not running
  *
- * Cost of an allocation while sampling: a thread-local countdown; of a free: one load. */
+ * Cost of an allocation while sampling: a thread-local countdown; of a free: a few loads, of a
+ * table that says which pages have known blocks. */
 #include "hook.h"
 
 #include "compat.h"
@@ -30,16 +30,25 @@
  */
 typedef struct {
     hsight_trace_thread trace;
-    uint32_t busy;    /* inside the hook or an inner allocator, or suspended: pass through */
-    uint32_t probing; /* domain + 1 of an allocation made to see whether it comes by here */
-    uint32_t naming;  /* events since the start, for thread_names.h */
-    uint32_t named;   /* the start that `naming` counts from */
+    uint32_t busy;     /* inside the hook or an inner allocator: pass through */
+    uint32_t probing;  /* domain + 1 of an allocation made to see whether it comes by here */
+    uint32_t naming;   /* events since the start, for thread_names.h */
+    uint32_t named;    /* the start that `naming` counts from */
+    const void *fresh; /* allocated last, and no object was born in it yet; NULL else */
 } local_state;
 
 static _Thread_local local_state local __attribute__((tls_model("initial-exec")));
 
 static hsight_tracer *tracer;
-static _Atomic(const PyMemAllocatorEx *) inner[HSIGHT_DOMAIN_COUNT];
+
+/* What lies below a wrapper. */
+typedef struct inner_set {
+    PyMemAllocatorEx call;
+    size_t own_bytes; /* blocks of 1 to this many bytes are its own: never passed on */
+    const struct inner_set *before; /* what lay there earlier */
+} inner_set;
+
+static _Atomic(const inner_set *) inner[HSIGHT_DOMAIN_COUNT];
 static int (*_Atomic on_refusal)(void *);
 static bool follow_children;
 static bool handles_fork;
@@ -62,7 +71,8 @@ static void record_frames(unsigned domain, const void *block, size_t bytes,
         local.named = local.trace.generation;
         local.naming = 0;
     }
-    if (UNLIKELY(hsight__thread_names_due(&local.naming)) && thread != NULL) {
+    if (UNLIKELY(hsight__thread_names_due(&local.naming)) && thread != NULL &&
+        !local.trace.has_lock) { /* whoever forks has the names locked too */
         hsight__thread_names_keep(local.trace.number);
     }
 }
@@ -99,12 +109,12 @@ static __attribute__((noinline)) void refused(void)
 static inline void allocated(unsigned domain, const void *block, size_t bytes)
 {
     hsight_trace_mode mode = hsight_tracer_mode(tracer);
-    if (UNLIKELY(block == NULL)) {
-        refused();
-        return;
-    }
     if (UNLIKELY(local.busy != 0)) {
         local.probing = local.probing == domain + 1 ? 0 : local.probing;
+        return;
+    }
+    if (UNLIKELY(block == NULL)) {
+        refused();
         return;
     }
     if (mode == HSIGHT_TRACE_SAMPLED) {
@@ -113,6 +123,7 @@ static inline void allocated(unsigned domain, const void *block, size_t bytes)
         }
     } else if (mode == HSIGHT_TRACE_EXACT) {
         record(domain, block, bytes);
+        local.fresh = block;
     } else if (mode == HSIGHT_TRACE_COUNTS) {
         hsight_tracer_count_allocation(tracer, domain, bytes);
     }
@@ -126,7 +137,8 @@ static inline void count_free(unsigned domain, const void *block)
     }
 }
 
-/* An object in a block that never left: from a free list. Its block gets the stack that took it. */
+/* The first object in a block is what it was allocated for. One in a block that never left is from
+ * a free list: its block gets the stack that took it. */
 static void born(PyObject *object)
 {
     if (local.busy != 0) {
@@ -135,21 +147,37 @@ static void born(PyObject *object)
     size_t before = hsight__compat_preheader_bytes(Py_TYPE(object));
     const void *block = (const char *)object - before;
     hsight_traced_block taken;
-    if (hsight_tracer_is_reused(tracer, &local.trace, block) &&
-        hsight_tracer_forget(tracer, &local.trace, block, &taken)) {
+    if (local.fresh == block) {
+        local.fresh = NULL;
+    } else if (hsight_tracer_is_reused(tracer, block) &&
+               hsight_tracer_forget(tracer, &local.trace, block, &taken)) {
         record(HSIGHT_DOMAIN_OBJECT, block, taken.bytes);
     }
 }
 
 /* ---- wrappers ---- */
 
-static inline const PyMemAllocatorEx *inner_of(unsigned domain)
+/* The newest set with that ctx; the newest at all where none has it. */
+static __attribute__((noinline)) const inner_set *earlier_inner(unsigned domain, void *ctx)
 {
-    return atomic_load_explicit(&inner[domain], memory_order_acquire);
+    const inner_set *newest = atomic_load_explicit(&inner[domain], memory_order_acquire);
+    for (const inner_set *set = newest; set != NULL; set = set->before) {
+        if (set->call.ctx == ctx) {
+            return set;
+        }
+    }
+    return newest;
 }
 
-/* An object allocator passes large blocks (more than 512 bytes, debug hooks included) on to the raw
- * domain, where they would be met again, and with debug hooks between at another address. */
+static inline const inner_set *inner_of(unsigned domain, void *ctx)
+{
+    const inner_set *newest = atomic_load_explicit(&inner[domain], memory_order_acquire);
+    return LIKELY(newest->call.ctx == ctx) ? newest : earlier_inner(domain, ctx);
+}
+
+/* An object allocator passes large blocks (more than 512 bytes, debug hooks included) and such of
+ * no bytes on to the raw domain, where they would be met again, and with debug hooks between at
+ * another address. A foreign one may do so with all. */
 enum { NEVER_PASSED_ON = 256 };
 
 /* Around a call of the inner allocator that may pass something on. */
@@ -165,13 +193,14 @@ static inline void leave_inner(unsigned domain)
 
 static inline void *wrapped_malloc(unsigned domain, void *ctx, size_t bytes)
 {
-    if (LIKELY(bytes <= NEVER_PASSED_ON)) {
-        void *small = inner_of(domain)->malloc(ctx, bytes);
+    const inner_set *below = inner_of(domain, ctx);
+    if (LIKELY(bytes - 1 < below->own_bytes)) { /* 0 bytes: not */
+        void *small = below->call.malloc(ctx, bytes);
         allocated(domain, small, bytes);
         return small;
     }
     enter_inner(domain);
-    void *block = inner_of(domain)->malloc(ctx, bytes);
+    void *block = below->call.malloc(ctx, bytes);
     leave_inner(domain);
     allocated(domain, block, bytes);
     return block;
@@ -180,7 +209,7 @@ static inline void *wrapped_malloc(unsigned domain, void *ctx, size_t bytes)
 static inline void *wrapped_calloc(unsigned domain, void *ctx, size_t count, size_t bytes)
 {
     enter_inner(domain);
-    void *block = inner_of(domain)->calloc(ctx, count, bytes);
+    void *block = inner_of(domain, ctx)->call.calloc(ctx, count, bytes);
     leave_inner(domain);
     allocated(domain, block, count * bytes); /* no overflow: the block was granted */
     return block;
@@ -192,7 +221,7 @@ static inline void *wrapped_realloc(unsigned domain, void *ctx, void *old, size_
     local.trace.last_block = NULL; /* a block that grows is not a temporary one */
     bool known = hsight_tracer_forget(tracer, &local.trace, old, &taken);
     enter_inner(domain);
-    void *block = inner_of(domain)->realloc(ctx, old, bytes);
+    void *block = inner_of(domain, ctx)->call.realloc(ctx, old, bytes);
     leave_inner(domain);
     if (block != NULL) {
         count_free(domain, old);
@@ -200,7 +229,7 @@ static inline void *wrapped_realloc(unsigned domain, void *ctx, void *old, size_
         return block;
     }
     if (known) {
-        hsight_tracer_restore(tracer, old, &taken);
+        hsight_tracer_restore(tracer, &local.trace, old, &taken);
     }
     refused();
     return NULL;
@@ -211,12 +240,13 @@ static inline void wrapped_free(unsigned domain, void *ctx, void *block)
     hsight_traced_block taken;
     (void)hsight_tracer_forget(tracer, &local.trace, block, &taken);
     if (LIKELY(hsight_tracer_mode(tracer) != HSIGHT_TRACE_COUNTS)) {
-        inner_of(domain)->free(ctx, block); /* passed on, it is a block that is not known */
+        inner_of(domain, ctx)
+            ->call.free(ctx, block); /* passed on, it is a block that is not known */
         return;
     }
     count_free(domain, block);
     enter_inner(domain);
-    inner_of(domain)->free(ctx, block);
+    inner_of(domain, ctx)->call.free(ctx, block);
     leave_inner(domain);
 }
 
@@ -261,45 +291,63 @@ static bool is_on_top(int domain)
     return current.malloc == domains[domain].wrapper.malloc;
 }
 
-/* Somewhere in the chain? An allocation tells. */
-static bool is_in_chain(int domain)
+/* Does an allocation by `call` come by a wrapper? */
+typedef enum { COMES_BY, DOES_NOT, REFUSED } probe_answer;
+
+static probe_answer probe(const PyMemAllocatorEx *call, size_t bytes, int domain)
 {
-    PyMemAllocatorEx current;
-    if (inner_of((unsigned)domain) == NULL) {
-        return false;
-    }
-    PyMem_GetAllocator(domains[domain].domain, &current);
     local.busy++;
     local.probing = (uint32_t)domain + 1;
-    void *probe = current.malloc(current.ctx, 24);
+    void *block = call->malloc(call->ctx, bytes);
     bool came_by = local.probing == 0;
     local.probing = 0;
-    if (probe != NULL) {
-        current.free(current.ctx, probe);
+    if (block != NULL) {
+        call->free(call->ctx, block);
     }
     local.busy--;
-    return came_by;
+    return came_by ? COMES_BY : block != NULL ? DOES_NOT : REFUSED;
 }
 
+enum { SMALL = 24 };
+
+/* Does the wrapper lie somewhere in the chain? */
+static probe_answer look_for_wrapper(int domain)
+{
+    PyMemAllocatorEx current;
+    PyMem_GetAllocator(domains[domain].domain, &current);
+    if (atomic_load(&inner[domain]) == NULL) {
+        return DOES_NOT;
+    }
+    return is_on_top(domain) ? COMES_BY : probe(&current, SMALL, domain);
+}
+
+/* Sets are kept for good (I2), one for each allocator that was ever found below us. The raw wrapper
+ * is in its place already when another domain asks. */
 static bool keep_inner(int domain, const PyMemAllocatorEx *current)
 {
-    const PyMemAllocatorEx *known = inner_of((unsigned)domain);
-    if (known != NULL && memcmp(known, current, sizeof(*known)) == 0) {
+    const inner_set *newest = atomic_load(&inner[domain]);
+    if (newest != NULL && memcmp(&newest->call, current, sizeof(*current)) == 0) {
         return true;
     }
-    PyMemAllocatorEx *kept = malloc(sizeof(*kept)); /* for good: I2 */
-    if (kept == NULL) {
+    inner_set *made = malloc(sizeof(*made));
+    if (made == NULL) {
         return false;
     }
-    *kept = *current;
-    atomic_store_explicit(&inner[domain], kept, memory_order_release);
+    *made = (inner_set){.call = *current, .before = newest};
+    if (domain == HSIGHT_DOMAIN_RAW ||
+        (probe(current, SMALL, HSIGHT_DOMAIN_RAW) == DOES_NOT &&
+         probe(current, NEVER_PASSED_ON, HSIGHT_DOMAIN_RAW) == DOES_NOT)) {
+        made->own_bytes = NEVER_PASSED_ON;
+    }
+    atomic_store_explicit(&inner[domain], made, memory_order_release);
     return true;
 }
 
 static bool install(int domain)
 {
-    if (is_on_top(domain) || is_in_chain(domain)) {
-        return true;
+    probe_answer found = look_for_wrapper(domain);
+    if (found != DOES_NOT) {
+        return found == COMES_BY; /* REFUSED: put in a second time it would call itself */
     }
     PyMemAllocatorEx current;
     PyMem_GetAllocator(domains[domain].domain, &current);
@@ -315,31 +363,42 @@ static bool install(int domain)
 static void take_out(int domain)
 {
     if (is_on_top(domain)) {
-        PyMemAllocatorEx before = *inner_of((unsigned)domain);
+        PyMemAllocatorEx before = atomic_load(&inner[domain])->call;
         PyMem_SetAllocator(domains[domain].domain, &before);
     }
 }
 
 /* ---- fork ---- */
 
+/* Handlers of others run between ours and may allocate: the tracer lets the thread with its lock
+ * pass. Ours are registered at import, so that the lock is taken late and released early. */
 static void before_fork(void)
 {
-    hsight_tracer_lock(tracer);
     hsight__thread_names_lock();
+    if (tracer != NULL) {
+        hsight_tracer_lock(tracer, &local.trace);
+    }
 }
 
 static void after_fork_in_parent(void)
 {
+    if (local.trace.has_lock) {
+        hsight_tracer_unlock(tracer, &local.trace);
+    }
     hsight__thread_names_unlock();
-    hsight_tracer_unlock(tracer);
 }
 
 static void after_fork_in_child(void)
 {
     after_fork_in_parent();
-    if (!follow_children) {
+    if (tracer != NULL && !follow_children) {
         hsight_tracer_stop(tracer); /* the wrappers stay and pass through */
     }
+}
+
+__attribute__((constructor)) static void watch_forks(void)
+{
+    handles_fork = pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child) == 0;
 }
 
 /* ---- start and stop ---- */
@@ -362,12 +421,11 @@ static hsight_status prepare(hsight_error *err)
         }
     }
     if (!handles_fork) {
-        if (pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child) != 0) {
-            return fail(err, HSIGHT_ENOMEM, "out of memory while the tracer prepared for fork()");
-        }
-        handles_fork = true;
+        watch_forks(); /* there may be memory now */
     }
-    return HSIGHT_OK;
+    return handles_fork
+               ? HSIGHT_OK
+               : fail(err, HSIGHT_ENOMEM, "out of memory while the tracer prepared for fork()");
 }
 
 hsight_status hsight_hook_start(const hsight_hook_options *options, hsight_error *err)
@@ -428,7 +486,7 @@ bool hsight_hook_is_running(void)
 bool hsight_hook_is_removed(void)
 {
     for (int domain = 0; hsight_hook_is_running() && domain < HSIGHT_DOMAIN_COUNT; domain++) {
-        if (!is_on_top(domain) && !is_in_chain(domain)) {
+        if (look_for_wrapper(domain) == DOES_NOT) {
             return true;
         }
     }
@@ -457,14 +515,4 @@ uint32_t hsight_hook_stack_of(PyObject *object)
 void hsight_hook_on_refusal(int (*call)(void *))
 {
     atomic_store(&on_refusal, call);
-}
-
-void hsight_hook_suspend(void)
-{
-    local.busy++;
-}
-
-void hsight_hook_resume(void)
-{
-    local.busy--;
 }

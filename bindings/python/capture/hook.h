@@ -21,8 +21,7 @@ typedef struct {
     bool follow_children; /* keep tracing in a child made by fork(); else its tables are released */
 } hsight_hook_options;
 
-/** @return HSIGHT_OK, HSIGHT_EINVAL (an option out of range, or running already), HSIGHT_ENOMEM,
- *         HSIGHT_ENOTSUP when the interpreter does not take the hook */
+/** @return HSIGHT_OK, HSIGHT_EINVAL (an option out of range, or running already), HSIGHT_ENOMEM */
 hsight_status hsight_hook_start(const hsight_hook_options *options, hsight_error *err);
 /** Also takes the hook out where nothing lies on top of it. No effect while stopped. */
 void hsight_hook_stop(void);
@@ -39,8 +38,5 @@ uint32_t hsight_hook_stack_of(PyObject *object);
 /** Call `call` soon, by the main thread, after an allocator had no memory for somebody; NULL for no
  * call. Only while the hook is installed. */
 void hsight_hook_on_refusal(int (*call)(void *));
-/** Blocks of this thread allocated between suspend and resume are not recorded; they nest. */
-void hsight_hook_suspend(void);
-void hsight_hook_resume(void);
 
 #endif
