@@ -49,10 +49,19 @@ def summarise(results: Results) -> dict[str, dict[str, float | None]]:
             "kept_bytes_per_object": quotient(middle(measurements, "kept_bytes"), objects),
             "peak_bytes_per_object": quotient(middle(measurements, "peak_bytes"), objects),
         }
-    for row in rows.values():
+    for name, row in rows.items():
         for key, other in (("ratio_to_collect", BASELINE), ("ratio_to_heapsight", OURS)):
-            row[key] = quotient(row["cpu_s"], rows.get(other, {}).get("cpu_s"))
+            row[key] = paired_ratio(results[name], results.get(other, ()))
     return rows
+
+
+def paired_ratio(measurements: Sequence[Measurement],
+                 others: Sequence[Measurement]) -> float | None:
+    """The median of what each run took by the other's run of its round: a slow phase of the machine
+    slows down both, so it does not count."""
+    ratios = [one["cpu_s"] / base["cpu_s"]
+              for one, base in zip(measurements, others, strict=False)]
+    return median(ratios) if ratios else None
 
 
 def judge(workload: str, rows: Mapping[str, Mapping[str, float | None]]) -> list[dict[str, Any]]:
@@ -85,7 +94,7 @@ def print_workload(workload: str, size: int, rounds: int,
     bytes_ = rows[BASELINE]["heap_bytes"] if BASELINE in rows else None
     mib = "" if bytes_ is None else f", {bytes_ / 2**20:.0f} MiB"
     print(f"\n{workload}  {heap.title}, {size:,} {heap.unit}{mib};"
-          f" CPU time, median of {rounds} (least-most)")
+          f" CPU time, median of {rounds} (least-most); ratios within rounds")
     print(f"{'':34}{'CPU s':>8}  {'least-most':>13}{'x collect':>11}{'x heapsight':>13}"
           f"{'objects':>12}{'B/obj kept':>12}{'at peak':>9}")
     for name, row in rows.items():

@@ -80,6 +80,7 @@ class Mode:
 
 DEPTHS = (1, 10, 25)
 PLAIN = "plain"
+FRAMES = 32  # what a Tracer takes by default
 
 MODES = {
     PLAIN: Mode("plain", None, plain),

@@ -4,10 +4,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from statistics import median
 from typing import Any
 
-from bench_lib.report import cell, middle, quotient
+from bench_lib.report import cell, middle, paired_ratio, quotient
 from bench_lib.trace_modes import DEPTHS, MODES, PLAIN
 
 Rows = Mapping[str, Mapping[str, Any]]
@@ -33,14 +32,6 @@ def summarise(results: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, d
     for name, row in rows.items():
         row["times_plain"] = paired_ratio(results[name], results.get(PLAIN, ()))
     return rows
-
-
-def paired_ratio(measurements: Sequence[Mapping[str, Any]],
-                 plain: Sequence[Mapping[str, Any]]) -> float | None:
-    """The median of what each run took by the plain run of its round: a slow phase of the machine
-    slows down both, so it does not count."""
-    ratios = [one["cpu_s"] / base["cpu_s"] for one, base in zip(measurements, plain, strict=False)]
-    return median(ratios) if ratios else None
 
 
 def overhead(rows: Rows, name: str) -> float | None:
