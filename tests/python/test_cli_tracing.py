@@ -443,7 +443,7 @@ def test_types_by_site(ask, traced):
     assert first.split()[0] == "300"
     assert f"__main__.Session at {traced}/{MADE_AT}" in first
     document = json.loads(ask("types", LAST, "--by", "site", "--json", "--limit", "3").stdout)
-    assert list(document) == ["file", "sites", "omitted_count"]
+    assert list(document) == ["file", "mode", "sites", "omitted_count"]
     assert list(document["sites"][0]) == ["site", "type", "count", "bytes"]
     assert len(document["sites"]) == 3
     assert document["omitted_count"] == len(everything) - 3
@@ -470,7 +470,7 @@ def test_diff_by_site(ask, traced):
     assert done.stdout.splitlines()[1].split()[0] == "+300"
     words = ("diff", "--sites", "--json", "--sort", "count", "--limit", "2", first, LAST)
     document = json.loads(ask(*words).stdout)
-    assert list(document) == ["before", "after", "sites", "omitted_count"]
+    assert list(document) == ["before", "after", "mode", "sites", "omitted_count"]
     assert list(document["sites"][0]) == ["site", "type", "count_delta", "bytes_delta"]
     assert document["omitted_count"] > 0
     said = one_sentence(ask("diff", "--sites", first, "plain/002-exit.hsnap"))

@@ -12,9 +12,16 @@ from heapsight._rows import (
     first,
     type_filter,
 )
-from heapsight._sites import HEADING, NO_SITE, site_rows
+from heapsight._sites import (
+    HEADING,
+    NO_SITE,
+    not_sampled_last,
+    not_sampled_text,
+    site_rows,
+    type_at_site,
+)
 from heapsight._snapshot import SHOWN_ROWS, Snapshot
-from heapsight._text import html_table, remainder, size_text, text_table
+from heapsight._text import html_table, printable, remainder, size_text, text_table
 
 __all__ = ["Diff", "diff"]
 
@@ -57,40 +64,45 @@ class Diff(Handle[_core.Diff]):
         """What grew by the place that allocated it, most grown first.
 
         Rows, limit, sort and only as in types(). Objects of a snapshot that was taken without a
-        tracer count as "(not known)". Raises HeapsightLookupError where the later snapshot has no
-        allocation sites. Cost: one pass over the objects of both.
+        tracer count as "(not known)"; where samples were drawn, objects without a known place as
+        "(not sampled)", after the places. Raises HeapsightLookupError where the later snapshot has
+        no allocation sites. Cost: one pass over the objects of both.
         """
-        _ = self._open  # a closed diff refuses
-        check_sort(sort)
-        wanted = type_filter(only)
-        before, after = self._pair
-        changes: dict[tuple[str, str], list[int]] = {}
-        for rows, sign in ((site_rows(after.sites()), 1), (_sites_before(before), -1)):
-            for row in rows:
-                if wanted(row.type):
-                    change = changes.setdefault((row.site, row.type), [0, 0])
-                    change[0] += sign * row.count
-                    change[1] += sign * row.bytes
-        grown = [SiteDiffRow(*key, *change) for key, change in changes.items() if any(change)]
-        if sort == "type":
-            grown.sort(key=lambda row: (row.type, row.site))
-        else:
-            at = 2 if sort == "count" else 3
-            grown.sort(key=lambda row: (-int(row[at]), row.type, row.site))
-        return first(grown, limit)
+        return first(self._sites(sort, only)[0], limit)
 
     def sites_text(
         self, limit: int | None = 10, sort: str = "size", *, only: str | None = None
     ) -> str:
         """The rows of sites() as a table."""
-        rows = self.sites(None, sort, only=only)
+        rows, note = self._sites(sort, only)
         shown = rows[: check_limit(limit) or None]
         cells = [
-            (_signed(row.count_delta), _signed_size(row.bytes_delta), f"{row.type} at {row.site}")
+            (_signed(row.count_delta), _signed_size(row.bytes_delta), type_at_site(row))
             for row in shown
         ]
         table = text_table(("objects +/-", "size +/-", HEADING), cells)
-        return table + remainder(len(rows), len(shown), "sites")
+        return table + remainder(len(rows), len(shown), "sites") + note
+
+    def _sites(self, sort: str, only: str | None) -> tuple[list[SiteDiffRow], str]:
+        """The rows of sites(), and the line under them where samples were drawn."""
+        _ = self._open  # a closed diff refuses
+        check_sort(sort)
+        wanted = type_filter(only)
+        before, after = self._pair
+        now = [row for row in site_rows(after.sites()) if wanted(row.type)]
+        then = [row for row in _sites_before(before) if wanted(row.type)]
+        changes: dict[tuple[str, str], list[int]] = {}
+        for rows, sign in ((now, 1), (then, -1)):
+            for row in rows:
+                change = changes.setdefault((row.site, row.type), [0, 0])
+                change[0] += sign * row.count
+                change[1] += sign * row.bytes
+        grown = [SiteDiffRow(*key, *change) for key, change in changes.items() if any(change)]
+        at = {"count": 2, "size": 3}.get(sort)
+        grown.sort(key=lambda row: (-int(row[at]) if at else 0, row.type, row.site))
+        if not any(map(_is_sampled, self._pair)):
+            return grown, ""
+        return not_sampled_last(grown), not_sampled_text(not_sampled_last(now))
 
     def text(self, limit: int | None = None, sort: str = "size", *, only: str | None = None) -> str:
         """The rows of types() as a table."""
@@ -115,7 +127,10 @@ class Diff(Handle[_core.Diff]):
 def diff_table(rows: list[DiffRow], limit: int) -> str:
     """Some changed types as text, 0 for all."""
     shown = rows[: limit or None]
-    cells = [(_signed(row.count_delta), _signed_size(row.bytes_delta), row.type) for row in shown]
+    cells = [
+        (_signed(row.count_delta), _signed_size(row.bytes_delta), printable(row.type))
+        for row in shown
+    ]
     table = text_table(("objects +/-", "size +/-", "type"), cells)
     return table + remainder(len(rows), len(shown), "types")
 
@@ -140,3 +155,7 @@ def _sites_before(before: _core.Snapshot) -> list[SiteRow]:
     if before.trace is not None:
         return site_rows(before.sites())
     return [SiteRow(NO_SITE, *row) for row in before.types()]
+
+
+def _is_sampled(snapshot: _core.Snapshot) -> bool:
+    return snapshot.trace is not None and snapshot.trace.info["mode"] == "sampled"

@@ -1,31 +1,87 @@
 # SPDX-License-Identifier: MIT
 """Places in the program that allocated objects."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import TypeVar
 
-from heapsight._rows import SiteRow
-from heapsight._text import remainder, size_text, text_table
-from heapsight._trace import Frame, frame_text
+from heapsight._frames import Frame, frame_text, own_folders
+from heapsight._rows import SiteDiffRow, SiteRow
+from heapsight._text import printable, remainder, size_text, text_table
 
-__all__ = ["HEADING", "NO_SITE", "site_rows", "sites_table", "sites_text"]
+__all__ = [
+    "HEADING",
+    "NOT_SAMPLED",
+    "NO_SITE",
+    "not_sampled_last",
+    "not_sampled_text",
+    "site_rows",
+    "sites_table",
+    "sites_text",
+    "type_at_site",
+]
 
 NO_SITE = "(not known)"  # where no tracer saw the allocation
+NOT_SAMPLED = "(not sampled)"  # the same where the tracer draws samples
+OWN_SITE = "(heapsight)"  # what it made for the program, such as the loader of the main module
 HEADING = "type and where it was allocated"
 SHOWN_SITES = 3
 
 Counted = tuple[tuple[str, str, int, int], str, int, int]
 
 
-def site_rows(rows: Iterable[Counted]) -> list[SiteRow]:
-    """The named form of what the extension counted."""
-    return [SiteRow(_site_text(frame), name, count, size) for frame, name, count, size in rows]
+Row = TypeVar("Row", SiteRow, SiteDiffRow)
 
 
-def _site_text(frame: tuple[str, str, int, int]) -> str:
+def site_rows(counted: Sequence[Counted], sort: str = "size") -> list[SiteRow]:
+    """The named form of what the extension counted; sort: "size" (bytes), "count" or "type"."""
+    own = own_folders({frame[1] for frame, *_ in counted})
+    sums: dict[tuple[str, str], list[int]] = {}
+    for frame, name, count, size in counted:
+        total = sums.setdefault((_site_text(frame, own), name), [0, 0])
+        total[0] += count
+        total[1] += size
+    rows = [SiteRow(*key, *total) for key, total in sums.items()]
+    at = {"count": 2, "size": 3}.get(sort)
+    rows.sort(key=lambda row: (-int(row[at]) if at else 0, row.type, row.site))
+    return rows
+
+
+def _site_text(frame: tuple[str, str, int, int], own: tuple[str, ...]) -> str:
     function, file, line, thread = frame
     if thread:
         return "(no Python code)"
+    if file.startswith(own):
+        return OWN_SITE
     return frame_text(Frame(function, file, line)) if file else NO_SITE
+
+
+def not_sampled_last(rows: list[Row]) -> list[Row]:
+    """Rows of sampled objects: those without a site say why, and come after the places."""
+    known = [row for row in rows if row.site != NO_SITE]
+    return known + [row._replace(site=NOT_SAMPLED) for row in rows if row.site == NO_SITE]
+
+
+def not_sampled_text(rows: Iterable[SiteRow]) -> str:
+    """The line under a table of sites that says how few objects it tells of, "" if of all.
+
+    >>> rows = [SiteRow("app.py:3 in f", "list", 1, 72), SiteRow("(not sampled)", "list", 9, 648)]
+    >>> not_sampled_text(rows).partition(" (")[0]
+    '9 of 10 objects were not sampled'
+    """
+    counts = [(row.count, row.site == NOT_SAMPLED) for row in rows]
+    missed = sum(count for count, is_missed in counts if is_missed)
+    if not missed:
+        return ""
+    total = sum(count for count, _ in counts)
+    return (
+        f"{missed:,} of {total:,} objects were not sampled (or are older than the tracer);"
+        " --exact watches every allocation\n"
+    )
+
+
+def type_at_site(row: SiteRow | SiteDiffRow) -> str:
+    """The cell under HEADING."""
+    return f"{printable(row.type)} at {row.site}"
 
 
 def sites_text(rows: list[SiteRow]) -> str:
@@ -64,8 +120,6 @@ def sites_table(rows: list[SiteRow], limit: int) -> str:
          12  672 B  list at app.py:3 in f
     """
     shown = rows[: limit or None]
-    cells = [
-        (f"{row.count:,}", size_text(row.bytes), f"{row.type} at {row.site}") for row in shown
-    ]
+    cells = [(f"{row.count:,}", size_text(row.bytes), type_at_site(row)) for row in shown]
     table = text_table(("objects", "size", HEADING), cells)
-    return table + remainder(len(rows), len(shown), "sites")
+    return table + remainder(len(rows), len(shown), "sites") + not_sampled_text(rows)

@@ -10,8 +10,8 @@ from heapsight._errors import HeapsightTypeError
 from heapsight._graph import Graph, check_graph_options
 from heapsight._handle import Handle
 from heapsight._rows import SiteRow, TypeRow, check_limit, check_sort, first, type_filter
-from heapsight._sites import site_rows, sites_table
-from heapsight._text import html_table, remainder, size_text, text_table
+from heapsight._sites import not_sampled_last, site_rows, sites_table
+from heapsight._text import html_table, printable, remainder, size_text, text_table
 from heapsight._trace import Trace
 from heapsight._why import Why
 
@@ -28,9 +28,18 @@ class Snapshot(Handle[_core.Snapshot]):
     live and die as without it. print() shows the types that use most memory.
     """
 
-    __slots__ = ()
+    __slots__ = ("_trace",)
 
     _kind = "snapshot"
+
+    def __init__(self, held: _core.Snapshot) -> None:
+        super().__init__(held)
+        self._trace: Trace | None = None
+
+    def close(self) -> None:
+        """Give the memory back now. Every later question raises HeapsightValueError."""
+        super().close()
+        self._trace = None
 
     @property
     def label(self) -> str:
@@ -90,23 +99,33 @@ class Snapshot(Handle[_core.Snapshot]):
         """The types in the heap, largest first; with by="site" for each place that allocated them.
 
         limit: rows at most, None for all. sort: "size" (bytes), "count" or "type".
-        only: a package, module or type name; other types are left out.
+        only: a package, module or type name; other types are left out. Objects that a sampling
+        tracer did not draw are at "(not sampled)", after the places; what no tracer saw at
+        "(not known)"; what heapsight made for the program at "(heapsight)".
         Raises HeapsightValueError for another sort, by or a limit below 1, and HeapsightLookupError
         for by="site" where no tracer was running. Cost: one pass over the objects.
         """
         wanted = type_filter(only)
         if by == "site":
-            sites = site_rows(self._open.sites(check_sort(sort)))
-            return first((row for row in sites if wanted(row.type)), limit)
+            sites = site_rows(self._open.sites(check_sort(sort)), sort)
+            rows = [row for row in sites if wanted(row.type)]
+            return first(not_sampled_last(rows) if self._is_sampled else rows, limit)
         _check_by(by)
-        rows = (TypeRow(*row) for row in self._open.types(check_sort(sort)))
-        return first((row for row in rows if wanted(row.type)), limit)
+        types = (TypeRow(*row) for row in self._open.types(check_sort(sort)))
+        return first((row for row in types if wanted(row.type)), limit)
 
     @property
     def trace(self) -> Trace | None:
         """The allocations up to the moment of the snapshot; None where no tracer was running."""
         held = self._open.trace
-        return None if held is None else Trace(held)
+        if self._trace is None and held is not None:
+            self._trace = Trace(held)
+        return self._trace
+
+    @property
+    def _is_sampled(self) -> bool:
+        trace = self.trace
+        return trace is not None and trace.info["mode"] == "sampled"
 
     def text(
         self,
@@ -200,7 +219,7 @@ def load(path: str | bytes | PathLike[str]) -> Snapshot:
 def types_table(rows: list[TypeRow], limit: int) -> str:
     """Some types as text, 0 for all."""
     shown = rows[: limit or None]
-    cells = [(f"{row.count:,}", size_text(row.bytes), row.type) for row in shown]
+    cells = [(f"{row.count:,}", size_text(row.bytes), printable(row.type)) for row in shown]
     table = text_table(("objects", "size", "type"), cells)
     return table + remainder(len(rows), len(shown), "types")
 

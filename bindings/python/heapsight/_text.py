@@ -4,7 +4,7 @@
 from collections.abc import Iterable, Sequence
 from html import escape
 
-__all__ = ["html_table", "remainder", "size_text", "text_table"]
+__all__ = ["html_table", "printable", "remainder", "size_text", "text_table"]
 
 UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 
@@ -22,6 +22,17 @@ def size_text(size: int) -> str:
         if tenths < 10240:
             break
     return f"{'-' if size < 0 else ''}{tenths // 10}.{tenths % 10} {unit}"
+
+
+def printable(text: str) -> str:
+    r"""A text without line ends, terminal commands and lone surrogates; they are escaped.
+
+    >>> printable("caf\xe9\n")
+    'café\\n'
+    """
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
 
 
 def text_table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -2,32 +2,23 @@
 """What a tracer saw: who allocated what, and what of it stayed."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
 from heapsight import _core
 from heapsight._core import HeapsightValueError
+from heapsight._frames import Frame, stack_text
 from heapsight._rows import check_limit
-from heapsight._text import html_table, remainder, size_text, text_table
+from heapsight._stacks import GROUPS, Stacks
+from heapsight._text import html_table, printable, remainder, size_text, text_table
+from heapsight._trace_words import FIGURE_WORDS, GROUP_WORDS, dropped, estimate, nothing
 
-__all__ = ["FIGURES", "AllocationRow", "Frame", "GrowthRow", "Trace", "frame_text"]
+__all__ = ["FIGURES", "AllocationRow", "Frame", "GrowthRow", "Trace"]
 
 # Figure -> where its bytes and its blocks are in a row of the extension.
 FIGURES = {"live": (1, 2), "total": (3, 4), "peak": (5, 6), "temporary": (7, 8)}
-GROUPS = ("stack", "line", "function", "file", "thread")
 SHOWN_ROWS = 20
-SHOWN_CALLERS = 4  # of a stack in a table
-OURS = os.path.dirname(os.path.abspath(__file__)) + os.sep
-RUNNER = os.path.join(OURS, "cli", "_program.py")  # what lies outside of it is not the program's
-
-
-class Frame(NamedTuple):
-    """A place in the program. `line` is 0 where it is not known."""
-
-    function: str
-    file: str
-    line: int
 
 
 class AllocationRow(NamedTuple):
@@ -113,6 +104,12 @@ class Trace:
         by: what a row adds up: one "stack", "line" (the innermost frame), "function", "file" or
         "thread". module: only stacks that pass through this module or package; file: through this
         file, by its path or the end of it; thread: only of the thread with this name.
+
+        A module is named as it is imported, and looked for in the paths of the files: app.models is
+        app/models.py and all in app/models/. Of a library's path counts what follows site-packages,
+        dist-packages or lib/pythonX.Y, from there on; of the program's what follows the folder
+        around that of the main script, anywhere; of any other the whole. "__main__" is the main
+        script.
         Raises HeapsightValueError for a figure, sort or by that does not exist. Cost: one pass over
         the stacks.
         """
@@ -121,41 +118,44 @@ class Trace:
         key_at = _choice("sort", sort, order)
         key_of = _choice("by", by, dict(zip(GROUPS, range(len(GROUPS)), strict=True)))
         end = check_limit(limit)
-        index = self._index
-        passes = index.filter(module, file)
+        stacks = self._stacks
+        passes = stacks.filter(module, file)
         sums: dict[Any, list[int]] = {}
         for row in self._rows:
             stack = row[0]
-            if index.is_ours[stack] or not (row[bytes_at] or row[blocks_at]):
+            if stacks.is_ours[stack] or not (row[bytes_at] or row[blocks_at]):
                 continue
-            if thread is not None and index.thread_name(stack) != thread:
+            if thread is not None and stacks.thread_name(stack) != thread:
                 continue
-            if passes is not None and not passes[index.merged[stack]]:
+            if passes is not None and not passes[stacks.merged[stack]]:
                 continue
-            total = sums.setdefault(index.key(stack, key_of), [0, 0])
+            total = sums.setdefault(stacks.key(stack, key_of), [0, 0])
             total[0] += row[bytes_at]
             total[1] += row[blocks_at]
         ordered = sorted(sums.items(), key=lambda item: (-item[1][key_at], -item[1][1 - key_at]))
         shown = ordered[:end] if end else ordered
-        return [index.row(key, key_of, size, blocks, thread or "") for key, (size, blocks) in shown]
+        return [self._row(key, key_of, size, blocks, thread or "") for key, (size, blocks) in shown]
 
     def stacks(self, figure: str = "live") -> Iterator[tuple[tuple[Frame, ...], int, int, str]]:
         """Every stack with something in a figure: (frames, outermost first; bytes; blocks; thread).
 
-        What exports are made of; no two items have both the same frames and the same thread.
+        What exports are made of; no two items have both the same frames and the same thread. Stacks
+        that the frame limit cut begin with a frame "(callers beyond 32 frames)", without a file.
         """
         bytes_at, blocks_at = _choice("figure", figure, FIGURES)
-        index = self._index
-        sums: dict[tuple[int, int], list[int]] = {}
+        stacks = self._stacks
+        sums: dict[tuple[int, int, bool], list[int]] = {}
         for row in self._rows:
             stack = row[0]
-            if not index.is_ours[stack] and (row[bytes_at] or row[blocks_at]):
-                key = index.merged[stack], index.thread[stack]
+            if not stacks.is_ours[stack] and (row[bytes_at] or row[blocks_at]):
+                key = stacks.merged[stack], stacks.thread[stack], stack in stacks.cut
                 total = sums.setdefault(key, [0, 0])
                 total[0] += row[bytes_at]
                 total[1] += row[blocks_at]
-        for (merged, thread), (size, blocks) in sums.items():
-            yield index.frames_of(merged)[::-1], size, blocks, index.threads[thread]
+        for (merged, thread, is_cut), (size, blocks) in sums.items():
+            beyond = (stacks.beyond,) if is_cut else ()
+            frames = beyond + stacks.frames_of(merged)[::-1]
+            yield frames, size, blocks, stacks.threads[thread]
 
     def since(self, earlier: "Trace", limit: int | None = 10) -> list[GrowthRow]:
         """What stays alive now and did not at an earlier trace, by stack, most grown first.
@@ -182,9 +182,11 @@ class Trace:
         by: str = "line",
         **chosen: Any,
     ) -> str:
-        """The rows of rows() as a table."""
+        """The rows of rows() as a table, or a sentence that says why there is none."""
         rows = self.rows(figure, None, sort, by=by, **chosen)
         shown = rows[: check_limit(limit) or None]
+        if not rows:
+            return nothing(self.info, figure, **chosen) + "\n"
         cells = [(size_text(row.bytes), f"{row.blocks:,}", row_text(row, by)) for row in shown]
         heading = "thread" if by == "thread" else "allocated at"
         return (
@@ -225,133 +227,30 @@ class Trace:
         about = "about " if info["mode"] == "sampled" else ""
         return f"{info['mode']}: {about}{size_text(info['live_bytes'])} alive"
 
+    def _row(self, key: Any, group: int, size: int, blocks: int, thread: str) -> AllocationRow:
+        if group == 0:
+            return AllocationRow(self._stacks.frames_of(key), size, blocks, thread)
+        if group == 4:
+            return AllocationRow((), size, blocks, self._stacks.threads[key])
+        return AllocationRow((key,) if any(key) else (), size, blocks, thread)
+
     def _title(self, figure: str) -> str:
         info = self.info
-        how = f"{info['mode']}, {info['frame_limit']} frames"
-        if info["mode"] == "sampled":
-            how += f", estimated from one sample in {size_text(info['sample_bytes'])}"
-        lost = info["dropped_count"]
-        dropped = f"{lost:,} blocks could not be kept and are missing here\n" if lost else ""
-        return f"{FIGURE_WORDS[figure]} ({how})\n{dropped}"
+        how = [info["mode"], f"{info['frame_limit']} frames", estimate(info)]
+        lost = dropped(info)
+        lines = [
+            f"{FIGURE_WORDS[figure]} ({', '.join(filter(None, how))})",
+            lost and f"{lost} here",
+        ]
+        return "".join(f"{line}\n" for line in lines if line)
 
     @cached_property
     def _rows(self) -> Sequence[tuple[int, ...]]:
         return self._held.rows()
 
     @cached_property
-    def _index(self) -> "_Index":
-        return _Index(self._held)
-
-
-FIGURE_WORDS = {
-    "live": "Allocated and not freed",
-    "peak": "Alive when most memory was in use",
-    "total": "Allocated in all",
-    "temporary": "Freed before the next allocation",
-}
-GROUP_WORDS = {
-    "stack": "stacks",
-    "line": "lines",
-    "function": "functions",
-    "file": "files",
-    "thread": "threads",
-}
-
-
-class _Index:
-    """The stacks of a trace without their threads and without heapsight's own frames.
-
-    A merged stack is a number: its frame and its caller, 0 for no frame at all. Lists by stack of
-    the extension: `merged`, `thread` (its number), `is_ours`.
-    """
-
-    def __init__(self, held: _core.Trace) -> None:
-        frames = held.frames()
-        self.frames = [Frame(function, file, line) for function, file, line, _ in frames]
-        self.threads = {0: ""}
-        for name, _, _, number in frames:
-            if number:
-                self.threads[number] = name or f"thread {number}"
-        self.callers = [0]
-        self.innermost = [0]
-        self.merged: list[int] = []
-        self.thread: list[int] = []
-        self.is_ours: list[bool] = []
-        self._merge(held.stacks(), [frame[3] for frame in frames])
-
-    def _merge(self, stacks: list[tuple[int, int]], thread_of: list[int]) -> None:
-        runner = [frame.file == RUNNER for frame in self.frames]
-        ours = [frame.file.startswith(OURS) for frame in self.frames]
-        known: dict[tuple[int, int], int] = {}
-        inside: list[bool] = []  # called by a function of heapsight's
-        for caller, frame in stacks:
-            outer = self.merged[caller] if caller else 0
-            number = thread_of[frame] or (self.thread[caller] if caller else 0)
-            called = inside[caller] if caller else False
-            self.thread.append(number)
-            self.is_ours.append(called or ours[frame])
-            if runner[frame] or thread_of[frame] or not frame:
-                self.merged.append(0)
-                inside.append(False)
-                continue
-            inside.append(called or ours[frame])
-            merged = known.get((outer, frame))
-            if merged is None:
-                merged = known[outer, frame] = len(self.callers)
-                self.callers.append(outer)
-                self.innermost.append(frame)
-            self.merged.append(merged)
-
-    def thread_name(self, stack: int) -> str:
-        return self.threads[self.thread[stack]]
-
-    def frames_of(self, merged: int) -> tuple[Frame, ...]:
-        """Innermost first."""
-        frames = []
-        while merged:
-            frames.append(self.frames[self.innermost[merged]])
-            merged = self.callers[merged]
-        return tuple(frames)
-
-    def filter(self, module: str | None, file: str | None) -> list[bool] | None:
-        """For each merged stack: does it pass through a frame that is wanted? None: all do."""
-        if module is None and file is None:
-            return None
-        wanted = _file_test(module, file)
-        frames = [wanted(frame.file) for frame in self.frames]
-        passes = [False]
-        for caller, frame in zip(self.callers[1:], self.innermost[1:], strict=True):
-            passes.append(passes[caller] or frames[frame])
-        return passes
-
-    def key(self, stack: int, group: int) -> Any:
-        merged = self.merged[stack]
-        if group == 0:
-            return merged
-        if group == 4:
-            return self.thread[stack]
-        frame = self.frames[self.innermost[merged]]
-        return (frame, Frame(frame.function, frame.file, 0), Frame("", frame.file, 0))[group - 1]
-
-    def row(self, key: Any, group: int, size: int, blocks: int, thread: str) -> AllocationRow:
-        if group == 0:
-            return AllocationRow(self.frames_of(key), size, blocks, thread)
-        if group == 4:
-            return AllocationRow((), size, blocks, self.threads[key])
-        return AllocationRow((key,) if any(key) else (), size, blocks, thread)
-
-
-def _file_test(module: str | None, file: str | None) -> Callable[[str], bool]:
-    """A test for file names. app.models is app/models.py and all in app/models/."""
-    tests: list[Callable[[str], bool]] = []
-    if module is not None:
-        place = module.replace(".", os.sep)
-        alone, inside = f"{os.sep}{place}.py", f"{os.sep}{place}{os.sep}"
-        tests.append(lambda name: (os.sep + name).endswith(alone) or inside in os.sep + name)
-    if file is not None:
-        end = os.sep + file.lstrip(os.sep)
-        tests.append(lambda name: name == file or (os.sep + name).endswith(end))
-    return lambda name: all(test(name) for test in tests)
+    def _stacks(self) -> Stacks:
+        return Stacks(self._held, [row[0] for row in self._rows])
 
 
 def _choice(what: str, value: str, choices: dict[str, Any]) -> Any:
@@ -361,29 +260,6 @@ def _choice(what: str, value: str, choices: dict[str, Any]) -> Any:
     return choices[value]
 
 
-def frame_text(frame: Frame) -> str:
-    """A place as one looks for it.
-
-    >>> frame_text(Frame("load", "/srv/app.py", 41)), frame_text(Frame("", "/srv/app.py", 0))
-    ('/srv/app.py:41 in load', '/srv/app.py')
-    """
-    place = f"{frame.file}:{frame.line}" if frame.line else frame.file
-    return f"{place} in {frame.function}" if frame.function else place
-
-
 def row_text(row: AllocationRow, by: str) -> str:
     """Where a row comes from, in one line."""
-    if by == "thread":
-        return row.thread
-    return stack_text(row.stack)
-
-
-def stack_text(stack: Iterable[Frame]) -> str:
-    """A stack in one line, innermost frame first, with some of its callers."""
-    frames = list(stack)
-    if not frames:
-        return "(no Python code)"
-    callers = [f"{os.path.basename(frame.file)}:{frame.line}" for frame in frames[1:]]
-    shown = callers[:SHOWN_CALLERS]
-    more = " < ..." if len(callers) > len(shown) else ""
-    return " < ".join([frame_text(frames[0]), *shown]) + more
+    return printable(row.thread) if by == "thread" else stack_text(row.stack)

@@ -33,7 +33,7 @@ class Why(Handle[_core.Paths]):
 
         Empty where no tracer was running; "(not known)" for objects made before it, or not sampled.
         """
-        return site_rows(self._open.sites())
+        return site_rows(self._open.sites(), "count")
 
     @property
     def omitted_count(self) -> int:

@@ -182,4 +182,5 @@ def test_estimates_are_called_so(sampled, trace):
 
 def test_a_deep_stack_makes_a_page():
     frames = [("down", "/srv/app.py", line) for line in range(1, 3000)]
-    assert len(read(made_trace([stack(*frames)]).report("flame"))["figures"][0]["frame"]) == 3000
+    page = made_trace([stack(*frames)], frame_limit=3000).report("flame")
+    assert len(read(page)["figures"][0]["frame"]) == 3000

@@ -49,21 +49,22 @@ def run(args: argparse.Namespace) -> int:
         heapsight.load(args.after) as after,
         heapsight.diff(before, after) as difference,
     ):
+        mode: dict[str, Any] = {}
+        if args.sites:
+            mode["mode"] = check_traced(after, args.after).info["mode"]
         chosen: dict[str, Any] = {"sort": args.sort, "only": args.only}
         rows: Sequence[DiffRow | SiteDiffRow]
-        if args.sites:
-            check_traced(after, args.after)
-            rows = difference.sites(None, **chosen)
-            text = difference.sites_text(args.limit or None, **chosen)
+        if args.json:
+            rows = (difference.sites if args.sites else difference.types)(None, **chosen)
         else:
-            rows = difference.types(None, **chosen)
-            text = difference.text(args.limit or None, **chosen)
-    shown = rows[: args.limit or None]
-    if args.json:
-        names = {"before": args.before, "after": args.after}
-        listed = [row._asdict() for row in shown]
-        key = "sites" if args.sites else "types"
-        print_json({**names, key: listed, "omitted_count": len(rows) - len(shown)})
-    else:
+            table = difference.sites_text if args.sites else difference.text
+            text = table(args.limit or None, **chosen)
+    if not args.json:
         show(text)
+        return 0
+    shown = rows[: args.limit or None]
+    listed = [row._asdict() for row in shown]
+    names = {"before": args.before, "after": args.after, **mode}
+    key = "sites" if args.sites else "types"
+    print_json({**names, key: listed, "omitted_count": len(rows) - len(shown)})
     return 0

@@ -2,6 +2,7 @@
 """heapsight types: what uses the memory."""
 
 import argparse
+from typing import Any
 
 from heapsight.cli._options import (
     add_json,
@@ -40,15 +41,18 @@ def run(args: argparse.Namespace) -> int:
     from heapsight.cli._progress import Progress
 
     with Progress(f"counting the objects of {args.file}"), load(args.file) as snapshot:
+        mode: dict[str, Any] = {}
         if args.by == "site":
-            check_traced(snapshot, args.file)
-        rows = snapshot.types(None, args.sort, only=args.only, by=args.by)
-        text = snapshot.text(args.limit or None, args.sort, only=args.only, by=args.by)
-    shown = rows[: args.limit or None]
-    if args.json:
-        left_out = len(rows) - len(shown)
-        listed = [row._asdict() for row in shown]
-        print_json({"file": args.file, f"{args.by}s": listed, "omitted_count": left_out})
-    else:
+            mode["mode"] = check_traced(snapshot, args.file).info["mode"]
+        if not args.json:
+            text = snapshot.text(args.limit or None, args.sort, only=args.only, by=args.by)
+        else:
+            rows = snapshot.types(None, args.sort, only=args.only, by=args.by)
+    if not args.json:
         show(text)
+        return 0
+    shown = rows[: args.limit or None]
+    listed = [row._asdict() for row in shown]
+    left_out = len(rows) - len(shown)
+    print_json({"file": args.file, **mode, f"{args.by}s": listed, "omitted_count": left_out})
     return 0

@@ -1,12 +1,19 @@
 # SPDX-License-Identifier: MIT
 """What reports say about a trace and its frames."""
 
-from heapsight._text import size_text
-from heapsight._trace import FIGURE_WORDS, Frame, Trace
+from heapsight import _trace_words
+from heapsight._text import printable, size_text
+from heapsight._trace import Frame, Trace
+from heapsight._trace_words import FIGURE_WORDS
 
-__all__ = ["NO_CODE", "heading", "how", "is_estimated", "label", "nothing", "printable"]
+__all__ = ["NO_CODE", "heading", "how", "is_code", "is_estimated", "label", "nothing"]
 
 NO_CODE = Frame("(no Python code)", "", 0)  # stands for the stack of blocks without frames
+
+
+def is_code(frame: Frame) -> bool:
+    """Does a frame stand for itself, and not for what is missing?"""
+    return bool(frame.file) or not frame.function.startswith("(")
 
 
 def is_estimated(trace: Trace) -> bool:
@@ -16,13 +23,8 @@ def is_estimated(trace: Trace) -> bool:
 
 def how(trace: Trace) -> str:
     """How the numbers came about, in a few words."""
-    info = trace.info
-    words = "exact"
-    if is_estimated(trace):
-        words = f"estimated from one sample in {size_text(info['sample_bytes'])}"
-    if info["dropped_count"]:
-        words += f"; {info['dropped_count']:,} blocks could not be kept and are missing"
-    return words
+    words = [_trace_words.estimate(trace.info) or "exact", _trace_words.dropped(trace.info)]
+    return "; ".join(filter(None, words))
 
 
 def heading(trace: Trace, figure: str, size: int, blocks: int) -> str:
@@ -34,12 +36,7 @@ def heading(trace: Trace, figure: str, size: int, blocks: int) -> str:
 
 def nothing(trace: Trace, figure: str) -> str:
     """What a report says that has nothing to show."""
-    if trace.info["mode"] == "counts":
-        return (
-            'A trace of mode "counts" holds totals and no stacks;'
-            ' Tracer("sampled") and Tracer("exact") keep what this report shows.'
-        )
-    return f"{FIGURE_WORDS[figure]}: nothing was seen."
+    return _trace_words.nothing(trace.info, figure)
 
 
 def label(frame: Frame) -> str:
@@ -50,14 +47,3 @@ def label(frame: Frame) -> str:
     """
     place = f"{frame.file}:{frame.line}" if frame.line else frame.file
     return printable(f"{frame.function} ({place})" if place else frame.function)
-
-
-def printable(text: str) -> str:
-    r"""A text without line ends, terminal commands and lone surrogates; they are escaped.
-
-    >>> printable("caf\xe9\n")
-    'café\\n'
-    """
-    if text.isprintable():
-        return text
-    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)

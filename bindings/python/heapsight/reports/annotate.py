@@ -5,10 +5,10 @@ import os
 from collections.abc import Iterable, Iterator
 
 from heapsight._rows import check_limit
-from heapsight._text import size_text
+from heapsight._text import printable, size_text
 from heapsight._trace import Frame, Trace
 from heapsight.reports._options import check_count, check_percent
-from heapsight.reports._words import heading, nothing, printable
+from heapsight.reports._words import heading, is_code, nothing
 
 __all__ = ["HELP", "NAME", "SUFFIXES", "make"]
 
@@ -73,7 +73,7 @@ def _by_file(trace: Trace, figure: str) -> dict[str, Lines]:
     """Figures of every line; a line that is on a stack several times counts once."""
     by_file: dict[str, Lines] = {}
     for frames, size, blocks, _ in trace.stacks(figure):
-        stack = frames or (Frame("", "", 0),)
+        stack = tuple(filter(is_code, frames)) or (Frame("", "", 0),)
         for file, number in {(frame.file, frame.line) for frame in stack}:
             by_file.setdefault(file, {}).setdefault(number, _Line()).bytes += size
         line = by_file[stack[-1].file][stack[-1].line]

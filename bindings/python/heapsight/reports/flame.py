@@ -7,10 +7,12 @@ from itertools import count
 from typing import Any
 
 from heapsight._rows import check_limit
-from heapsight._trace import FIGURE_WORDS, Frame, Trace
+from heapsight._text import printable
+from heapsight._trace import Frame, Trace
+from heapsight._trace_words import FIGURE_WORDS
 from heapsight.reports._calltree import Call, call_tree
 from heapsight.reports._page import page
-from heapsight.reports._words import NO_CODE, how, is_estimated, nothing, printable
+from heapsight.reports._words import NO_CODE, how, is_estimated, nothing
 
 __all__ = ["HELP", "NAME", "SUFFIXES", "make"]
 

@@ -13,8 +13,10 @@ says what is counted, so the viewers have a place to start.
 
 from collections.abc import Iterable
 
-from heapsight._trace import FIGURE_WORDS, Frame, Trace
-from heapsight.reports._words import NO_CODE, is_estimated, printable
+from heapsight._text import printable
+from heapsight._trace import Frame, Trace
+from heapsight._trace_words import FIGURE_WORDS
+from heapsight.reports._words import NO_CODE, is_estimated
 
 __all__ = ["HELP", "NAME", "SUFFIXES", "make"]
 

@@ -4,8 +4,10 @@
 from typing import Any
 
 from heapsight import __version__
-from heapsight._trace import FIGURE_WORDS, Frame, Trace
-from heapsight.reports._words import NO_CODE, how, printable
+from heapsight._text import printable
+from heapsight._trace import Frame, Trace
+from heapsight._trace_words import FIGURE_WORDS
+from heapsight.reports._words import NO_CODE, how
 
 __all__ = ["HELP", "NAME", "SUFFIXES", "make"]
 

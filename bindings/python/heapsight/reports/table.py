@@ -1,10 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Table: the rows of Trace.rows() as text."""
 
-from typing import Any
-
 from heapsight._trace import Trace
-from heapsight.reports._words import nothing, printable
 
 __all__ = ["HELP", "NAME", "SUFFIXES", "make"]
 
@@ -24,9 +21,5 @@ def make(
     file: str | None = None,
     thread: str | None = None,
 ) -> str:
-    """Trace.text(), or a sentence where it has no rows. The options are those of Trace.rows()."""
-    chosen: dict[str, Any] = {"by": by, "module": module, "file": file, "thread": thread}
-    if not trace.rows(figure, 1, sort, **chosen):
-        return nothing(trace, figure) + "\n"
-    lines = trace.text(figure, limit, sort, **chosen).split("\n")
-    return "\n".join(map(printable, lines))
+    """Trace.text(). The options are those of Trace.rows()."""
+    return trace.text(figure, limit, sort, by=by, module=module, file=file, thread=thread)

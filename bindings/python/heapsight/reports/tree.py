@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: MIT
 """Tree: the calls as text, outermost first."""
 
+from heapsight._frames import frame_text
 from heapsight._text import size_text, text_table
-from heapsight._trace import Trace, frame_text
+from heapsight._trace import Trace
 from heapsight.reports._calltree import Call, call_tree
 from heapsight.reports._options import check_percent
-from heapsight.reports._words import NO_CODE, heading, nothing, printable
+from heapsight.reports._words import NO_CODE, heading, nothing
 
 __all__ = ["HELP", "NAME", "SUFFIXES", "make"]
 
@@ -54,7 +55,7 @@ def _rows(root: Call, least: float, elsewhere: list[Call]) -> list[Row]:
 def _below(call: Call, depth: int, least: float, elsewhere: list[Call]) -> list[Item]:
     """What stands right under a call: its large calls, and its small ones in one."""
     calls = call.sorted_calls()
-    shown = [(below, printable(frame_text(below.frame))) for below in calls if below.bytes >= least]
+    shown = [(below, frame_text(below.frame)) for below in calls if below.bytes >= least]
     small = calls[len(shown) :]
     rest = _sum(small)
     if small and rest.bytes >= least:
