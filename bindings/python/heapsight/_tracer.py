@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: MIT
 """Tracing the allocations of this process."""
 
-from types import TracebackType
-from typing import Any, Self
+import os
+import sys
+from types import FrameType, TracebackType
+from typing import Any, ClassVar, Self
 
 from heapsight import _core
 from heapsight._core import HeapsightValueError
 from heapsight._errors import HeapsightTypeError
-from heapsight._trace import AllocationRow, Frame, Trace
+from heapsight._frames import RUNNER, Frame, own_folders
+from heapsight._trace import AllocationRow, Trace
 
 __all__ = ["Tracer", "allocation_site"]
 
@@ -23,6 +26,8 @@ class Tracer:
     One tracer runs at a time. Blocks allocated before start() are not known. Use it in a with
     block, or call start() and stop(); what was seen last can be asked for after stop().
     """
+
+    _current: ClassVar["Tracer | None"] = None  # the last one that was started
 
     def __init__(
         self,
@@ -41,12 +46,14 @@ class Tracer:
         self._seed = 0 if seed is None else _whole("seed", seed, (1 << 64) - 1)
         self._follow = follow_children
         self._last: Trace | None = None
-        self._started = False
+        self._process = 0  # that start() was called in
+        self._file = ""  # the caller of start()
+        self._line = 0
 
     @property
     def running(self) -> bool:
         """Is it recording?"""
-        return self._started and _core.trace_is_running()
+        return Tracer._current is self and _core.trace_is_running()
 
     @property
     def removed(self) -> bool:
@@ -55,27 +62,45 @@ class Tracer:
 
     def start(self) -> None:
         """Begin. Raises HeapsightValueError while a tracer is running already."""
+        if _core.trace_is_running():
+            raise HeapsightValueError(_running_text(Tracer._current))
+        caller = _caller(sys._getframe(1))  # before: the program's first blocks are then its own
+        self._file = caller.f_code.co_filename
+        self._line = caller.f_lineno
+        self._process = os.getpid()
         _core.trace_start(self._mode, self._frames, self._sample_bytes, self._seed, self._follow)
-        self._started = True
         self._last = None
+        Tracer._current = self
 
     def stop(self) -> None:
         """End, keep what was seen and give the tables back. No effect while stopped."""
         if self.running:
             self._last = self.trace()
             _core.trace_stop()
-        self._started = False
+            Tracer._current = None
 
     def trace(self) -> Trace:
         """What was seen up to now, or up to stop(). Cost: one pass over the stacks.
 
-        Raises HeapsightValueError before start().
+        Raises HeapsightValueError before start(), and in a child made by fork() unless it is
+        followed.
         """
         if self.running:
             return Trace(_core.trace_take())
         if self._last is None:
-            raise HeapsightValueError("this tracer has not run; call start() or use a with block")
+            raise HeapsightValueError(self._unknown_text())
         return self._last
+
+    def _unknown_text(self) -> str:
+        """Why there is nothing to be asked for."""
+        if self._process == 0:
+            return "this tracer has not run; call start() or use a with block"
+        if self._process != os.getpid():
+            return (
+                "this tracer ended with the fork() that made this process: call start() here, or"
+                " give it follow_children=True to have it go on in children"
+            )
+        return "this tracer was ended by heapsight run; call start() again"
 
     def live(
         self, limit: int | None = 10, sort: str = "size", **chosen: Any
@@ -121,10 +146,45 @@ def allocation_site(obj: object) -> tuple[Frame, ...] | None:
     """The stack that allocated an object, innermost frame first.
 
     None where it is not known: no tracer is running, or none was when the object was made, or the
-    object was not sampled. Cost: one pass over the stacks.
+    object was not sampled. heapsight's own frames are left out. Cost: the frames of the stack; for
+    one that is newer than the last call's, one pass over the stacks.
     """
     frames = _core.trace_site(obj)
-    return None if frames is None else tuple(Frame(*frame[:3]) for frame in frames if not frame[3])
+    if frames is None:
+        return None
+    return _of_program([Frame(*frame[:3]) for frame in frames if not frame[3]])
+
+
+def _of_program(frames: list[Frame]) -> tuple[Frame, ...]:
+    """The frames inside of heapsight's runner that are not its own."""
+    own = own_folders(frame.file for frame in frames)
+    runners = [at for at, frame in enumerate(frames) if frame.file in [f + RUNNER for f in own]]
+    inside = frames[: runners[0]] if runners else frames
+    return tuple(frame for frame in inside if not frame.file.startswith(own))
+
+
+def _caller(frame: FrameType) -> FrameType:
+    """The first frame outside of this file. Leaves nothing on the interpreter's free lists."""
+    while frame.f_code.co_filename == __file__ and frame.f_back is not None:
+        frame = frame.f_back
+    return frame
+
+
+def _running_text(tracer: Tracer | None) -> str:
+    """Who has a tracer running, and what to do about it."""
+    if tracer is None:
+        return "a tracer is running already: stop it first"
+    for folder in own_folders([tracer._file]):
+        if tracer._file == folder + "cli/run.py":
+            return (
+                "heapsight run has a tracer running already: give it --exact to watch every"
+                " allocation, or --off to start one here"
+            )
+        return (
+            "the environment variable HEAPSIGHT has a tracer running already: unset it to start"
+            " one here"
+        )
+    return f"a tracer is running already, started at {tracer._file}:{tracer._line}: stop it first"
 
 
 def _whole(what: str, value: int, highest: int) -> int:

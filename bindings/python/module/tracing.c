@@ -19,6 +19,31 @@ static int parse_mode(const char *name, hsight_trace_mode *out)
     return -1;
 }
 
+/* A trace that trace_site() took; good for stacks below `count`, whose numbers mean the same until
+ * the tracer stops. */
+typedef struct {
+    hsight_trace *trace;
+    hsight_stack_id *map;
+    uint32_t count;
+} known_sites;
+
+/* The last one, for the process, like the hook. */
+static known_sites last_sites;
+static unsigned tracer_changes; /* starts and stops */
+
+static void free_sites(known_sites *sites)
+{
+    hsight_stack_map_free(sites->map, sites->count);
+    hsight_trace_free(sites->trace);
+    memset(sites, 0, sizeof *sites);
+}
+
+static void forget_sites(void)
+{
+    tracer_changes++;
+    free_sites(&last_sites);
+}
+
 static PyObject *trace_start(PyObject *module, PyObject *args, PyObject *keywords)
 {
     static char *names[] = {"mode", "frames", "sample_bytes", "seed", "follow_children", NULL};
@@ -37,6 +62,9 @@ static PyObject *trace_start(PyObject *module, PyObject *args, PyObject *keyword
     options.seed = seed;
     options.follow_children = follow != 0;
     hsight_error err;
+    if (!hsight_hook_is_running()) {
+        forget_sites(); /* of the parent, in a child that was not followed */
+    }
     if (hsight_hook_start(&options, &err) != HSIGHT_OK) {
         return core_raise(core_get_state(module), &err);
     }
@@ -48,6 +76,7 @@ static PyObject *trace_stop(PyObject *module, PyObject *unused)
     (void)module;
     (void)unused;
     hsight_hook_stop();
+    forget_sites();
     Py_RETURN_NONE;
 }
 
@@ -90,19 +119,27 @@ static PyObject *site_frames(const hsight_trace *trace, hsight_stack_id stack)
 
 static PyObject *trace_site(PyObject *module, PyObject *object)
 {
-    uint32_t known = hsight_hook_stack_of(object), count = 0;
+    uint32_t known = hsight_hook_stack_of(object);
     if (known == 0) {
         Py_RETURN_NONE;
     }
-    hsight_error err;
-    hsight_trace *trace = NULL;
-    hsight_stack_id *map = NULL;
-    if (hsight_hook_take(&trace, &map, &count, &err) != HSIGHT_OK) {
-        return core_raise(core_get_state(module), &err);
+    known_sites sites = last_sites; /* ours alone: a finaliser may ask, or stop the tracer */
+    unsigned changes = tracer_changes;
+    memset(&last_sites, 0, sizeof last_sites);
+    if (known >= sites.count) {
+        hsight_error err;
+        free_sites(&sites);
+        if (hsight_hook_take(&sites.trace, &sites.map, &sites.count, &err) != HSIGHT_OK) {
+            return core_raise(core_get_state(module), &err);
+        }
     }
-    PyObject *frames = site_frames(trace, known < count ? map[known] : (hsight_stack_id){0});
-    hsight_stack_map_free(map, count);
-    hsight_trace_free(trace);
+    PyObject *frames = site_frames(sites.trace, known < sites.count ? sites.map[known]
+                                                                    : (hsight_stack_id){0});
+    if (changes == tracer_changes && last_sites.trace == NULL) {
+        last_sites = sites;
+    } else {
+        free_sites(&sites);
+    }
     return frames;
 }
 
