@@ -46,6 +46,14 @@ typedef struct {
     uint32_t first_line;
 } hsight_code_info;
 
+/** Where find_line() stands in a table: zero bytes before the first call for it, then its own. */
+typedef struct {
+    uint64_t next;  /* byte of the table to read next */
+    int64_t end;    /* offset where what was read ends */
+    int64_t lines;  /* from the first line to that of the entry read last */
+    uint32_t found; /* its line, 0 where it has none */
+} hsight_line_cursor;
+
 typedef struct {
     hsight_trace_mode mode;
     uint32_t frame_limit;  /* 1..HSIGHT_FRAME_LIMIT_MAX */
@@ -53,8 +61,10 @@ typedef struct {
     uint64_t seed;         /* sampled: 0 for a seed from the system */
     /* Called with the tracer locked, when a code object is met first; must not allocate. */
     void (*describe_code)(void *state, uint64_t code, hsight_code_info *out);
-    /* Line of an offset, 0 where there is none; called while a trace is taken. */
-    uint32_t (*find_line)(hsight_string lines, uint32_t first_line, uint32_t offset);
+    /* Line of an offset, 0 where there is none; called while a trace is taken, for all offsets of a
+     * table one after the other, ascending. */
+    uint32_t (*find_line)(hsight_string lines, uint32_t first_line, uint32_t offset,
+                          hsight_line_cursor *cursor);
     /* Name of a thread by its number into `out`, returns its length; called while a trace is taken.
      * May be NULL. */
     size_t (*name_thread)(void *state, uint32_t number, char *out, size_t size);
@@ -112,7 +122,7 @@ HSIGHT_API void hsight_tracer_count_free(hsight_tracer *tracer, unsigned domain)
 /** Stack of a live block, as hsight_tracer_take() numbers it in `stack_map`; 0: not known. O(1). */
 HSIGHT_API uint32_t hsight_tracer_stack_of(hsight_tracer *tracer, const void *block);
 
-/** What is known now, as a value. O(stacks), never O(blocks).
+/** What is known now, as a value. O(stacks + the code they run through), never O(blocks).
  * @param stack_map  may be NULL; receives an array from the numbers of hsight_tracer_stack_of() to
  *                   stacks of the trace, `*map_count` items; release with hsight_stack_map_free()
  * @return HSIGHT_OK, HSIGHT_ENOMEM, HSIGHT_EINVAL while stopped */

@@ -11,15 +11,19 @@
  * multiplication.
  *
  * A hash is made of addresses, and an address can come to mean another code object. Each death of a
- * code object raises retired_count; a stack found by hash that was last looked at before checks its
- * frames once and is replaced where one is gone.
+ * code object raises retired_count; a stack found by hash that was last looked at before compares
+ * its frames once and is looked for anew where one is gone. Its slot is then left to another hash.
+ *
+ * Programs that compile the same text again and again (eval, templates) would fill the tables with
+ * copies: a code object that looks like one that died takes its number over, wherever it lies.
  *
  * I1  nodes[n].caller < n; the outermost node of every stack is a thread (code 0)
  * I2  node_slots and stack_slots are powers of two, at most half taken; 0 is free
- * I3  stacks[s].node names a node; no two nodes are equal
+ * I3  stacks[s].node names a node whose `stack` is s; no two nodes are equal
  * I4  nothing is changed by a call that fails, but for nodes and codes that no stack names yet
+ * I5  no two living code objects have one number; codes[c].address is where c lies or lay last
  *
- * Memory on the tracer's allocator: 104 bytes a stack and 16 for its slot, 12 and 8 a node. */
+ * Memory on the tracer's allocator: 96 bytes a stack and 16 for its slot, 16 and 8 a node. */
 #include "trace/stacks.h"
 
 #include "base/hash.h"
@@ -33,6 +37,7 @@ typedef struct {
 } stack_slot;
 
 enum { FIRST_SLOTS = 256 };
+#define NO_CODE  UINT32_MAX /* end of a list; 0 is no value of a map */
 #define NODE_MAX (UINT32_MAX - 1)
 
 hsight_status hsight__stacks_init(hsight__stacks *stacks, const hsight_allocator *allocator,
@@ -41,6 +46,8 @@ hsight_status hsight__stacks_init(hsight__stacks *stacks, const hsight_allocator
     memset(stacks, 0, sizeof *stacks);
     hsight__vec_init(&stacks->codes, allocator, sizeof(hsight__code));
     hsight__map_init(&stacks->code_ids, allocator);
+    hsight__map_init(&stacks->alike_codes, allocator);
+    hsight__vec_init(&stacks->met_codes, allocator, sizeof(uint64_t));
     hsight__vec_init(&stacks->line_tables, allocator, 1);
     hsight__vec_init(&stacks->nodes, allocator, sizeof(hsight__stack_node));
     hsight__vec_init(&stacks->node_slots, allocator, sizeof(uint32_t));
@@ -71,7 +78,9 @@ void hsight__stacks_free(hsight__stacks *stacks)
 {
     hsight__vec_free(&stacks->codes);
     hsight__map_free(&stacks->code_ids);
+    hsight__map_free(&stacks->alike_codes);
     hsight__strings_free(&stacks->strings);
+    hsight__vec_free(&stacks->met_codes);
     hsight__vec_free(&stacks->line_tables);
     hsight__vec_free(&stacks->nodes);
     hsight__vec_free(&stacks->node_slots);
@@ -81,20 +90,111 @@ void hsight__stacks_free(hsight__stacks *stacks)
 
 /* ---- code objects ---- */
 
-static bool describe(hsight__stacks *stacks, const hsight_tracer_options *options,
-                     hsight__code *code)
+static hsight__code *get_code(const hsight__stacks *stacks, uint32_t id)
+{
+    return (hsight__code *)stacks->codes.data + id;
+}
+
+static bool same_text(hsight_string a, hsight_string b)
+{
+    return a.length == b.length && (a.length == 0 || memcmp(a.data, b.data, a.length) == 0);
+}
+
+static bool looks_like(const hsight__stacks *stacks, const hsight__code *code,
+                       const hsight_code_info *info)
+{
+    hsight_string lines = {(const char *)stacks->line_tables.data + code->lines_start,
+                           code->lines_bytes};
+    return code->first_line == info->first_line && same_text(lines, info->lines) &&
+           same_text(hsight__strings_get(&stacks->strings, code->function), info->function) &&
+           same_text(hsight__strings_get(&stacks->strings, code->file), info->file);
+}
+
+static uint64_t hash_look(const hsight__stacks *stacks, const hsight_code_info *info)
+{
+    const hsight_string texts[] = {info->function, info->file, info->lines};
+    uint64_t hash = hsight__hash_u64(stacks->seed, info->first_line);
+    for (size_t i = 0; i < 3; i++) {
+        hash = hsight__hash_bytes(hash, texts[i].data, texts[i].length);
+    }
+    return hash;
+}
+
+static bool copy_look(hsight__stacks *stacks, const hsight_code_info *info, hsight__code *code)
+{
+    code->first_line = info->first_line;
+    code->lines_start = stacks->line_tables.count;
+    code->lines_bytes = (uint32_t)info->lines.length;
+    return hsight__strings_intern(&stacks->strings, info->function.data, info->function.length,
+                                  &code->function, NULL) == HSIGHT_OK &&
+           hsight__strings_intern(&stacks->strings, info->file.data, info->file.length, &code->file,
+                                  NULL) == HSIGHT_OK &&
+           hsight__vec_append(&stacks->line_tables, info->lines.data, info->lines.length, NULL) ==
+               HSIGHT_OK;
+}
+
+/* Take a dead code object that looked the same off the list of its heirs; 0 where there is none. */
+static uint32_t take_dead_alike(hsight__stacks *stacks, uint64_t look, const hsight_code_info *info)
+{
+    uint32_t *list = hsight__map_put(&stacks->alike_codes, look, NULL);
+    if (list == NULL) {
+        return 0;
+    }
+    *list = *list != 0 ? *list : NO_CODE;
+    if (*list == NO_CODE || !looks_like(stacks, get_code(stacks, *list), info)) {
+        return 0;
+    }
+    uint32_t id = *list;
+    *list = get_code(stacks, id)->next_dead;
+    return id;
+}
+
+static void bury_code(hsight__stacks *stacks, uint32_t id)
+{
+    hsight__code *code = get_code(stacks, id);
+    uint32_t *list = hsight__map_put(&stacks->alike_codes, code->look, NULL);
+    code->is_alive = false;
+    if (list != NULL) { /* else it has no heir */
+        code->next_dead = *list != 0 ? *list : NO_CODE;
+        *list = id;
+    }
+}
+
+static uint32_t add_code(hsight__stacks *stacks, const hsight_code_info *info, uint64_t look)
+{
+    hsight__code code = {.look = look};
+    if (!copy_look(stacks, info, &code) ||
+        hsight__vec_push(&stacks->codes, &code, NULL) != HSIGHT_OK) {
+        return 0;
+    }
+    return (uint32_t)stacks->codes.count - 1;
+}
+
+/* A code object that is met first at this address, or again after another one lay there. */
+static uint32_t meet_code(hsight__stacks *stacks, const hsight_tracer_options *options,
+                          uint64_t address)
 {
     hsight_code_info info = {0};
-    options->describe_code(options->state, code->address, &info);
-    code->first_line = info.first_line;
-    code->lines_start = stacks->line_tables.count;
-    code->lines_bytes = (uint32_t)info.lines.length;
-    return hsight__strings_intern(&stacks->strings, info.function.data, info.function.length,
-                                  &code->function, NULL) == HSIGHT_OK &&
-           hsight__strings_intern(&stacks->strings, info.file.data, info.file.length, &code->file,
-                                  NULL) == HSIGHT_OK &&
-           hsight__vec_append(&stacks->line_tables, info.lines.data, info.lines.length, NULL) ==
-               HSIGHT_OK;
+    options->describe_code(options->state, address, &info);
+    uint64_t look = hash_look(stacks, &info);
+    uint32_t id = take_dead_alike(stacks, look, &info);
+    id = id != 0 ? id : add_code(stacks, &info, look);
+    if (id == 0) {
+        return 0;
+    }
+    uint32_t *by_address = NULL;
+    if (hsight__vec_reserve(&stacks->met_codes, 1, NULL) == HSIGHT_OK) {
+        by_address = hsight__map_put(&stacks->code_ids, address, NULL);
+    }
+    if (by_address == NULL) {
+        bury_code(stacks, id);
+        return 0;
+    }
+    *by_address = id;
+    get_code(stacks, id)->address = address;
+    get_code(stacks, id)->is_alive = true;
+    (void)hsight__vec_push(&stacks->met_codes, &address, NULL); /* there is room */
+    return id;
 }
 
 /* The number of a code object, 0 when memory is refused. */
@@ -102,28 +202,19 @@ static uint32_t code_of(hsight__stacks *stacks, const hsight_tracer_options *opt
                         uint64_t address)
 {
     uint32_t known = hsight__map_get(&stacks->code_ids, address);
-    if (known != 0 && ((hsight__code *)stacks->codes.data)[known].is_alive) {
+    if (known != 0 && get_code(stacks, known)->is_alive &&
+        get_code(stacks, known)->address == address) {
         return known;
     }
-    hsight__code code = {.address = address, .is_alive = true};
-    if (hsight__vec_reserve(&stacks->codes, 1, NULL) != HSIGHT_OK ||
-        !describe(stacks, options, &code)) {
-        return 0;
-    }
-    uint32_t *id = hsight__map_put(&stacks->code_ids, address, NULL);
-    if (id == NULL) {
-        return 0;
-    }
-    *id = (uint32_t)stacks->codes.count;
-    (void)hsight__vec_push(&stacks->codes, &code, NULL); /* there is room */
-    return *id;
+    return meet_code(stacks, options, address);
 }
 
 void hsight__stacks_retire(hsight__stacks *stacks, uint64_t address)
 {
     uint32_t known = hsight__map_get(&stacks->code_ids, address);
-    if (known != 0) {
-        ((hsight__code *)stacks->codes.data)[known].is_alive = false;
+    if (known != 0 && get_code(stacks, known)->is_alive &&
+        get_code(stacks, known)->address == address) {
+        bury_code(stacks, known);
         stacks->retired_count++;
     }
 }
@@ -214,23 +305,26 @@ static uint32_t intern_nodes(hsight__stacks *stacks, const hsight_tracer_options
     uint32_t node = node_of(stacks, (hsight__stack_node){.offset = thread});
     for (uint32_t i = count; i > 0 && node != 0; i--) {
         uint32_t code = code_of(stacks, options, frames[i - 1].code);
-        node =
-            code == 0 ? 0 : node_of(stacks, (hsight__stack_node){node, code, frames[i - 1].offset});
+        node = code == 0
+                   ? 0
+                   : node_of(stacks, (hsight__stack_node){node, code, frames[i - 1].offset, 0});
     }
     return node;
 }
 
-/* Are all code objects of a stack still those that it was made of? */
-static bool is_valid(const hsight__stacks *stacks, uint32_t node)
+/* Does a stack still consist of these frames? Of their threads the hash tells. */
+static bool is_made_of(const hsight__stacks *stacks, uint32_t node, const hsight_raw_frame *frames,
+                       uint32_t count)
 {
     const hsight__stack_node *nodes = stacks->nodes.data;
-    const hsight__code *codes = stacks->codes.data;
-    for (; nodes[node].code != 0; node = nodes[node].caller) {
-        if (!codes[nodes[node].code].is_alive) {
+    for (uint32_t i = 0; i < count; i++, node = nodes[node].caller) {
+        const hsight__code *code = get_code(stacks, nodes[node].code);
+        if (nodes[node].code == 0 || !code->is_alive || code->address != frames[i].code ||
+            nodes[node].offset != frames[i].offset) {
             return false;
         }
     }
-    return true;
+    return nodes[node].code == 0;
 }
 
 /* The slot with that hash, or the free one where it belongs. */
@@ -248,38 +342,41 @@ static stack_slot *probe_stack(const hsight__stacks *stacks, const hsight__vec *
     return &all[at];
 }
 
-static bool grow_stack_slots(hsight__stacks *stacks)
+/* Slots of hashes that stacks had before are left out. */
+static bool remake_stack_slots(hsight__stacks *stacks)
 {
-    hsight__vec grown;
-    hsight__vec_init(&grown, stacks->stack_slots.allocator, sizeof(stack_slot));
-    if (hsight__vec_append_zeros(&grown, stacks->stack_slots.count * 2, NULL) != HSIGHT_OK) {
+    hsight__vec made;
+    size_t have = stacks->stack_slots.count;
+    hsight__vec_init(&made, stacks->stack_slots.allocator, sizeof(stack_slot));
+    if (hsight__vec_append_zeros(&made, stacks->stacks.count * 4 > have ? have * 2 : have, NULL) !=
+        HSIGHT_OK) {
         return false;
     }
-    const stack_slot *old = stacks->stack_slots.data;
-    for (size_t i = 0; i < stacks->stack_slots.count; i++) {
-        if (old[i].stack != 0) {
-            uint64_t hash = hsight__stacks_get(stacks, old[i].stack)->hash;
-            *probe_stack(stacks, &grown, hash) = old[i];
-        }
+    stacks->taken_slots = 0;
+    for (uint32_t id = 1; id < stacks->stacks.count; id++) {
+        uint64_t hash = hsight__stacks_get(stacks, id)->hash;
+        stack_slot *slot = probe_stack(stacks, &made, hash);
+        stacks->taken_slots += slot->stack == 0;
+        *slot = (stack_slot){(uint32_t)(hash >> 32), id};
     }
     hsight__vec_free(&stacks->stack_slots);
-    stacks->stack_slots = grown;
+    stacks->stack_slots = made;
     return true;
 }
 
-static uint32_t add_stack(hsight__stacks *stacks, uint64_t hash, uint32_t thread, uint32_t node)
+/* The stack of a node, made now if need be; 0 when there is no room for it. */
+static uint32_t stack_of_node(hsight__stacks *stacks, uint32_t thread, uint32_t node)
 {
+    hsight__stack_node *nodes = stacks->nodes.data;
     uint32_t id = (uint32_t)stacks->stacks.count;
-    if (node == 0 || id > HSIGHT__STACK_MAX ||
-        (stacks->stacks.count * 2 > stacks->stack_slots.count && !grow_stack_slots(stacks))) {
+    if (node == 0 || nodes[node].stack != 0) {
+        return nodes[node].stack;
+    }
+    hsight__stack stack = {.node = node, .thread = thread};
+    if (id > HSIGHT__STACK_MAX || hsight__vec_push(&stacks->stacks, &stack, NULL) != HSIGHT_OK) {
         return 0;
     }
-    hsight__stack stack = {
-        .hash = hash, .node = node, .verified = stacks->retired_count, .thread = thread};
-    if (hsight__vec_push(&stacks->stacks, &stack, NULL) != HSIGHT_OK) {
-        return 0;
-    }
-    *probe_stack(stacks, &stacks->stack_slots, hash) = (stack_slot){(uint32_t)(hash >> 32), id};
+    nodes[node].stack = id;
     return id;
 }
 
@@ -289,16 +386,24 @@ uint32_t hsight__stacks_intern(hsight__stacks *stacks, const hsight_tracer_optio
 {
     uint64_t hash = hash_frames(stacks, thread, frames, frame_count);
     uint32_t id = probe_stack(stacks, &stacks->stack_slots, hash)->stack;
-    if (id != 0) {
-        hsight__stack *known = hsight__stacks_get(stacks, id);
-        if (known->verified == stacks->retired_count) {
-            return id;
-        }
-        if (is_valid(stacks, known->node)) {
-            known->verified = stacks->retired_count;
-            return id;
-        }
+    if (id != 0 && hsight__stacks_get(stacks, id)->verified == stacks->retired_count) {
+        return id;
     }
-    return add_stack(stacks, hash, thread,
-                     intern_nodes(stacks, options, thread, frames, frame_count));
+    if (id == 0 || !is_made_of(stacks, hsight__stacks_get(stacks, id)->node, frames, frame_count)) {
+        if ((stacks->taken_slots + 1) * 2 > stacks->stack_slots.count &&
+            !remake_stack_slots(stacks)) {
+            return 0;
+        }
+        id = stack_of_node(stacks, thread,
+                           intern_nodes(stacks, options, thread, frames, frame_count));
+        if (id == 0) {
+            return 0;
+        }
+        hsight__stacks_get(stacks, id)->hash = hash;
+        stack_slot *slot = probe_stack(stacks, &stacks->stack_slots, hash);
+        stacks->taken_slots += slot->stack == 0;
+        *slot = (stack_slot){(uint32_t)(hash >> 32), id};
+    }
+    hsight__stacks_get(stacks, id)->verified = stacks->retired_count;
+    return id;
 }

@@ -19,6 +19,8 @@ typedef struct {
     uint32_t first_line;
     uint32_t lines_bytes;
     uint64_t lines_start; /* in line_tables */
+    uint64_t look;        /* hash of what it looks like */
+    uint32_t next_dead;   /* that looks the same; see stacks.c */
     bool is_alive;
 } hsight__code;
 
@@ -27,6 +29,7 @@ typedef struct {
     uint32_t caller;
     uint32_t code;
     uint32_t offset; /* code 0: number of the thread */
+    uint32_t stack;  /* the one that ends here, 0 where none allocated */
 } hsight__stack_node;
 
 /* A stack that allocated. */
@@ -40,14 +43,17 @@ typedef struct {
 } hsight__stack;
 
 typedef struct {
-    hsight__vec codes; /* hsight__code, item 0 unused */
-    hsight__map code_ids;
+    hsight__vec codes;       /* hsight__code, item 0 unused */
+    hsight__map code_ids;    /* address -> code that lies or lay there last */
+    hsight__map alike_codes; /* hash of what a code looks like -> list of dead ones */
+    hsight__vec met_codes;   /* uint64_t: addresses where code was met, for the caller to empty */
     hsight__strings strings;
     hsight__vec line_tables; /* char */
     hsight__vec nodes;       /* hsight__stack_node, item 0 unused */
     hsight__vec node_slots;  /* uint32_t, open addressing */
     hsight__vec stacks;      /* hsight__stack, item 0 unused */
     hsight__vec stack_slots; /* hsight__stack_slot, open addressing */
+    size_t taken_slots;      /* of stack_slots */
     uint64_t seed;
     uint32_t retired_count; /* code objects that died */
 } hsight__stacks;
@@ -61,8 +67,9 @@ static inline hsight__stack *hsight__stacks_get(hsight__stacks *stacks, uint32_t
     return (hsight__stack *)stacks->stacks.data + id;
 }
 
-/* The number of a stack; 0 when memory is refused or there are too many. Code objects that were met
- * first are appended to `codes`: their addresses are then to be watched (hsight__stacks_retire). */
+/* The number of a stack; 0 when memory is refused or there are too many. Addresses where code was
+ * met first, or anew, are appended to `met_codes`: they are to be watched (hsight__stacks_retire).
+ */
 uint32_t hsight__stacks_intern(hsight__stacks *stacks, const hsight_tracer_options *options,
                                uint32_t thread, const hsight_raw_frame *frames,
                                uint32_t frame_count);

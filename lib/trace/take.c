@@ -7,13 +7,16 @@
  * so that other threads wait for a copy of some megabytes and not for the decoding.
  *
  * I1  nodes are in the order of their numbers, callers first; so are the stacks made of them
- * I2  frame_of[code, offset] and stack_of[node] are found once each
+ * I2  places[code, offset] and stack_of[node] are found once each
+ * I3  places are sorted, so that a table of lines is decoded in one pass
  *
- * O(nodes + decoding of each distinct place), memory on the tracer's allocator, uncounted. */
+ * O(nodes + line tables + p log p for p distinct places), memory on the tracer's allocator,
+ * uncounted. */
 #include "trace/tracer_parts.h"
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "trace/take_rows.h"
 #include "trace/trace_columns.h"
 
 #include <stdlib.h>
@@ -29,6 +32,14 @@ typedef struct {
     hsight__strings strings;
 } product;
 
+/* A place in a program, or (code 0) a thread. */
+typedef struct {
+    uint32_t code;
+    uint32_t offset;
+    uint32_t line;
+    uint32_t frame; /* 0: not made yet */
+} place;
+
 typedef struct {
     product *made;
     hsight_tracer_options options;
@@ -39,7 +50,8 @@ typedef struct {
     hsight__vec line_tables;
     hsight__vec nodes;
     hsight__vec stacks;
-    hsight__map places;     /* code << 32 | offset -> frame */
+    hsight__vec places;     /* item 0 unused */
+    hsight__map place_of;   /* code << 32 | offset -> place */
     hsight__map merged;     /* hash of a stack or frame -> its number, chained by `next` */
     hsight__vec next_frame; /* uint32_t */
     hsight__vec next_stack; /* uint32_t */
@@ -69,19 +81,16 @@ static hsight_status copy_column(const hsight__vec *from, hsight__vec *to, hsigh
 static hsight_status copy_strings(const hsight__strings *from, hsight__strings *to,
                                   hsight_error *err)
 {
-    hsight_status status = HSIGHT_OK;
-    for (uint32_t i = 1; i <= hsight__strings_count(from) && status == HSIGHT_OK; i++) {
-        uint32_t id;
-        hsight_string text = hsight__strings_get(from, i);
-        status = hsight__strings_intern(to, text.data, text.length, &id, err);
+    to->seed = from->seed;
+    to->offsets.count = 0; /* those of no strings */
+    hsight_status status = copy_column(&from->offsets, &to->offsets, err);
+    if (status == HSIGHT_OK) {
+        status = copy_column(&from->bytes, &to->bytes, err);
     }
-    return status; /* equal numbers, as both count up from 1 */
-}
-
-/* Figures of blocks are sums of parts until here. */
-static uint64_t whole_blocks(uint64_t units)
-{
-    return units / HSIGHT__BLOCK_UNITS + (units % HSIGHT__BLOCK_UNITS >= HSIGHT__BLOCK_UNITS / 2);
+    if (status == HSIGHT_OK) {
+        status = copy_column(&from->slots, &to->slots, err);
+    }
+    return status;
 }
 
 static hsight_trace_info describe(hsight_tracer *tracer)
@@ -90,12 +99,12 @@ static hsight_trace_info describe(hsight_tracer *tracer)
         .mode = hsight_tracer_mode(tracer),
         .frame_limit = tracer->options.frame_limit,
         .live_bytes = tracer->totals.live_bytes,
-        .live_blocks = whole_blocks(tracer->totals.live_blocks),
+        .live_blocks = hsight__whole_blocks(tracer->totals.live_blocks),
         .peak_bytes = tracer->totals.peak_bytes,
         .total_bytes = tracer->totals.total_bytes,
-        .total_blocks = whole_blocks(tracer->totals.total_blocks),
+        .total_blocks = hsight__whole_blocks(tracer->totals.total_blocks),
         .dropped_count = atomic_load(&tracer->dropped_count),
-        .memory_bytes = tracer->memory.bytes + hsight__block_map_bytes(&tracer->blocks.map),
+        .memory_bytes = tracer->memory.bytes,
         .duration_ns = hsight__tracer_clock_ns() - tracer->started_ns,
     };
     if (info.mode == HSIGHT_TRACE_SAMPLED) {
@@ -185,52 +194,119 @@ static hsight_string lines_of(const taking *job, const hsight__code *code)
                            code->lines_bytes};
 }
 
-static hsight_status make_frame(taking *job, const hsight__stack_node *node,
-                                hsight__frame_item *out, hsight_error *err)
+/* ---- places ---- */
+
+static uint64_t place_key(uint32_t code, uint32_t offset)
+{
+    return (uint64_t)code << 32 | offset;
+}
+
+static int compare_places(const void *a, const void *b)
+{
+    const place *first = a, *second = b;
+    uint64_t x = place_key(first->code, first->offset);
+    uint64_t y = place_key(second->code, second->offset);
+    return (x > y) - (x < y);
+}
+
+static hsight_status collect_places(taking *job, hsight_error *err)
+{
+    const hsight__stack_node *nodes = job->nodes.data;
+    for (size_t i = 1; i < job->nodes.count; i++) {
+        uint32_t *known =
+            hsight__map_put(&job->place_of, place_key(nodes[i].code, nodes[i].offset), err);
+        if (known == NULL) {
+            return HSIGHT_ENOMEM;
+        }
+        if (*known == 0) {
+            *known = 1; /* set once all are sorted */
+            place found = {nodes[i].code, nodes[i].offset, 0, 0};
+            hsight_status status = hsight__vec_push(&job->places, &found, err);
+            if (status != HSIGHT_OK) {
+                return status;
+            }
+        }
+    }
+    return HSIGHT_OK;
+}
+
+static void find_lines(taking *job)
+{
+    hsight_line_cursor cursor;
+    place *all = job->places.data;
+    for (size_t i = 1; i < job->places.count; i++) {
+        if (all[i].code != all[i - 1].code) {
+            cursor = (hsight_line_cursor){0};
+        }
+        if (all[i].code != 0) {
+            const hsight__code *code = (const hsight__code *)job->codes.data + all[i].code;
+            all[i].line = job->options.find_line(lines_of(job, code), code->first_line,
+                                                 all[i].offset, &cursor);
+        }
+    }
+}
+
+static hsight_status make_places(taking *job, hsight_error *err)
+{
+    hsight_status status = hsight__vec_append_zeros(&job->places, 1, err);
+    if (status == HSIGHT_OK) {
+        status = collect_places(job, err);
+    }
+    if (status != HSIGHT_OK) {
+        return status;
+    }
+    place *all = job->places.data;
+    qsort(all + 1, job->places.count - 1, sizeof *all, compare_places);
+    for (size_t i = 1; i < job->places.count; i++) {
+        uint32_t *known =
+            hsight__map_put(&job->place_of, place_key(all[i].code, all[i].offset), err);
+        if (known == NULL) { /* a map may grow although the key is there */
+            return HSIGHT_ENOMEM;
+        }
+        *known = (uint32_t)i;
+    }
+    find_lines(job);
+    return HSIGHT_OK;
+}
+
+static hsight_status make_frame(taking *job, const place *at, hsight__frame_item *out,
+                                hsight_error *err)
 {
     memset(out, 0, sizeof *out);
-    if (node->code != 0) {
-        const hsight__code *code = (const hsight__code *)job->codes.data + node->code;
+    if (at->code != 0) {
+        const hsight__code *code = (const hsight__code *)job->codes.data + at->code;
         out->function = code->function;
         out->file = code->file;
-        out->line = job->options.find_line(lines_of(job, code), code->first_line, node->offset);
+        out->line = at->line;
         return HSIGHT_OK;
     }
     char name[256];
     size_t length = 0;
     if (job->options.name_thread != NULL) {
-        length = job->options.name_thread(job->options.state, node->offset, name, sizeof name);
+        length = job->options.name_thread(job->options.state, at->offset, name, sizeof name);
     }
-    out->thread = node->offset;
+    out->thread = at->offset;
     return hsight__strings_intern(&job->made->strings, name, length, &out->function, err);
 }
 
-/* The frame of a node; each place is decoded once. */
+/* The frame of a node; that of each place is made once. */
 static hsight_status frame_of(taking *job, const hsight__stack_node *node, uint32_t *out,
                               hsight_error *err)
 {
-    uint64_t place = (uint64_t)node->code << 32 | node->offset;
-    uint32_t known = hsight__map_get(&job->places, place);
-    if (known != 0) {
-        *out = known;
-        return HSIGHT_OK;
+    uint32_t known = hsight__map_get(&job->place_of, place_key(node->code, node->offset));
+    place *at = (place *)job->places.data + known;
+    hsight_status status = HSIGHT_OK;
+    if (at->frame == 0) {
+        hsight__frame_item item;
+        status = make_frame(job, at, &item, err);
+        if (status == HSIGHT_OK) {
+            uint64_t hash = hsight__hash_bytes(job->seed, &item, sizeof item) | 1;
+            status = merge(job, hash, &item, same_frame, &job->made->frames, &job->next_frame,
+                           &at->frame, err);
+        }
     }
-    hsight__frame_item item;
-    hsight_status status = make_frame(job, node, &item, err);
-    if (status == HSIGHT_OK) {
-        uint64_t hash = hsight__hash_bytes(job->seed, &item, sizeof item) | 1;
-        status =
-            merge(job, hash, &item, same_frame, &job->made->frames, &job->next_frame, out, err);
-    }
-    if (status != HSIGHT_OK) {
-        return status;
-    }
-    uint32_t *slot = hsight__map_put(&job->places, place, err);
-    if (slot == NULL) {
-        return HSIGHT_ENOMEM;
-    }
-    *slot = *out;
-    return HSIGHT_OK;
+    *out = at->frame;
+    return status;
 }
 
 static hsight_status add_stack(taking *job, const hsight__stack_node *node, hsight_error *err)
@@ -263,80 +339,14 @@ static hsight_status make_stacks(taking *job, hsight_error *err)
     for (size_t i = 0; i < sizeof zeroed / sizeof *zeroed && status == HSIGHT_OK; i++) {
         status = hsight__vec_append_zeros(zeroed[i], 1, err);
     }
+    if (status == HSIGHT_OK) {
+        status = make_places(job, err);
+    }
     const hsight__stack_node *nodes = job->nodes.data;
     for (size_t i = 1; i < job->nodes.count && status == HSIGHT_OK; i++) {
         status = add_stack(job, &nodes[i], err);
     }
     return status;
-}
-
-/* ---- rows ---- */
-
-static void add_figures(hsight_trace_figures *sum, const hsight_trace_figures *more)
-{
-    sum->live_bytes += more->live_bytes;
-    sum->live_blocks += more->live_blocks;
-    sum->total_bytes += more->total_bytes;
-    sum->total_blocks += more->total_blocks;
-    sum->peak_bytes += more->peak_bytes;
-    sum->peak_blocks += more->peak_blocks;
-    sum->temporary_bytes += more->temporary_bytes;
-    sum->temporary_blocks += more->temporary_blocks;
-}
-
-static hsight_trace_row make_row(const taking *job, const hsight__stack *stack)
-{
-    hsight_trace_row row = {.stack = {((const uint32_t *)job->stack_of.data)[stack->node]},
-                            .figures = stack->figures};
-    if (job->is_rising || stack->epoch != job->epoch) {
-        row.figures.peak_bytes = stack->figures.live_bytes;
-        row.figures.peak_blocks = stack->figures.live_blocks;
-    }
-    return row;
-}
-
-static void round_blocks(hsight_trace_figures *figures)
-{
-    figures->live_blocks = whole_blocks(figures->live_blocks);
-    figures->total_blocks = whole_blocks(figures->total_blocks);
-    figures->peak_blocks = whole_blocks(figures->peak_blocks);
-    figures->temporary_blocks = whole_blocks(figures->temporary_blocks);
-}
-
-static int compare_rows(const void *a, const void *b)
-{
-    uint32_t first = ((const hsight_trace_row *)a)->stack.index;
-    uint32_t second = ((const hsight_trace_row *)b)->stack.index;
-    return (first > second) - (first < second);
-}
-
-static hsight_status make_rows(taking *job, hsight_error *err)
-{
-    const hsight__stack *stacks = job->stacks.data;
-    hsight__vec *rows = &job->made->rows;
-    hsight_status status = hsight__vec_reserve(rows, job->stacks.count, err);
-    for (size_t i = 1; i < job->stacks.count && status == HSIGHT_OK; i++) {
-        hsight_trace_row row = make_row(job, &stacks[i]);
-        status = hsight__vec_push(rows, &row, err);
-    }
-    hsight_trace_row *all = rows->data;
-    if (status != HSIGHT_OK || rows->count == 0) {
-        return status;
-    }
-    qsort(all, rows->count, sizeof *all, compare_rows);
-    size_t last = 0;
-    for (size_t i = 1; i < rows->count; i++) {
-        if (all[i].stack.index == all[last].stack.index) {
-            add_figures(&all[last].figures, &all[i].figures);
-        } else {
-            all[++last] = all[i];
-        }
-    }
-    rows->count = last + 1;
-    for (size_t i = 0; i < rows->count; i++) {
-        round_blocks(&all[i].figures);
-    }
-    return HSIGHT_OK;
 }
 
 static hsight_status make_map(const taking *job, hsight_stack_id **out, uint32_t *count,
@@ -426,18 +436,19 @@ static void begin_job(taking *job, const hsight_allocator *allocator, product *m
     hsight__vec_init(&job->next_frame, allocator, sizeof(uint32_t));
     hsight__vec_init(&job->next_stack, allocator, sizeof(uint32_t));
     hsight__vec_init(&job->stack_of, allocator, sizeof(uint32_t));
-    hsight__map_init(&job->places, allocator);
+    hsight__vec_init(&job->places, allocator, sizeof(place));
+    hsight__map_init(&job->place_of, allocator);
     hsight__map_init(&job->merged, allocator);
 }
 
 static void end_job(taking *job)
 {
-    hsight__vec *columns[] = {&job->codes,      &job->line_tables, &job->nodes,   &job->stacks,
-                              &job->next_frame, &job->next_stack,  &job->stack_of};
+    hsight__vec *columns[] = {&job->codes,  &job->line_tables, &job->nodes,      &job->stacks,
+                              &job->places, &job->next_frame,  &job->next_stack, &job->stack_of};
     for (size_t i = 0; i < sizeof columns / sizeof *columns; i++) {
         hsight__vec_free(columns[i]);
     }
-    hsight__map_free(&job->places);
+    hsight__map_free(&job->place_of);
     hsight__map_free(&job->merged);
 }
 
@@ -456,11 +467,13 @@ hsight_status hsight_tracer_take(hsight_tracer *tracer, hsight_trace **out,
     hsight__lock_take(&tracer->lock);
     status = copy_tables(tracer, &job, err);
     hsight__lock_release(&tracer->lock);
+    job.info.memory_bytes += hsight__block_map_bytes(&tracer->blocks.map); /* slow, and atomic */
     if (status == HSIGHT_OK) {
         status = make_stacks(&job, err);
     }
     if (status == HSIGHT_OK) {
-        status = make_rows(&job, err);
+        status = hsight__take_rows(&job.stacks, job.stack_of.data, job.is_rising ? 0 : job.epoch,
+                                   &made->rows, err);
     }
     if (status == HSIGHT_OK && stack_map != NULL) {
         status = make_map(&job, stack_map, map_count, err);

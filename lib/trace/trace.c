@@ -169,6 +169,29 @@ static hsight_status check_stacks(const hsight__trace_columns *columns, hsight_e
     return HSIGHT_OK;
 }
 
+/* Every frame of a stack costs a reader time for each row: a file may not make it up. */
+static hsight_status check_depths(const hsight__trace_columns *columns, hsight_error *err)
+{
+    const hsight_allocator *allocator = hsight_allocator_default();
+    size_t bytes = ((size_t)columns->stack_count + 1) * sizeof(uint16_t);
+    uint16_t *depths = allocator->allocate(allocator->state, bytes);
+    if (depths == NULL) {
+        return hsight__fail_memory(err, bytes);
+    }
+    hsight_status status = HSIGHT_OK;
+    depths[0] = 0;
+    for (uint32_t s = 1; s <= columns->stack_count && status == HSIGHT_OK; s++) {
+        depths[s] = (uint16_t)(depths[columns->callers[s]] + 1);
+        if (depths[s] > HSIGHT_FRAME_LIMIT_MAX + 1) { /* and the thread */
+            status = hsight__fail(err, HSIGHT_EINVAL,
+                                  "trace stack %u: more than %d frames above its thread", s,
+                                  HSIGHT_FRAME_LIMIT_MAX);
+        }
+    }
+    allocator->release(allocator->state, depths, bytes);
+    return status;
+}
+
 static hsight_status check_rows(const hsight__trace_columns *columns, hsight_error *err)
 {
     uint32_t previous = 0;
@@ -187,7 +210,7 @@ static hsight_status check_rows(const hsight__trace_columns *columns, hsight_err
 hsight_status hsight__trace_columns_check(const hsight__trace_columns *columns, hsight_error *err)
 {
     hsight_status (*const checks[])(const hsight__trace_columns *, hsight_error *) = {
-        check_strings, check_frames, check_stacks, check_rows};
+        check_strings, check_frames, check_stacks, check_depths, check_rows};
     hsight_status status = HSIGHT_OK;
     for (size_t i = 0; i < sizeof checks / sizeof *checks && status == HSIGHT_OK; i++) {
         status = checks[i](columns, err);

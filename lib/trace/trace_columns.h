@@ -36,7 +36,8 @@ typedef struct {
 typedef void (*hsight__trace_release)(void *owner);
 
 /* Everything that reading the columns relies on. Sizes of the arrays are the caller's to know.
- * O(stacks + frames + strings). @return HSIGHT_OK, or HSIGHT_EINVAL with the first violation */
+ * O(stacks + frames + strings), and 2 bytes a stack for the while.
+ * @return HSIGHT_OK, HSIGHT_EINVAL with the first violation, HSIGHT_ENOMEM */
 hsight_status hsight__trace_columns_check(const hsight__trace_columns *columns, hsight_error *err);
 
 /* Wrap columns as a trace; foreign ones are checked first. `owner` is consumed on success. */

@@ -30,30 +30,7 @@ uint64_t hsight__tracer_clock_ns(void)
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-/* ---- memory ---- */
-
-static void *counted_allocate(void *state, size_t bytes)
-{
-    hsight__counted_memory *memory = state;
-    void *block = memory->allocator->allocate(memory->allocator->state, bytes);
-    memory->bytes += block != NULL ? bytes : 0;
-    return block;
-}
-
-static void *counted_resize(void *state, void *block, size_t old_bytes, size_t new_bytes)
-{
-    hsight__counted_memory *memory = state;
-    void *moved = memory->allocator->resize(memory->allocator->state, block, old_bytes, new_bytes);
-    memory->bytes += moved != NULL ? new_bytes - old_bytes : 0;
-    return moved;
-}
-
-static void counted_release(void *state, void *block, size_t bytes)
-{
-    hsight__counted_memory *memory = state;
-    memory->bytes -= bytes;
-    memory->allocator->release(memory->allocator->state, block, bytes);
-}
+/* ---- life ---- */
 
 hsight_status hsight_tracer_new(const hsight_allocator *allocator, hsight_tracer **out,
                                 hsight_error *err)
@@ -67,8 +44,7 @@ hsight_status hsight_tracer_new(const hsight_allocator *allocator, hsight_tracer
     }
     memset(tracer, 0, sizeof *tracer);
     tracer->memory.allocator = allocator;
-    tracer->counted =
-        (hsight_allocator){counted_allocate, counted_resize, counted_release, &tracer->memory};
+    tracer->counted = hsight__counted_allocator(&tracer->memory);
     hsight__lock_init(&tracer->lock);
     hsight__live_table_init(&tracer->blocks, &tracer->counted);
     *out = tracer;
@@ -334,26 +310,26 @@ static bool watch_code(hsight_tracer *tracer, const void *address)
     return hsight__live_table_put(&tracer->blocks, is_exact(tracer), address, &block);
 }
 
-/* The same for those that were met since there were `from`. */
-static void watch_codes(hsight_tracer *tracer, size_t from)
+/* The same for all that were met. */
+static void watch_codes(hsight_tracer *tracer)
 {
-    for (size_t i = from; i < tracer->stacks.codes.count; i++) {
-        uint64_t address = ((hsight__code *)tracer->stacks.codes.data)[i].address;
-        if (!watch_code(tracer, (const void *)(uintptr_t)address)) {
-            hsight__stacks_retire(&tracer->stacks, address); /* met anew each time */
+    const uint64_t *addresses = tracer->stacks.met_codes.data;
+    for (size_t i = 0; i < tracer->stacks.met_codes.count; i++) {
+        if (!watch_code(tracer, (const void *)(uintptr_t)addresses[i])) {
+            hsight__stacks_retire(&tracer->stacks, addresses[i]); /* met anew each time */
         }
     }
+    tracer->stacks.met_codes.count = 0;
 }
 
 static bool enter(hsight_tracer *tracer, const hsight_trace_thread *thread, const void *block,
                   size_t bytes, const hsight_raw_frame *frames, uint32_t frame_count)
 {
     remove_stale(tracer, block, bytes);
-    size_t codes = tracer->stacks.codes.count;
     uint32_t id = hsight__stacks_intern(&tracer->stacks, &tracer->options, thread->number, frames,
                                         frame_count);
-    if (tracer->stacks.codes.count != codes) {
-        watch_codes(tracer, codes);
+    if (tracer->stacks.met_codes.count != 0) {
+        watch_codes(tracer);
     }
     if (id == 0 || !hsight__live_table_put(&tracer->blocks, is_exact(tracer), block,
                                            &(hsight__block){bytes, id, false})) {

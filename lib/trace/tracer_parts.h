@@ -6,6 +6,7 @@
 #include <heapsight/tracer.h>
 
 #include "base/lock.h"
+#include "trace/counted_memory.h"
 #include "trace/live_table.h"
 #include "trace/sampler.h"
 #include "trace/stacks.h"
@@ -15,12 +16,6 @@ typedef struct {
     _Atomic uint64_t allocated_bytes;
     _Atomic uint64_t freed_blocks;
 } hsight__domain_counters;
-
-/* Memory that the tables hold. Changed with the tracer locked, or by a thread that starts it. */
-typedef struct {
-    const hsight_allocator *allocator;
-    uint64_t bytes;
-} hsight__counted_memory;
 
 struct hsight_tracer {
     hsight__counted_memory memory;

@@ -111,8 +111,10 @@ static void describe_code(void *state, uint64_t code, hsight_code_info *out)
     out->first_line = 100 * (uint32_t)number;
 }
 
-static uint32_t find_line(hsight_string lines, uint32_t first_line, uint32_t offset)
+static uint32_t find_line(hsight_string lines, uint32_t first_line, uint32_t offset,
+                          hsight_line_cursor *cursor)
 {
+    (void)cursor;
     return lines.length == 5 && offset > 0 ? first_line + offset : 0;
 }
 

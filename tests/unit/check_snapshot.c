@@ -120,9 +120,10 @@ static void ignore_code(void *state, uint64_t code, hsight_code_info *out)
     (void)state, (void)code, (void)out;
 }
 
-static uint32_t find_no_line(hsight_string lines, uint32_t first_line, uint32_t offset)
+static uint32_t find_no_line(hsight_string lines, uint32_t first_line, uint32_t offset,
+                             hsight_line_cursor *cursor)
 {
-    (void)lines, (void)first_line, (void)offset;
+    (void)lines, (void)first_line, (void)offset, (void)cursor;
     return 0;
 }
 

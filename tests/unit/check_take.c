@@ -18,9 +18,10 @@ static void describe_code(void *state, uint64_t code, hsight_code_info *out)
     out->file = (hsight_string){code / 0x1000 % 2 == 0 ? "a.py" : "b.py", 4};
 }
 
-static uint32_t find_line(hsight_string lines, uint32_t first_line, uint32_t offset)
+static uint32_t find_line(hsight_string lines, uint32_t first_line, uint32_t offset,
+                          hsight_line_cursor *cursor)
 {
-    (void)lines, (void)first_line;
+    (void)lines, (void)first_line, (void)cursor;
     return offset / 2;
 }
 
@@ -141,6 +142,32 @@ START_TEST(refused_memory_leaves_nothing_behind)
 }
 END_TEST
 
+/* A stack is known and its block could not be kept: no row of zeros. */
+START_TEST(a_stack_without_a_block_has_no_row)
+{
+    bool refused = true;
+    for (size_t n = 1; refused; n++) {
+        failing_allocator memory;
+        failing_allocator_init(&memory, 0);
+        hsight_trace_thread thread = {0};
+        hsight_tracer *tracer = start(&memory.allocator);
+        hsight_trace *trace;
+        memory.refuse_at = memory.requests + n;
+        for (uint32_t i = 0; i < 80; i++) { /* in the side table: between two slots of the map */
+            record(tracer, &thread, 0x100008 + 0x1000 * (uint64_t)i, 8, 0x2000, 2 * i);
+        }
+        refused = memory.refused;
+        memory.refuse_at = 0;
+        ck_assert_int_eq(hsight_tracer_take(tracer, &trace, NULL, NULL, &err), HSIGHT_OK);
+        uint64_t dropped = hsight_trace_get_info(trace)->dropped_count;
+        ck_assert_uint_le(dropped, refused ? 1 : 0);
+        ck_assert_uint_eq(hsight_trace_row_count(trace), 80 - dropped);
+        hsight_trace_free(trace);
+        hsight_tracer_free(tracer);
+    }
+}
+END_TEST
+
 START_TEST(a_tracer_that_is_stopped_has_no_trace)
 {
     failing_allocator memory;
@@ -161,6 +188,7 @@ int main(void)
     TCase *tests = tcase_create("take");
     tcase_add_test(tests, what_looks_the_same_is_one);
     tcase_add_test(tests, refused_memory_leaves_nothing_behind);
+    tcase_add_test(tests, a_stack_without_a_block_has_no_row);
     tcase_add_test(tests, a_tracer_that_is_stopped_has_no_trace);
     return run_tests("take", tests);
 }

@@ -141,11 +141,35 @@ START_TEST(each_rule_is_checked)
 }
 END_TEST
 
+enum { DEEP = HSIGHT_FRAME_LIMIT_MAX + 2 };
+
+/* One row of a file could otherwise cost as much as it has stacks. */
+START_TEST(a_stack_has_an_end)
+{
+    static uint32_t callers[DEEP + 1], innermost[DEEP + 1];
+    parts p;
+    hsight_error err;
+    make(&p);
+    for (uint32_t s = 1; s <= DEEP; s++) {
+        callers[s] = s - 1;
+        innermost[s] = s == 1 ? 1 : 2;
+    }
+    p.columns.callers = callers;
+    p.columns.innermost = innermost;
+    p.columns.stack_count = DEEP - 1; /* as many frames as can be kept, and the thread */
+    ck_assert_int_eq(hsight__trace_columns_check(&p.columns, NULL), HSIGHT_OK);
+    p.columns.stack_count = DEEP;
+    ck_assert_int_eq(hsight__trace_columns_check(&p.columns, &err), HSIGHT_EINVAL);
+    ck_assert_str_eq(err.message, "trace stack 1026: more than 1024 frames above its thread");
+}
+END_TEST
+
 int main(void)
 {
     TCase *tests = tcase_create("trace");
     tcase_add_test(tests, numbers_out_of_range_are_none);
     tcase_add_test(tests, no_strings_are_empty_ones);
     tcase_add_test(tests, each_rule_is_checked);
+    tcase_add_test(tests, a_stack_has_an_end);
     return run_tests("trace", tests);
 }

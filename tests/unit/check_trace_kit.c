@@ -32,9 +32,12 @@ static void describe(void *state, uint64_t code, hsight_code_info *out)
                               .first_line = 1};
 }
 
-static uint32_t find_line(hsight_string lines, uint32_t first_line, uint32_t offset)
+static uint32_t find_line(hsight_string lines, uint32_t first_line, uint32_t offset,
+                          hsight_line_cursor *cursor)
 {
     ck_assert(lines.length == 5 && memcmp(lines.data, "lines", 5) == 0 && first_line == 1);
+    ck_assert_uint_ge(offset, cursor->next); /* ascending, each place once */
+    cursor->next = (uint64_t)offset + 1;
     return offset;
 }
 

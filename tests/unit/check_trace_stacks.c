@@ -10,6 +10,7 @@
 #include "random_graph.h"
 #include "suite.h"
 
+#include <stddef.h>
 #include <string.h>
 
 static hsight_tracer_options options;
@@ -29,16 +30,17 @@ static void check(const hsight__stacks *stacks)
         ck_assert((nodes[n].caller == 0) == (nodes[n].code == 0));
         ck_assert_uint_lt(nodes[n].code, stacks->codes.count);
         for (uint32_t other = 1; other < n; other++) {
-            equal += memcmp(&nodes[n], &nodes[other], sizeof *nodes) == 0;
+            equal += memcmp(&nodes[n], &nodes[other], offsetof(hsight__stack_node, stack)) == 0;
         }
     }
     ck_assert_uint_eq(equal, 0);
     const hsight__stack *all = stacks->stacks.data;
     for (uint32_t s = 1; s < stacks->stacks.count; s++) {
         ck_assert(all[s].node > 0 && all[s].node < stacks->nodes.count);
+        ck_assert_uint_eq(nodes[all[s].node].stack, s);
     }
     ck_assert_uint_eq(stacks->stack_slots.count & (stacks->stack_slots.count - 1), 0);
-    ck_assert_uint_le(stacks->stacks.count, stacks->stack_slots.count / 2 + 1);
+    ck_assert_uint_le(stacks->taken_slots, stacks->stack_slots.count / 2);
     ck_assert_uint_le(stacks->nodes.count, stacks->node_slots.count / 2 + 1);
 }
 
@@ -161,6 +163,63 @@ START_TEST(code_that_died_is_not_met_again)
 }
 END_TEST
 
+/* Text that is compiled again and again: each code object lives a moment, wherever there is room,
+ * inside one that stays. */
+START_TEST(code_that_looks_like_one_that_died_is_that_one)
+{
+    hsight__stacks stacks;
+    ck_assert_int_eq(hsight__stacks_init(&stacks, hsight_allocator_default(), NULL), HSIGHT_OK);
+    uint32_t ids[2] = {0}, wrong = 0;
+    for (uint32_t life = 0; life < 5000; life++) {
+        uint64_t address = 0x10000 + 512 * (uint64_t)(life * 7 % 1000);
+        hsight_raw_frame frames[] = {{address, 4}, {0x8000, life % 2}};
+        trace_kit_name(address, "<module>");
+        uint32_t id = hsight__stacks_intern(&stacks, &options, 1, frames, 2);
+        ids[life % 2] = life < 2 ? id : ids[life % 2];
+        wrong += id == 0 || id != ids[life % 2] || !is_made_of(&stacks, id, 1, frames, 2);
+        hsight__stacks_retire(&stacks, address);
+    }
+    ck_assert_uint_eq(wrong, 0);
+    ck_assert_uint_eq(stacks.codes.count, 1 + 2);
+    ck_assert_uint_eq(stacks.nodes.count, 1 + 5);
+    ck_assert_uint_le(stacks.stack_slots.count, 256);
+    trace_kit_name(0, NULL);
+    check(&stacks);
+    hsight__stacks_free(&stacks);
+}
+END_TEST
+
+/* Two that look the same and live at once are two; what one left behind at an address is not what
+ * lies there later. */
+START_TEST(code_that_moved_is_not_where_it_was)
+{
+    hsight__stacks stacks;
+    ck_assert_int_eq(hsight__stacks_init(&stacks, hsight_allocator_default(), NULL), HSIGHT_OK);
+    hsight_raw_frame first = {0x2000, 1}, second = {0x3000, 1};
+    trace_kit_name(0x2000, "f3000");
+    uint32_t one = hsight__stacks_intern(&stacks, &options, 1, &first, 1);
+    uint32_t two = hsight__stacks_intern(&stacks, &options, 1, &second, 1);
+    ck_assert(one != 0 && two != 0 && one != two);
+    hsight__stacks_retire(&stacks, 0x2000);
+    ck_assert_uint_eq(hsight__stacks_intern(&stacks, &options, 1, &second, 1), two);
+    ck_assert_uint_eq(hsight__stacks_intern(&stacks, &options, 1, &first, 1), one); /* again */
+    hsight__stacks_retire(&stacks, 0x3000);
+    hsight__stacks_retire(&stacks, 0x2000);
+    ck_assert_uint_eq(hsight__stacks_intern(&stacks, &options, 1, &second, 1), one); /* moved */
+    trace_kit_name(0x2000, "other");
+    uint32_t three = hsight__stacks_intern(&stacks, &options, 1, &first, 1);
+    ck_assert(three != one && three != two);
+    expect_function(&stacks, three, "other");
+    ck_assert_uint_eq(hsight__stacks_intern(&stacks, &options, 1, &second, 1), one);
+    hsight__stacks_retire(&stacks, 0x2000);
+    ck_assert_uint_eq(hsight__stacks_intern(&stacks, &options, 1, &second, 1), one);
+    ck_assert_uint_eq(hsight__stacks_intern(&stacks, &options, 1, &first, 1), three);
+    trace_kit_name(0, NULL);
+    check(&stacks);
+    hsight__stacks_free(&stacks);
+}
+END_TEST
+
 START_TEST(refused_requests_lose_nothing)
 {
     for (size_t n = 1;; n++) {
@@ -204,6 +263,8 @@ int main(void)
     tcase_add_loop_test(tests, equal_stacks_have_one_number, 0, 4);
     tcase_add_test(tests, an_empty_stack_is_the_thread_alone);
     tcase_add_loop_test(tests, code_that_died_is_not_met_again, 0, 2);
+    tcase_add_test(tests, code_that_looks_like_one_that_died_is_that_one);
+    tcase_add_test(tests, code_that_moved_is_not_where_it_was);
     tcase_add_test(tests, refused_requests_lose_nothing);
     return run_tests("trace_stacks", tests);
 }

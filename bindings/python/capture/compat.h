@@ -11,6 +11,8 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
+#include <heapsight/tracer.h>
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -170,8 +172,10 @@ typedef struct {
     size_t lines_bytes;
 } hsight__compat_code_place;
 void hsight__compat_code_places(PyObject *code, hsight__compat_code_place *out);
-/* The line of an offset by such a table; 0 where it has none. Needs no code object, nor the GIL. */
-unsigned hsight__compat_line_at(const char *lines, size_t lines_bytes, int first_line, int offset);
+/* The line of an offset by such a table; 0 where it has none. The cursor goes on from call to call,
+ * for offsets that do not descend. Needs no code object, nor the GIL. */
+unsigned hsight__compat_line_at(hsight_string lines, int first_line, int offset,
+                                hsight_line_cursor *cursor);
 
 /* ---- threads ---- */
 

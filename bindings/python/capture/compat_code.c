@@ -55,25 +55,32 @@ static int line_delta(int kind, const unsigned char *at, const unsigned char *en
     return kind >= KIND_ONE_LINE && kind < KIND_NO_COLUMN ? kind - KIND_ONE_LINE : 0;
 }
 
-unsigned hsight__compat_line_at(const char *lines, size_t lines_bytes, int first_line, int offset)
+/* On to the next entry; the bytes that follow its first one are skipped. */
+static void read_entry(const unsigned char *start, const unsigned char *end, int first_line,
+                       hsight_line_cursor *cursor)
 {
-    const unsigned char *at = (const unsigned char *)lines;
-    const unsigned char *end = at + lines_bytes;
-    long line = first_line, covered = 0;
+    const unsigned char *at = start + cursor->next;
+    int kind = *at >> 3 & 15;
+    cursor->end += ((*at & 7) + 1) * UNIT_BYTES;
+    at++;
+    cursor->lines += line_delta(kind, at, end);
+    int64_t line = first_line + cursor->lines;
+    cursor->found = kind == KIND_NONE || line < 1 ? 0 : (uint32_t)line;
+    while (at < end && (*at & 0x80) == 0) {
+        at++;
+    }
+    cursor->next = (uint64_t)(at - start);
+}
+
+unsigned hsight__compat_line_at(hsight_string lines, int first_line, int offset,
+                                hsight_line_cursor *cursor)
+{
+    const unsigned char *start = (const unsigned char *)lines.data;
     if (offset < 0) {
         return first_line > 0 ? (unsigned)first_line : 0;
     }
-    while (at < end) {
-        int kind = *at >> 3 & 15;
-        covered += ((*at & 7) + 1) * UNIT_BYTES;
-        at++;
-        line += line_delta(kind, at, end);
-        if (offset < covered) {
-            return kind == KIND_NONE || line < 1 ? 0 : (unsigned)line;
-        }
-        while (at < end && (*at & 0x80) == 0) {
-            at++;
-        }
+    while (cursor->end <= offset && cursor->next < lines.length) {
+        read_entry(start, start + lines.length, first_line, cursor);
     }
-    return 0;
+    return cursor->end > offset ? cursor->found : 0;
 }

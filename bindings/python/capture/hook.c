@@ -33,7 +33,7 @@ typedef struct {
     uint32_t busy;     /* inside the hook or an inner allocator: pass through */
     uint32_t probing;  /* domain + 1 of an allocation made to see whether it comes by here */
     uint32_t naming;   /* events since the start, for thread_names.h */
-    uint32_t named;    /* the start that `naming` counts from */
+    uint32_t named;    /* the start that `naming` belongs to */
     const void *fresh; /* allocated last, and no object was born in it yet; NULL else */
 } local_state;
 
@@ -69,11 +69,14 @@ static void record_frames(unsigned domain, const void *block, size_t bytes,
     hsight_tracer_record(tracer, &local.trace, block, bytes, frames, count);
     if (UNLIKELY(local.named != local.trace.generation)) {
         local.named = local.trace.generation;
-        local.naming = 0;
+        local.naming = hsight_tracer_mode(tracer) == HSIGHT_TRACE_SAMPLED
+                           ? HSIGHT__NAMES_FIRST - 1 /* many allocations came before a sample */
+                           : 0;
     }
     if (UNLIKELY(hsight__thread_names_due(&local.naming)) && thread != NULL &&
-        !local.trace.has_lock) { /* whoever forks has the names locked too */
-        hsight__thread_names_keep(local.trace.number);
+        !local.trace.has_lock && /* whoever forks has the names locked too */
+        hsight__thread_names_keep(local.trace.number)) {
+        local.naming = HSIGHT__NAMES_DONE;
     }
 }
 
@@ -390,6 +393,7 @@ static void after_fork_in_parent(void)
 
 static void after_fork_in_child(void)
 {
+    hsight__thread_names_forked();
     after_fork_in_parent();
     if (tracer != NULL && !follow_children) {
         hsight_tracer_stop(tracer); /* the wrappers stay and pass through */
@@ -500,7 +504,14 @@ hsight_status hsight_hook_take(hsight_trace **out, hsight_stack_id **stack_map, 
         return fail(err, HSIGHT_EINVAL, "no tracer is running; start a heapsight.Tracer first");
     }
     hsight__thread_names_refresh();
-    return hsight_tracer_take(tracer, out, stack_map, map_count, err);
+    if (stack_map != NULL) { /* it fits the numbers that the caller asks for with the same GIL */
+        return hsight_tracer_take(tracer, out, stack_map, map_count, err);
+    }
+    hsight_status status;
+    Py_BEGIN_ALLOW_THREADS;
+    status = hsight_tracer_take(tracer, out, NULL, NULL, err);
+    Py_END_ALLOW_THREADS;
+    return status;
 }
 
 uint32_t hsight_hook_stack_of(PyObject *object)

@@ -30,7 +30,8 @@ hsight_tracer *hsight_hook_tracer(void);
 bool hsight_hook_is_running(void);
 /** Did another tool take the hook out while it was running? Allocates a block to see it. */
 bool hsight_hook_is_removed(void);
-/** hsight_tracer_take() with the names that threads have now. */
+/** hsight_tracer_take() with the names that threads have now. Without a map to be made the GIL is
+ * released meanwhile. */
 hsight_status hsight_hook_take(hsight_trace **out, hsight_stack_id **stack_map, uint32_t *map_count,
                                hsight_error *err);
 /** Stack of an object's block for the map of hsight_hook_take(); 0: not known, or not running. */

@@ -38,7 +38,8 @@ void hsight__raw_describe(void *state, uint64_t code, hsight_code_info *out)
     };
 }
 
-uint32_t hsight__raw_line(hsight_string lines, uint32_t first_line, uint32_t offset)
+uint32_t hsight__raw_line(hsight_string lines, uint32_t first_line, uint32_t offset,
+                          hsight_line_cursor *cursor)
 {
-    return hsight__compat_line_at(lines.data, lines.length, (int)first_line, (int32_t)offset);
+    return hsight__compat_line_at(lines, (int)first_line, (int32_t)offset, cursor);
 }

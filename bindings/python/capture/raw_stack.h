@@ -14,6 +14,7 @@ uint32_t hsight__raw_stack(PyThreadState *thread, hsight_raw_frame *out, uint32_
 
 /* hsight_tracer_options.describe_code and .find_line. */
 void hsight__raw_describe(void *state, uint64_t code, hsight_code_info *out);
-uint32_t hsight__raw_line(hsight_string lines, uint32_t first_line, uint32_t offset);
+uint32_t hsight__raw_line(hsight_string lines, uint32_t first_line, uint32_t offset,
+                          hsight_line_cursor *cursor);
 
 #endif

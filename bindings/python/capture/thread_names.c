@@ -2,7 +2,7 @@
 /* thread_names.c - a table from thread numbers to names.
  *
  * I1  an entry's name is the last one seen while the thread with its id was alive and its number
- *     was known; `id` is then that thread's, 0 once another thread came to have it
+ *     was known; `id` is then that thread's, 0 once it ended, before another one can have it
  * Memory: malloc, kept; some 80 bytes a thread, 4,096 threads at most (the tracer's own limit). */
 #include "thread_names.h"
 
@@ -25,6 +25,8 @@ typedef struct {
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static entry *entries; /* by number */
 static size_t capacity;
+static pthread_key_t ends; /* a thread's number, so that its end is seen */
+static bool sees_ends;
 
 void hsight__thread_names_lock(void)
 {
@@ -34,6 +36,30 @@ void hsight__thread_names_lock(void)
 void hsight__thread_names_unlock(void)
 {
     pthread_mutex_unlock(&mutex);
+}
+
+/* The calling thread ends. */
+static void forget_id(void *value)
+{
+    size_t number = (size_t)(uintptr_t)value;
+    hsight__thread_names_lock();
+    if (number < capacity && entries[number].id == PyThread_get_thread_ident()) {
+        entries[number].id = 0;
+    }
+    hsight__thread_names_unlock();
+}
+
+__attribute__((constructor)) static void watch_ends(void)
+{
+    sees_ends = pthread_key_create(&ends, forget_id) == 0;
+}
+
+void hsight__thread_names_forked(void)
+{
+    unsigned long own = PyThread_get_thread_ident();
+    for (size_t i = 0; i < capacity; i++) {
+        entries[i].id = entries[i].id == own ? own : 0;
+    }
 }
 
 static bool reserve(uint32_t number)
@@ -63,18 +89,18 @@ static bool look_up(entry *known, PyObject *active, unsigned long id)
     return name != NULL;
 }
 
-void hsight__thread_names_keep(uint32_t number)
+bool hsight__thread_names_keep(uint32_t number)
 {
     unsigned long id = PyThread_get_thread_ident();
+    bool found = false;
     hsight__thread_names_lock();
     if (reserve(number)) {
-        for (size_t i = 0; i < capacity; i++) {
-            entries[i].id = entries[i].id == id ? 0 : entries[i].id;
-        }
-        entries[number].id = id;
-        (void)look_up(&entries[number], hsight__active_threads(), id);
+        bool seen = sees_ends && pthread_setspecific(ends, (void *)(uintptr_t)number) == 0;
+        entries[number].id = seen ? id : 0;
+        found = look_up(&entries[number], hsight__active_threads(), id);
     }
     hsight__thread_names_unlock();
+    return found;
 }
 
 void hsight__thread_names_refresh(void)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* thread_names.h - names of the tracer's threads, kept beyond their end.
  *
- * The tracer numbers threads. What a number is called is looked up by its own thread now and then
- * (a thread has its name only some time after its first allocation, and may change it), and for all
- * living ones when a trace is taken. */
+ * The tracer numbers threads. What a number is called is looked up by its own thread until it has a
+ * name (which is some time after its first allocation), and for all living ones when a trace is
+ * taken. */
 #ifndef HEAPSIGHT_CAPTURE_THREAD_NAMES_H
 #define HEAPSIGHT_CAPTURE_THREAD_NAMES_H
 
@@ -11,24 +11,30 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Is it time? After 1, 2, 4, 8, ... events of a thread; `events` starts at 0. */
+enum {
+    HSIGHT__NAMES_FIRST = 8, /* event of a thread: it has allocated more before it has a name */
+    HSIGHT__NAMES_DONE = 0x40000001 /* value of `events` from which no power of two comes soon */
+};
+
+/* Is it time? After 8, 16, 32, ... events of a thread; `events` starts at 0. */
 static inline bool hsight__thread_names_due(uint32_t *events)
 {
     uint32_t count = ++*events;
-    return (count & (count - 1)) == 0;
+    return count >= HSIGHT__NAMES_FIRST && (count & (count - 1)) == 0;
 }
 
-/* Keep the name that the calling thread has now, for this number. GIL held; allocates nothing from
- * the interpreter. */
-void hsight__thread_names_keep(uint32_t number);
+/* Keep the name that the calling thread has now, for this number; false where it has none yet. GIL
+ * held; allocates nothing from the interpreter. O(living threads + imported modules). */
+bool hsight__thread_names_keep(uint32_t number);
 /* The same for all threads whose number is known and that live. GIL held. */
 void hsight__thread_names_refresh(void);
 /* Forget all: numbers begin anew. */
 void hsight__thread_names_clear(void);
 /* hsight_tracer_options.name_thread */
 size_t hsight__thread_names_get(void *state, uint32_t number, char *out, size_t size);
-/* Around fork(). */
+/* Around fork(); in the child also: no thread but the calling one is alive. */
 void hsight__thread_names_lock(void);
 void hsight__thread_names_unlock(void);
+void hsight__thread_names_forked(void);
 
 #endif

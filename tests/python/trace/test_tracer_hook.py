@@ -34,7 +34,7 @@ def neighbour(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def passes(python: Run, neighbour: Path) -> Passes:
-    """Run a program that has the library as `neighbour`; its output. It must not end by a signal."""
+    """Run a program that has the library as `neighbour`; what it printed. It must end well."""
 
     def run(source: str) -> str:
         prelude = f"import ctypes, heapsight\nneighbour = ctypes.PyDLL({str(neighbour)!r})\n"
@@ -168,6 +168,73 @@ def test_each_reuse_of_a_free_list_gets_its_own_stack(python: Run) -> None:
         blocks = {row.stack[0].function: row.blocks for row in tracer.total(None, by="function")
                   if row.stack}
         assert blocks["one"] >= 1000 and blocks["two"] >= 1000, blocks
+        """)
+    done = python("-c", source)
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr[-3000:]
+
+
+MANY_LINES = """
+import heapsight, sys
+LINES = 20_000
+source = "kept = []\\n" + "kept.append(bytearray(50))\\n" * LINES
+code = compile(source, "lines.py", "exec")
+tracer = heapsight.Tracer("exact", frames=2)
+tracer.start()
+names = {}
+exec(code, names)
+"""
+
+
+def test_every_line_of_a_long_module(python: Run) -> None:
+    """A table of lines is decoded in one pass: as many as 20,000 places of one code object."""
+    source = MANY_LINES + dedent("""
+        lines = [row.stack[0].line for row in tracer.live(None, by="line", file="lines.py")]
+        missing = set(range(2, LINES + 2)) - set(lines)
+        assert not missing and len(lines) <= LINES + 1, (len(missing), len(lines))
+        for at in 0, 1, 7777, LINES - 1:
+            site = heapsight.allocation_site(names["kept"][at])
+            assert (site[0].file, site[0].line) == ("lines.py", at + 2), site
+        """)
+    done = python("-c", source)
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr[-3000:]
+
+
+def test_other_threads_run_while_a_trace_is_taken(python: Run) -> None:
+    source = MANY_LINES + dedent("""
+        import threading, time
+        sys.setswitchinterval(100)  # a thread with the GIL has it until it gives it up
+        runs, goes_on = [], True
+        def run():
+            while goes_on:
+                runs.append(None)
+                time.sleep(0.0001)
+        thread = threading.Thread(target=run)
+        thread.start()
+        before = len(runs)
+        trace = tracer.trace()
+        after = len(runs)
+        goes_on = False
+        thread.join()
+        assert after > before, (before, after)
+        """)
+    done = python("-c", source)
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr[-3000:]
+
+
+def test_text_that_is_compiled_again_and_again_costs_no_memory(python: Run) -> None:
+    """Each code object dies soon; a stack through it is the one that is known."""
+    source = dedent("""
+        import heapsight
+        with heapsight.Tracer("exact", frames=10) as tracer:
+            def work(count):
+                for number in range(count):
+                    eval("[number, str(number), (number, number + 1000)]")
+                    exec("def made(number):\\n    return [number, bytearray(20)]", names := {})
+                    names["made"](number)
+                return tracer.trace().info["memory_bytes"]
+            work(2000)
+            before = work(2000)
+            assert work(20_000) - before < 1_000_000, (before, work(0))  # else some 30 MB
         """)
     done = python("-c", source)
     assert (done.returncode, done.stderr) == (0, ""), done.stderr[-3000:]

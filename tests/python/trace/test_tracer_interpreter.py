@@ -32,7 +32,7 @@ def test_exit_while_tracing(python: Run, mode: str, imported: str) -> None:
 
 @pytest.mark.parametrize("events", [0, 1, 7, 100, 1000])
 def test_exit_soon_after_the_start(python: Run, events: int) -> None:
-    """The name of a thread is looked up after 1, 2, 4, ... events: at exit no module is there."""
+    """The name of a thread is looked up after 8, 16, ... events: at exit no module is there."""
     passes(python, f"""
         import atexit, heapsight
 

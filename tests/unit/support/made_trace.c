@@ -43,9 +43,10 @@ static void describe_code(void *state, uint64_t code, hsight_code_info *out)
     out->file = text_of("app.py");
 }
 
-static uint32_t find_line(hsight_string lines, uint32_t first_line, uint32_t offset)
+static uint32_t find_line(hsight_string lines, uint32_t first_line, uint32_t offset,
+                          hsight_line_cursor *cursor)
 {
-    (void)lines;
+    (void)lines, (void)cursor;
     return first_line + offset;
 }
 
