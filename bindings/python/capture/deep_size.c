@@ -7,6 +7,7 @@
  * __builtins__. Memory: one map entry and at most one stack entry an
  * object, freed before return. Cost: O(objects and references reached). */
 #include "capture.h"
+#include "type_table.h"
 #include "visit_session.h"
 #include "walk.h"
 

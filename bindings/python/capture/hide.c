@@ -7,6 +7,7 @@
  * program that a heapsight object keeps is never hidden, it gets a root "held by heapsight". Every
  * reference from an own object to a visible one is recorded in walk->held, so that refcounts
  * balance. Cost: a look at the type of every tracked object, O(own references) for the rest. */
+#include "type_table.h"
 #include "walk.h"
 
 #include <string.h>

@@ -1,37 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* numbering.c - from an object to its node and back, and lists of pointers: what all phases of the
- * walk stand on. Memory: the lists and the map belong to the walk. Cost: amortised O(1) a call. */
+/* numbering.c - from an object to its node and back: what all phases of the walk stand
+ * on. Memory: the map belongs to the walk. Cost: amortised O(1) a call. */
 #include "walk.h"
-
-/* ---- pointers ---- */
-
-bool hsight__pointers_grow(hsight__pointers *pointers)
-{
-    const hsight_allocator *memory = hsight_allocator_default();
-    size_t capacity = pointers->capacity != 0 ? pointers->capacity * 2 : 256;
-    size_t old_bytes = pointers->capacity * sizeof(PyObject *);
-    size_t new_bytes = capacity * sizeof(PyObject *);
-    void *items = pointers->items != NULL
-                      ? memory->resize(memory->state, pointers->items, old_bytes, new_bytes)
-                      : memory->allocate(memory->state, new_bytes);
-    if (items == NULL) {
-        return false;
-    }
-    pointers->items = items;
-    pointers->capacity = capacity;
-    return true;
-}
-
-void hsight__pointers_free(hsight__pointers *pointers)
-{
-    const hsight_allocator *memory = hsight_allocator_default();
-    if (pointers->items != NULL) {
-        memory->release(memory->state, pointers->items, pointers->capacity * sizeof(PyObject *));
-    }
-    *pointers = (hsight__pointers){0};
-}
-
-/* ---- numbering ---- */
 
 uint32_t hsight__walk_number(hsight__walk *walk, uint32_t *slot, PyObject *object)
 {

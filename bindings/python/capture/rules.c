@@ -8,6 +8,7 @@
  * types are walked as what they add to a base: classes written in Python, to their first C base;
  * types written in C that go by the tp_traverse of a base with a row, to that base. */
 #include "rules.h"
+#include "type_table.h"
 
 #include <stddef.h>
 #include <stdlib.h>

@@ -7,6 +7,7 @@
  *
  * A type whose layout is another one gets no rule. Cost: O(1) an object. */
 #include "rules.h"
+#include "type_table.h"
 
 #include <string.h>
 #define _PY_DATETIME_IMPL /* the structs alone, not the pointer to the module's C API */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* rules_generic.c - instances of classes written in Python, and types known only by tp_traverse. */
 #include "rules.h"
+#include "type_table.h"
 
 #include <stdlib.h>
 

@@ -6,6 +6,7 @@
  * private, the type's own __sizeof__ when it is written in C, called directly (no lookup, nothing
  * of the program runs). For a class written in Python: what its C base holds, plus what the class
  * adds. Cost: O(1). */
+#include "type_table.h"
 #include "visit.h"
 
 #include <stddef.h>

@@ -187,42 +187,6 @@ static inline void hsight__visit_object(hsight__visit *visit, PyObject *object,
     }
 }
 
-/* ---- types (type_table.c) ---- */
-
-/* Never NULL: when memory runs out the visit fails and a spare entry is handed out. */
-hsight__type_info *hsight__type_info_find(hsight__visit *visit, PyTypeObject *type);
-static inline hsight__type_info *hsight__type_info_of(hsight__visit *visit, PyTypeObject *type)
-{
-    uintptr_t word = (uintptr_t)type;
-    hsight__type_info **recent =
-        &visit->recent_types[(word >> 4 ^ word >> 11) % HSIGHT__RECENT_TYPES];
-    if (*recent == NULL || (*recent)->type != type) {
-        *recent = hsight__type_info_find(visit, type);
-    }
-    return *recent;
-}
-/* The engine's id, made on first use. */
-hsight_type_id hsight__type_id_make(hsight__visit *visit, hsight__type_info *info);
-static inline hsight_type_id hsight__type_id(hsight__visit *visit, hsight__type_info *info)
-{
-    return info->id.index != 0 ? info->id : hsight__type_id_make(visit, info);
-}
-/* Module-qualified name, builtins bare. Returns the length, truncated to size - 1. */
-size_t hsight__type_name(PyTypeObject *type, char *out, size_t size);
-PyObject *hsight__type_own_attribute(PyTypeObject *type, const char *key);
-/* Is it a class of the package heapsight? */
-bool hsight__type_is_own(PyTypeObject *type);
-/* The highest type id so far. */
-uint32_t hsight__type_table_last_id(hsight__visit *visit);
-/* Bytes before the objects of each type in their blocks, by type id, for ids below `count`. */
-void hsight__type_table_preheaders(hsight__visit *visit, uint8_t *out, uint32_t count);
-/* Number the types that were met only as types of objects; `add` numbers an object. */
-void hsight__type_table_each(hsight__visit *visit, void (*each)(void *state, PyTypeObject *type),
-                             void *state);
-/* Tell the builder which node is which type; `node_of` maps an address to its node or 0. */
-typedef uint32_t (*hsight__node_lookup)(void *state, const void *address);
-void hsight__type_table_set_nodes(hsight__visit *visit, hsight__node_lookup node_of, void *state);
-
 /* ---- rules and sizes ---- */
 
 /* Fill info->rule, base and members for info->type (rules.c). */

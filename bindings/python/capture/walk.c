@@ -12,6 +12,7 @@
  * I2  a dict value follows its key: `previous` is the key when the value is resolved. */
 #include "walk.h"
 #include "capture.h"
+#include "type_table.h"
 #include "visit_session.h"
 
 #include <stdlib.h>

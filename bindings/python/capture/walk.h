@@ -10,28 +10,11 @@
 #define HEAPSIGHT_CAPTURE_WALK_H
 
 #include "pointer_map.h"
+#include "pointers.h"
 #include "visit.h"
 
 /* In the map: this object is heapsight's own. No node gets this number. */
 #define HSIGHT__HIDDEN UINT32_MAX
-
-/* Pointers, growable; pages are mapped, so that growth does not copy. */
-typedef struct {
-    PyObject **items;
-    size_t count;
-    size_t capacity;
-} hsight__pointers;
-
-bool hsight__pointers_grow(hsight__pointers *pointers);
-static inline bool hsight__pointers_add(hsight__pointers *pointers, PyObject *pointer)
-{
-    if (pointers->count == pointers->capacity && !hsight__pointers_grow(pointers)) {
-        return false;
-    }
-    pointers->items[pointers->count++] = pointer;
-    return true;
-}
-void hsight__pointers_free(hsight__pointers *pointers);
 
 typedef struct {
     hsight__visit visit;
