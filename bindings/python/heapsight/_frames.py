@@ -25,9 +25,9 @@ SHOWN_CALLERS = 4  # of a stack in a table
 OWN_MODULES = tuple(
     f"/heapsight/{name}.py"
     for name in (
-        *("_breakdown", "_children", "_dumps", "_environment", "_hooks", "_live", "_periodic"),
-        *("_recorder", "_say", "_snapshot", "_startup/sitecustomize", "_trace", "_tracer"),
-        *("classtracker", "cli/_program", "cli/run"),
+        *("_breakdown", "_children", "_dumps", "_environment", "_figures", "_hooks", "_live"),
+        *("_periodic", "_recorder", "_say", "_snapshot", "_startup/sitecustomize", "_trace"),
+        *("_tracer", "classtracker", "cli/_program", "cli/run"),
     )
 )
 RUNNER = "cli/_program.py"  # runs the program: what lies outside of it is not the program's

@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """FILE [--figure F] [--by GROUP] [--sort ORDER] [filters] [--report NAME] [-o FILE] [--json]"""
     from heapsight import reports
     from heapsight._stacks import GROUPS
-    from heapsight._trace import FIGURES
+    from heapsight._figures import FIGURES
 
     parser.add_argument("file", metavar="FILE", help="snapshot")
     parser.add_argument(

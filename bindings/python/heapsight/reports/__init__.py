@@ -14,7 +14,7 @@ from typing import Any
 
 from heapsight._core import HeapsightValueError
 from heapsight._errors import HeapsightTypeError
-from heapsight._trace import Trace
+from heapsight._figures import TraceFigures
 from heapsight.reports import (
     annotate,
     collapsed,
@@ -70,7 +70,7 @@ def name_for(path: str | PathLike[str]) -> str:
     return name
 
 
-def make(trace: Trace, name: str, **options: Any) -> str | bytes:
+def make(trace: TraceFigures, name: str, **options: Any) -> str | bytes:
     """A report as its file holds it: text, or bytes for a format that is not text.
 
     Raises HeapsightValueError for an unknown report, HeapsightTypeError for an option that the
@@ -87,7 +87,9 @@ def make(trace: Trace, name: str, **options: Any) -> str | bytes:
     return made
 
 
-def report(trace: Trace, name: str | None, path: str | PathLike[str] | None, **options: Any) -> str:
+def report(
+    trace: TraceFigures, name: str | None, path: str | PathLike[str] | None, **options: Any
+) -> str:
     """What Trace.report() does: the text of a report, or its path after it was written."""
     if path is None:
         return _text(trace, name, options)
@@ -97,7 +99,7 @@ def report(trace: Trace, name: str | None, path: str | PathLike[str] | None, **o
     return write_whole(path, made)
 
 
-def _text(trace: Trace, name: str | None, options: dict[str, Any]) -> str:
+def _text(trace: TraceFigures, name: str | None, options: dict[str, Any]) -> str:
     if name is None:
         raise HeapsightValueError(f"give a path, or name a report: one of {_list(NAMES)}")
     made = make(trace, name, **options)

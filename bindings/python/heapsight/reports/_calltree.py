@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The stacks of a trace as one tree of calls."""
 
-from heapsight._trace import Frame, Trace
+from heapsight._figures import TraceFigures
+from heapsight._frames import Frame
 from heapsight.reports._words import NO_CODE
 
 __all__ = ["Call", "call_tree"]
@@ -29,7 +30,7 @@ class Call:
         return sorted(self.calls.values(), key=lambda call: (-call.bytes, -call.blocks, call.frame))
 
 
-def call_tree(trace: Trace, figure: str) -> Call:
+def call_tree(trace: TraceFigures, figure: str) -> Call:
     """The calls of one figure under a call that stands for all.
 
     Blocks without Python code are under a frame of their own. Cost: one pass over the frames of

@@ -3,7 +3,8 @@
 
 from heapsight import _trace_words
 from heapsight._text import printable, size_text
-from heapsight._trace import Frame, Trace
+from heapsight._figures import TraceFigures
+from heapsight._frames import Frame
 from heapsight._trace_words import FIGURE_WORDS
 
 __all__ = ["NO_CODE", "heading", "how", "is_code", "is_estimated", "label", "nothing"]
@@ -16,25 +17,25 @@ def is_code(frame: Frame) -> bool:
     return bool(frame.file) or not frame.function.startswith("(")
 
 
-def is_estimated(trace: Trace) -> bool:
+def is_estimated(trace: TraceFigures) -> bool:
     """Are the numbers of a trace estimates from samples?"""
     return bool(trace.info["mode"] == "sampled")
 
 
-def how(trace: Trace) -> str:
+def how(trace: TraceFigures) -> str:
     """How the numbers came about, in a few words."""
     words = [_trace_words.estimate(trace.info) or "exact", _trace_words.dropped(trace.info)]
     return "; ".join(filter(None, words))
 
 
-def heading(trace: Trace, figure: str, size: int, blocks: int) -> str:
+def heading(trace: TraceFigures, figure: str, size: int, blocks: int) -> str:
     """The first line of a text report: what is shown, how much of it, how it was counted."""
     about = "about " if is_estimated(trace) else ""
     amount = f"{about}{size_text(size)} in {blocks:,} blocks"
     return f"{FIGURE_WORDS[figure]}: {amount} ({how(trace)})\n"
 
 
-def nothing(trace: Trace, figure: str) -> str:
+def nothing(trace: TraceFigures, figure: str) -> str:
     """What a report says that has nothing to show."""
     return _trace_words.nothing(trace.info, figure)
 

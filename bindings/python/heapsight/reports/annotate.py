@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 
 from heapsight._rows import check_limit
 from heapsight._text import printable, size_text
-from heapsight._trace import Frame, Trace
+from heapsight._figures import TraceFigures
+from heapsight._frames import Frame
 from heapsight.reports._options import check_count, check_percent
 from heapsight.reports._words import heading, is_code, nothing
 
@@ -36,7 +37,7 @@ Lines = dict[int, _Line]
 
 
 def make(
-    trace: Trace,
+    trace: TraceFigures,
     *,
     figure: str = "live",
     files: int | None = 10,
@@ -69,7 +70,7 @@ def make(
     return "\n".join([*parts, _rest(ordered, missing, len(parts) - 1, by_file)])
 
 
-def _by_file(trace: Trace, figure: str) -> dict[str, Lines]:
+def _by_file(trace: TraceFigures, figure: str) -> dict[str, Lines]:
     """Figures of every line; a line that is on a stack several times counts once."""
     by_file: dict[str, Lines] = {}
     for frames, size, blocks, _ in trace.stacks(figure):

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Collapsed stacks: a line a stack, for flamegraph.pl, inferno and speedscope."""
 
-from heapsight._trace import Frame, Trace
+from heapsight._figures import TraceFigures
+from heapsight._frames import Frame
 from heapsight.reports._words import NO_CODE, label
 
 __all__ = ["HELP", "NAME", "SUFFIXES", "make"]
@@ -11,7 +12,7 @@ SUFFIXES = (".collapsed", ".folded")
 HELP = "a line a stack with its bytes, for flamegraph.pl"
 
 
-def make(trace: Trace, *, figure: str = "live") -> str:
+def make(trace: TraceFigures, *, figure: str = "live") -> str:
     """Frames, outermost first, parted by semicolons; a blank; bytes. Nothing seen, no line.
 
     A semicolon in a name becomes a colon. Cost: one pass over the stacks.

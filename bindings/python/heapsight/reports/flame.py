@@ -8,7 +8,8 @@ from typing import Any
 
 from heapsight._rows import check_limit
 from heapsight._text import printable
-from heapsight._trace import Frame, Trace
+from heapsight._figures import TraceFigures
+from heapsight._frames import Frame
 from heapsight._trace_words import FIGURE_WORDS
 from heapsight.reports._calltree import Call, call_tree
 from heapsight.reports._page import page
@@ -25,7 +26,9 @@ TITLES = {"live": "Still alive", "peak": "At the peak", "total": "Allocated in a
 LIBRARY_FOLDERS = ("/site-packages/", "/dist-packages/")
 
 
-def make(trace: Trace, *, title: str = "Memory by call stack", boxes: int | None = 10_000) -> str:
+def make(
+    trace: TraceFigures, *, title: str = "Memory by call stack", boxes: int | None = 10_000
+) -> str:
     """The page, with the figures live, peak and total to switch between.
 
     boxes: how many calls of each figure to keep, the largest, None for all; what is smaller is
@@ -44,7 +47,9 @@ def make(trace: Trace, *, title: str = "Memory by call stack", boxes: int | None
     return page(printable(title), data)
 
 
-def _figure(trace: Trace, name: str, end: int | None, numbers: dict[Frame, int]) -> dict[str, Any]:
+def _figure(
+    trace: TraceFigures, name: str, end: int | None, numbers: dict[Frame, int]
+) -> dict[str, Any]:
     """One tree as columns, callers first: number of the frame, place of the caller, figures."""
     root = call_tree(trace, name)
     columns: dict[str, Any] = {"frame": [], "parent": [], "bytes": [], "blocks": []}

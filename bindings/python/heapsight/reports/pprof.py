@@ -6,7 +6,8 @@ Read by `go tool pprof`, Pyroscope, Parca, Speedscope and others.
 
 from collections.abc import Iterable
 
-from heapsight._trace import Frame, Trace
+from heapsight._figures import TraceFigures
+from heapsight._frames import Frame
 from heapsight.reports._protobuf import Message
 from heapsight.reports._words import NO_CODE, how
 
@@ -29,7 +30,7 @@ SAMPLE_TYPE, SAMPLE, MAPPING, LOCATION, FUNCTION, STRING = 1, 2, 3, 4, 5, 6
 DURATION, PERIOD_TYPE, PERIOD, COMMENT, DEFAULT_TYPE = 10, 11, 12, 13, 14
 
 
-def make(trace: Trace) -> bytes:
+def make(trace: TraceFigures) -> bytes:
     """The profile, compressed: allocated in all and alive, in blocks and bytes, with threads.
 
     The same trace makes the same bytes. Cost: two passes over the stacks.
@@ -39,7 +40,7 @@ def make(trace: Trace) -> bytes:
     return compress(bytes(_profile(trace).data), mtime=0)
 
 
-def _profile(trace: Trace) -> Message:
+def _profile(trace: TraceFigures) -> Message:
     writer = _Writer()
     for name, unit in VALUES:
         writer.profile.message(SAMPLE_TYPE, writer.value_type(name, unit))
@@ -57,7 +58,7 @@ def _profile(trace: Trace) -> Message:
     return profile
 
 
-def _samples(trace: Trace) -> dict[tuple[tuple[Frame, ...], str], list[int]]:
+def _samples(trace: TraceFigures) -> dict[tuple[tuple[Frame, ...], str], list[int]]:
     """The values of every stack of every thread."""
     samples: dict[tuple[tuple[Frame, ...], str], list[int]] = {}
     for figure, first in (("total", 0), ("live", 2)):

@@ -14,7 +14,8 @@ says what is counted, so the viewers have a place to start.
 from collections.abc import Iterable
 
 from heapsight._text import printable
-from heapsight._trace import Frame, Trace
+from heapsight._figures import TraceFigures
+from heapsight._frames import Frame
 from heapsight._trace_words import FIGURE_WORDS
 from heapsight.reports._words import NO_CODE, is_estimated
 
@@ -28,7 +29,7 @@ Place = tuple[str, int, str]  # file, line, function
 Figures = tuple[int, int, int, int]  # blocks twice (no call is counted as recursion), own, in all
 
 
-def make(trace: Trace, *, figure: str = "live") -> bytes:
+def make(trace: TraceFigures, *, figure: str = "live") -> bytes:
     """The file. A line that is on a stack several times counts once.
 
     Cost: one pass over the stacks.
@@ -80,7 +81,7 @@ def _place(frame: Frame) -> Place:
     return printable(frame.file) or "~", frame.line, printable(frame.function)
 
 
-def _top(trace: Trace, figure: str) -> Place:
+def _top(trace: TraceFigures, figure: str) -> Place:
     """An entry of a kind that the readers have for built-in functions: no file, the name alone."""
     words = FIGURE_WORDS.get(figure, figure)
     about = ", estimated" if is_estimated(trace) else ""

@@ -5,7 +5,8 @@ from typing import Any
 
 from heapsight import __version__
 from heapsight._text import printable
-from heapsight._trace import Frame, Trace
+from heapsight._figures import TraceFigures
+from heapsight._frames import Frame
 from heapsight._trace_words import FIGURE_WORDS
 from heapsight.reports._words import NO_CODE, how
 
@@ -19,7 +20,7 @@ SCHEMA = "https://www.speedscope.app/file-format-schema.json"
 FIGURES = ("live", "peak", "total")
 
 
-def make(trace: Trace, *, title: str = "Memory by call stack") -> str:
+def make(trace: TraceFigures, *, title: str = "Memory by call stack") -> str:
     """The file. Weights are bytes; stacks are sorted, so those that begin alike stand together.
 
     Cost: three passes over the stacks.
@@ -40,7 +41,7 @@ def make(trace: Trace, *, title: str = "Memory by call stack") -> str:
     )
 
 
-def _profile(trace: Trace, figure: str, numbers: dict[Frame, int]) -> dict[str, Any]:
+def _profile(trace: TraceFigures, figure: str, numbers: dict[Frame, int]) -> dict[str, Any]:
     """One figure; frames that are new get the next number."""
     sums: dict[tuple[Frame, ...], int] = {}
     for frames, size, _, _ in trace.stacks(figure):

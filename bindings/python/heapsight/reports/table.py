@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Table: the rows of Trace.rows() as text."""
 
-from heapsight._trace import Trace
+from heapsight._figures import TraceFigures
 
 __all__ = ["HELP", "NAME", "SUFFIXES", "make"]
 
@@ -11,7 +11,7 @@ HELP = "largest lines of the program, as text"
 
 
 def make(
-    trace: Trace,
+    trace: TraceFigures,
     *,
     figure: str = "live",
     limit: int | None = 20,

@@ -3,7 +3,7 @@
 
 from heapsight._frames import frame_text
 from heapsight._text import size_text, text_table
-from heapsight._trace import Trace
+from heapsight._figures import TraceFigures
 from heapsight.reports._calltree import Call, call_tree
 from heapsight.reports._options import check_percent
 from heapsight.reports._words import NO_CODE, heading, nothing
@@ -23,7 +23,7 @@ Row = tuple[str, str, str, str]
 Item = tuple[Call, str, int]  # figures, text, depth
 
 
-def make(trace: Trace, *, figure: str = "live", percent: float = 1.0) -> str:
+def make(trace: TraceFigures, *, figure: str = "live", percent: float = 1.0) -> str:
     """The tree, largest calls first.
 
     percent: calls with less than this share of all bytes are left out; they are counted under their
