@@ -4,19 +4,28 @@
 import sys
 from collections.abc import Callable, Iterable
 from os import PathLike
-from typing import IO, TYPE_CHECKING, Any, Self, TextIO
+from typing import IO, Any, Protocol, Self, TextIO
 
 from heapsight._core import HeapsightValueError
 from heapsight._tracked import Sized, TrackedObject
 from heapsight._tracker_file import read_records, write_records
 from heapsight._tracker_snapshot import TrackerSnapshot, empty_row
 
-if TYPE_CHECKING:
-    from heapsight.classtracker import ClassTracker
-
 __all__ = ["ConsoleStats", "Stats"]
 
 SMALLEST_PERCENT = 0.1  # referents below are not printed
+
+
+class Records(Protocol):
+    """What tables need of a class tracker."""
+
+    @property
+    def index(self) -> dict[str, list[TrackedObject]]: ...
+    @property
+    def snapshots(self) -> list[TrackerSnapshot]: ...
+    @property
+    def history(self) -> dict[str, list[tuple[float, int]]]: ...
+    def stop_periodic_snapshots(self) -> None: ...
 
 
 class Stats:
@@ -28,7 +37,7 @@ class Stats:
 
     def __init__(
         self,
-        tracker: "ClassTracker | None" = None,
+        tracker: Records | None = None,
         filename: str | PathLike[str] | None = None,
         stream: TextIO | None = None,
     ) -> None:
