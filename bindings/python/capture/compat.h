@@ -160,6 +160,8 @@ typedef void (*hsight__compat_birth_visitor)(PyObject *object);
 /* False where the interpreter cannot tell (before 3.13), or tells somebody else. */
 bool hsight__compat_watch_births(hsight__compat_birth_visitor visitor);
 void hsight__compat_unwatch_births(void);
+/* Does somebody else hear of births, so that the visitor does not? False before 3.13. */
+bool hsight__compat_births_go_elsewhere(void);
 
 /* ---- code objects by offset ---- */
 

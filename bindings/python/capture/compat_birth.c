@@ -37,6 +37,12 @@ void hsight__compat_unwatch_births(void)
     }
 }
 
+bool hsight__compat_births_go_elsewhere(void)
+{
+    void *data;
+    return PyRefTracer_GetTracer(&data) != tell;
+}
+
 #else
 
 bool hsight__compat_watch_births(hsight__compat_birth_visitor wanted)
@@ -47,6 +53,11 @@ bool hsight__compat_watch_births(hsight__compat_birth_visitor wanted)
 
 void hsight__compat_unwatch_births(void)
 {
+}
+
+bool hsight__compat_births_go_elsewhere(void)
+{
+    return false;
 }
 
 #endif

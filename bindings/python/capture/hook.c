@@ -52,6 +52,7 @@ static _Atomic(const inner_set *) inner[HSIGHT_DOMAIN_COUNT];
 static int (*_Atomic on_refusal)(void *);
 static bool follow_children;
 static bool handles_fork;
+static bool births_lost; /* since the start */
 
 #define LIKELY(condition)   __builtin_expect(!!(condition), 1)
 #define UNLIKELY(condition) __builtin_expect(!!(condition), 0)
@@ -452,8 +453,9 @@ hsight_status hsight_hook_start(const hsight_hook_options *options, hsight_error
         return status;
     }
     hsight__thread_names_clear();
+    births_lost = false;
     if (options->mode == HSIGHT_TRACE_EXACT) {
-        (void)hsight__compat_watch_births(born); /* else free lists keep the first stack */
+        (void)hsight__compat_watch_births(born); /* else hsight_hook_births_are_lost() tells */
     }
     follow_children = options->follow_children;
     for (int domain = 0; domain < HSIGHT_DOMAIN_COUNT; domain++) {
@@ -495,6 +497,13 @@ bool hsight_hook_is_removed(void)
         }
     }
     return false;
+}
+
+bool hsight_hook_births_are_lost(void)
+{
+    births_lost |= hsight_hook_is_running() && hsight_tracer_mode(tracer) == HSIGHT_TRACE_EXACT &&
+                   hsight__compat_births_go_elsewhere();
+    return births_lost;
 }
 
 hsight_status hsight_hook_take(hsight_trace **out, hsight_stack_id **stack_map, uint32_t *map_count,

@@ -30,6 +30,10 @@ hsight_tracer *hsight_hook_tracer(void);
 bool hsight_hook_is_running(void);
 /** Did another tool take the hook out while it was running? Allocates a block to see it. */
 bool hsight_hook_is_removed(void);
+/** Does, or did at an earlier call, another tool hear of births instead? Objects from free lists
+ * then keep the stack that their block had before. Exact mode, Python 3.13 and later; else false.
+ */
+bool hsight_hook_births_are_lost(void);
 /** hsight_tracer_take() with the names that threads have now. Without a map to be made the GIL is
  * released meanwhile. */
 hsight_status hsight_hook_take(hsight_trace **out, hsight_stack_id **stack_map, uint32_t *map_count,

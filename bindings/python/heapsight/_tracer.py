@@ -60,6 +60,15 @@ class Tracer:
         """Did another tool take the hook out of the allocators? Figures are then incomplete."""
         return self.running and _core.trace_is_removed()
 
+    @property
+    def births_lost(self) -> bool:
+        """Does another tool, tracemalloc for one, hear of objects from free lists instead?
+
+        They then keep the stack that their block had before. In mode "exact", Python 3.13 and later;
+        before, no tool can hear of them.
+        """
+        return self.running and _core.trace_births_are_lost()
+
     def start(self) -> None:
         """Begin. Raises HeapsightValueError while a tracer is running already."""
         if _core.trace_is_running():

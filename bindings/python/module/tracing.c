@@ -94,9 +94,17 @@ static PyObject *trace_is_removed(PyObject *module, PyObject *unused)
     return PyBool_FromLong(hsight_hook_is_removed());
 }
 
+static PyObject *trace_births_are_lost(PyObject *module, PyObject *unused)
+{
+    (void)module;
+    (void)unused;
+    return PyBool_FromLong(hsight_hook_births_are_lost());
+}
+
 static PyObject *trace_take(PyObject *module, PyObject *unused)
 {
     (void)unused;
+    (void)hsight_hook_births_are_lost(); /* now is when it matters: it is remembered */
     hsight_error err;
     hsight_trace *trace = NULL;
     core_state *state = core_get_state(module);
@@ -176,6 +184,8 @@ PyMethodDef core_tracing_functions[] = {
      "trace_is_running()\n--\n\nIs the hook recording?"},
     {"trace_is_removed", trace_is_removed, METH_NOARGS,
      "trace_is_removed()\n--\n\nDid another tool take the hook out?"},
+    {"trace_births_are_lost", trace_births_are_lost, METH_NOARGS,
+     "trace_births_are_lost()\n--\n\nDoes another tool hear of objects from free lists instead?"},
     {"trace_on_memory_error", trace_on_memory_error, METH_O,
      "trace_on_memory_error(call)\n--\n\nCall something soon after memory was refused; None: no "
      "more."},

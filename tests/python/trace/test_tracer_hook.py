@@ -173,6 +173,27 @@ def test_each_reuse_of_a_free_list_gets_its_own_stack(python: Run) -> None:
     assert (done.returncode, done.stderr) == (0, ""), done.stderr[-3000:]
 
 
+@pytest.mark.parametrize("other", ["before", "after", "none"])
+def test_births_that_another_tool_hears_of(python: Run, other: str) -> None:
+    """tracemalloc takes the interpreter's only reference tracer: that is told, and remembered."""
+    source = dedent(f"""
+        import heapsight, sys, tracemalloc
+        if "{other}" == "before":
+            tracemalloc.start()
+        for mode in "exact", "sampled":
+            with heapsight.Tracer(mode) as tracer:
+                if "{other}" == "after":
+                    tracemalloc.start()
+                tracer.trace()
+                lost = mode == "exact" and "{other}" != "none" and sys.version_info >= (3, 13)
+                assert tracer.births_lost == lost, (mode, tracer.births_lost)
+                tracemalloc.stop()
+                assert tracer.births_lost == lost, (mode, tracer.births_lost)
+        """)
+    done = python("-c", source)
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr[-3000:]
+
+
 MANY_LINES = """
 import heapsight, sys
 LINES = 20_000
