@@ -80,24 +80,28 @@ hsight__block hsight__live_table_read(const hsight__live_table *table, const hsi
 
 void hsight__live_table_remove(hsight__live_table *table, const hsight__place *place)
 {
-    if (place->slot != NULL) {
-        hsight__slot_write(place->slot, &(hsight__block){0});
-    } else {
-        (void)put_side(table, place->address, &(hsight__block){0});
-    }
+    (void)hsight__live_table_write(table, place, &(hsight__block){0});
 }
 
-bool hsight__live_table_put(hsight__live_table *table, bool exact, const void *address,
-                            const hsight__block *block)
+bool hsight__live_table_reach(hsight__live_table *table, bool exact, const void *address,
+                              uint64_t bytes, hsight__place *out)
 {
-    if (!exact || !hsight__block_map_holds(address, block->bytes)) {
-        return put_side(table, address, block);
+    *out = (hsight__place){address, NULL};
+    if (!exact || !hsight__block_map_holds(address, bytes)) {
+        return true;
     }
-    hsight__slot *slot = hsight__block_map_reach(&table->map, address);
-    if (slot != NULL) {
-        hsight__slot_write(slot, block);
+    out->slot = hsight__block_map_reach(&table->map, address);
+    return out->slot != NULL;
+}
+
+bool hsight__live_table_write(hsight__live_table *table, const hsight__place *place,
+                              const hsight__block *block)
+{
+    if (place->slot == NULL) {
+        return put_side(table, place->address, block);
     }
-    return slot != NULL;
+    hsight__slot_write(place->slot, block);
+    return true;
 }
 
 bool hsight__live_table_find_stale(hsight__live_table *table, bool exact, const void *address,

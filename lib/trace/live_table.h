@@ -52,9 +52,21 @@ static inline bool hsight__live_table_find(hsight__live_table *table, bool exact
 /* An empty block where there is none. */
 hsight__block hsight__live_table_read(const hsight__live_table *table, const hsight__place *place);
 void hsight__live_table_remove(hsight__live_table *table, const hsight__place *place);
+/* Where a block of that many bytes is to be; false when memory is refused. */
+bool hsight__live_table_reach(hsight__live_table *table, bool exact, const void *address,
+                              uint64_t bytes, hsight__place *out);
 /* Enter or change; false when memory is refused, which changes nothing. */
-bool hsight__live_table_put(hsight__live_table *table, bool exact, const void *address,
-                            const hsight__block *block);
+bool hsight__live_table_write(hsight__live_table *table, const hsight__place *place,
+                              const hsight__block *block);
+/* Must hsight__live_table_find_stale() be asked before a block is entered? */
+static inline bool hsight__live_table_may_be_stale(const hsight__live_table *table,
+                                                   const hsight__place *place, uint64_t bytes)
+{
+    const hsight__slot *slot = place->slot;
+    return slot == NULL || hsight__slot_is_taken(slot) ||
+           (bytes > HSIGHT__SLOT_BYTES_MAX && hsight__slot_is_taken(slot + 1)) ||
+           hsight__free_filter_may_know(&table->filter, place->address);
+}
 /* A block of the map that cannot be there any more once another one of `bytes` lies at `address`:
  * that one, or a neighbour whose slots they would share. False where there is none. */
 bool hsight__live_table_find_stale(hsight__live_table *table, bool exact, const void *address,

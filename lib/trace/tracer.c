@@ -30,7 +30,7 @@ uint64_t hsight__tracer_clock_ns(void)
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-/* ---- life ---- */
+/* ---- life, start and stop ---- */
 
 hsight_status hsight_tracer_new(const hsight_allocator *allocator, hsight_tracer **out,
                                 hsight_error *err)
@@ -88,8 +88,6 @@ static inline void leave_lock(hsight_tracer *tracer, const hsight_trace_thread *
         hsight__lock_release(&tracer->lock);
     }
 }
-
-/* ---- start and stop ---- */
 
 hsight_trace_mode hsight_tracer_mode(const hsight_tracer *tracer)
 {
@@ -187,12 +185,19 @@ static inline bool is_known(const hsight_tracer *tracer, const hsight_trace_thre
     return thread->generation == atomic_load_explicit(&tracer->generation, memory_order_relaxed);
 }
 
+/* Not inline, or every allocation would save registers for it. */
+static __attribute__((noinline, cold)) void meet_thread(hsight_tracer *tracer,
+                                                        hsight_trace_thread *thread)
+{
+    enter_lock(tracer, thread);
+    begin_thread(tracer, thread);
+    leave_lock(tracer, thread);
+}
+
 bool hsight_tracer_wants(hsight_tracer *tracer, hsight_trace_thread *thread, size_t bytes)
 {
     if (!is_known(tracer, thread)) {
-        enter_lock(tracer, thread);
-        begin_thread(tracer, thread);
-        leave_lock(tracer, thread);
+        meet_thread(tracer, thread);
     }
     thread->countdown -= bytes > 0 ? (int64_t)bytes : 1;
     return thread->countdown <= 0;
@@ -302,12 +307,12 @@ static void remove_stale(hsight_tracer *tracer, const void *address, uint64_t by
 static bool watch_code(hsight_tracer *tracer, const void *address)
 {
     hsight__place place;
-    hsight__block block = {0};
-    if (hsight__live_table_find(&tracer->blocks, is_exact(tracer), address, &place)) {
-        block = hsight__live_table_read(&tracer->blocks, &place);
+    if (!hsight__live_table_reach(&tracer->blocks, is_exact(tracer), address, 0, &place)) {
+        return false;
     }
+    hsight__block block = hsight__live_table_read(&tracer->blocks, &place);
     block.is_code = true;
-    return hsight__live_table_put(&tracer->blocks, is_exact(tracer), address, &block);
+    return hsight__live_table_write(&tracer->blocks, &place, &block);
 }
 
 /* The same for all that were met. */
@@ -325,14 +330,20 @@ static void watch_codes(hsight_tracer *tracer)
 static bool enter(hsight_tracer *tracer, const hsight_trace_thread *thread, const void *block,
                   size_t bytes, const hsight_raw_frame *frames, uint32_t frame_count)
 {
-    remove_stale(tracer, block, bytes);
+    hsight__place place;
+    if (!hsight__live_table_reach(&tracer->blocks, is_exact(tracer), block, bytes, &place)) {
+        return false;
+    }
+    if (hsight__live_table_may_be_stale(&tracer->blocks, &place, bytes)) {
+        remove_stale(tracer, block, bytes);
+    }
     uint32_t id = hsight__stacks_intern(&tracer->stacks, &tracer->options, thread->number, frames,
                                         frame_count);
     if (tracer->stacks.met_codes.count != 0) {
         watch_codes(tracer);
     }
-    if (id == 0 || !hsight__live_table_put(&tracer->blocks, is_exact(tracer), block,
-                                           &(hsight__block){bytes, id, false})) {
+    if (id == 0 ||
+        !hsight__live_table_write(&tracer->blocks, &place, &(hsight__block){bytes, id, false})) {
         return false;
     }
     hsight__weight weight = weight_of(tracer, bytes);
@@ -396,15 +407,12 @@ static void note_temporary(hsight_tracer *tracer, const hsight_trace_thread *thr
     }
 }
 
-bool hsight_tracer_forget(hsight_tracer *tracer, hsight_trace_thread *thread, const void *block,
-                          hsight_traced_block *out)
+/* Not inline, for the same reason: most frees end before. */
+static __attribute__((noinline)) bool forget_known(hsight_tracer *tracer,
+                                                   hsight_trace_thread *thread, hsight__place place,
+                                                   hsight_traced_block *out)
 {
-    hsight_trace_mode mode = hsight_tracer_mode(tracer);
-    hsight__place place;
-    if (!has_stacks(mode) || block == NULL ||
-        !hsight__live_table_find(&tracer->blocks, mode == HSIGHT_TRACE_EXACT, block, &place)) {
-        return false;
-    }
+    const void *block = place.address;
     enter_lock(tracer, thread);
     hsight__block known = {0};
     if (has_stacks(hsight_tracer_mode(tracer))) {
@@ -424,6 +432,16 @@ bool hsight_tracer_forget(hsight_tracer *tracer, hsight_trace_thread *thread, co
     return known.stack != 0;
 }
 
+bool hsight_tracer_forget(hsight_tracer *tracer, hsight_trace_thread *thread, const void *block,
+                          hsight_traced_block *out)
+{
+    hsight_trace_mode mode = hsight_tracer_mode(tracer);
+    hsight__place place;
+    return has_stacks(mode) && block != NULL &&
+           hsight__live_table_find(&tracer->blocks, mode == HSIGHT_TRACE_EXACT, block, &place) &&
+           forget_known(tracer, thread, place, out);
+}
+
 void hsight_tracer_restore(hsight_tracer *tracer, const hsight_trace_thread *thread,
                            const void *block, const hsight_traced_block *taken)
 {
@@ -432,8 +450,11 @@ void hsight_tracer_restore(hsight_tracer *tracer, const hsight_trace_thread *thr
         taken->generation == atomic_load(&tracer->generation)) {
         hsight__block known = {taken->bytes, taken->stack, false};
         hsight__stack *stack = stack_of(tracer, &known);
+        hsight__place place;
         if (stack != NULL &&
-            hsight__live_table_put(&tracer->blocks, is_exact(tracer), block, &known)) {
+            hsight__live_table_reach(&tracer->blocks, is_exact(tracer), block, known.bytes,
+                                     &place) &&
+            hsight__live_table_write(&tracer->blocks, &place, &known)) {
             add_live(tracer, stack, weight_of(tracer, taken->bytes));
         } else if (stack != NULL) {
             drop(tracer);

@@ -241,9 +241,9 @@ static inline void *wrapped_realloc(unsigned domain, void *ctx, void *old, size_
 
 static inline void wrapped_free(unsigned domain, void *ctx, void *block)
 {
-    hsight_traced_block taken;
-    (void)hsight_tracer_forget(tracer, &local.trace, block, &taken);
     if (LIKELY(hsight_tracer_mode(tracer) != HSIGHT_TRACE_COUNTS)) {
+        hsight_traced_block taken;
+        (void)hsight_tracer_forget(tracer, &local.trace, block, &taken);
         inner_of(domain, ctx)
             ->call.free(ctx, block); /* passed on, it is a block that is not known */
         return;
