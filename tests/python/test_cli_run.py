@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """heapsight run: the program behaves as without it, and the snapshots are there."""
 
+import argparse
 import os
 import re
 import signal
@@ -11,6 +12,7 @@ import zipfile
 
 import heapsight as package
 import pytest
+from heapsight.cli import run
 from running import one_sentence
 
 
@@ -138,6 +140,34 @@ def test_a_module_may_be_joined_to_its_option(write, python, heapsight):
         watched = heapsight("run", "-o", "out", "--every", "60", *words)
         assert watched.returncode == 0, watched.stderr
         assert without_numbers(watched.stdout) == without_numbers(alone.stdout)
+
+
+CODE = """
+import sys
+print(sys.argv, repr(sys.path[0]), sorted(vars()), __name__, __spec__, __package__, __loader__)
+sys.exit(4)
+"""
+
+
+@pytest.mark.parametrize("before", [["-c", CODE], [f"-c{CODE}"], ["-"]], ids=["c", "joined", "-"])
+def test_code_that_is_no_file(python, heapsight, before):
+    words = (*before, "one", "--every", "-m", "-")
+    alone = python(*words, input=CODE)
+    watched = heapsight("run", "-o", "out", "--every", "60", *words, input=CODE)
+    assert (watched.returncode, watched.stdout) == (4, alone.stdout), watched.stderr
+    assert without_us(watched.stderr) == ""
+
+
+def test_the_options_that_take_a_value_are_those_of_the_parser():
+    parser = argparse.ArgumentParser()
+    run.add_arguments(parser)
+    taking = {
+        option
+        for action in parser._actions
+        if action.nargs is None
+        for option in action.option_strings
+    }
+    assert set(run.WITH_VALUE) == taking
 
 
 def test_an_exception_in_a_module(write, heapsight):
@@ -472,6 +502,32 @@ def test_sigterm_while_nobody_reads_stderr(write, tmp_path):
     assert names(tmp_path / "out") == ["001-start.hsnap", "002-exit.hsnap"]
 
 
+def test_a_program_with_snapshots_of_its_own(write, heapsight, tmp_path):
+    write(
+        "prog.py",
+        """
+        import heapsight, os, signal
+        heapsight.dump_on("own", signal=signal.SIGUSR1, exit=True)
+        os.kill(os.getpid(), signal.SIGUSR1)
+        os.kill(os.getpid(), signal.SIGTERM)
+        """,
+    )
+    done = heapsight("run", "-o", "out", "--on-signal", "USR1", "prog.py")
+    assert done.returncode == -signal.SIGTERM, done.stderr
+    assert names(tmp_path / "own") == ["001-signal.hsnap", "002-exit.hsnap"]
+    assert names(tmp_path / "out") == ["001-start.hsnap", "002-signal.hsnap", "003-exit.hsnap"]
+
+
+def test_a_signal_that_is_ignored_is_a_sentence(write, heapsight):
+    write("prog.py", "")
+    done = heapsight(
+        *("run", "-o", "out", "--on-signal", "HUP", "prog.py"),
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN),
+    )
+    assert done.returncode == 0
+    assert "the program handles or ignores SIGHUP itself" in done.stderr.splitlines()[0]
+
+
 def test_children_write_nothing(write, heapsight, tmp_path):
     write(
         "prog.py",
@@ -691,9 +747,13 @@ def test_no_program_at_all(heapsight):
     assert "SCRIPT" in one_sentence(heapsight("run"))
     assert "SCRIPT" in one_sentence(heapsight("run", "--"))
     assert "MODULE" in one_sentence(heapsight("run", "-m"))
+    assert "CODE" in one_sentence(heapsight("run", "-c"))
 
 
-@pytest.mark.parametrize("name", ["USR9", "", "0", "99", "KILL", "SIGSTOP", "TERM", "INT", "SEGV"])
+UNUSABLE = ["USR9", "", "0", "99", "KILL", "SIGSTOP", "TERM", "INT", "SEGV", "PIPE", "XFSZ"]
+
+
+@pytest.mark.parametrize("name", UNUSABLE)
 def test_a_signal_that_cannot_be_used(heapsight, write, name):
     write("prog.py", "print('ran')")
     assert "USR1" in one_sentence(heapsight("run", f"--signal={name}", "prog.py"))

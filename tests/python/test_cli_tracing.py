@@ -2,6 +2,7 @@
 """Allocations on the command line: run --exact and --report, stacks, and the joins they show in."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -156,9 +157,23 @@ def test_a_report_and_snapshots_on_occasions(write, heapsight, tmp_path):
     assert (tmp_path / "tree.txt").exists()
 
 
-def test_a_report_that_cannot_be_written(write, heapsight):
+NOWHERE = ["no/such/tree.txt", "folder", "folder/", "prog.py/tree.txt", "/proc/tree.txt", "pipe"]
+
+
+@pytest.mark.parametrize("place", NOWHERE)
+def test_a_report_that_cannot_be_written_is_refused_at_once(write, heapsight, tmp_path, place):
     write("prog.py", "print('done')")
-    done = heapsight("run", "--report", "tree", "-o", "no/such/tree.txt", "prog.py")
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    said = one_sentence(heapsight("run", "--report", "tree", "-o", place, "prog.py"))
+    assert f"cannot write {place}: " in said
+    assert said.endswith("; -o names another file")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["folder", "pipe", "prog.py"]
+
+
+def test_a_report_that_cannot_be_written_in_the_end_is_a_sentence(write, heapsight):
+    write("folder/prog.py", "import shutil\nshutil.rmtree('folder')\nprint('done')")
+    done = heapsight("run", "--report", "tree", "-o", "folder/tree.txt", "folder/prog.py")
     assert (done.returncode, done.stdout) == (0, "done\n")
     (said,) = done.stderr.splitlines()
     assert said.startswith("heapsight: could not write the report: ")
@@ -250,6 +265,7 @@ def test_sizes(text, size):
 
 REFUSED = {
     "report-off": (["--off", "--report", "flame", "prog.py"], "--off watches none"),
+    "memory-error-off": (["--off", "--on-memory-error", "prog.py"], "--off watches none"),
     "two-modes": (["--off", "--exact", "prog.py"], "not allowed with"),
     "size": (["--sample", "zzz", "prog.py"], "'zzz' is not a size such as 512KiB"),
     "size-0": (["--sample", "0", "prog.py"], "is not a size"),

@@ -151,6 +151,18 @@ def test_an_allocator_has_no_memory(program, tmp_path):
     assert any("prog.py" in site for site in sites), sites
 
 
+def test_memory_errors_without_a_tracer_are_a_sentence(program):
+    done = program(
+        """
+        heapsight.dump_on("out", memory_error=True)
+        with heapsight.Tracer():
+            heapsight.dump_on("out", memory_error=True)
+        """
+    )
+    (said,) = done.stderr.splitlines()
+    assert said.startswith("heapsight: memory_error= has no effect before a Tracer runs")
+
+
 def test_an_allocator_cannot_make_a_block_larger(program, tmp_path):
     done = program(
         """
@@ -263,6 +275,25 @@ def test_an_exception_ends_a_thread(program, tmp_path):
         assert heap.why("__main__.Culprit").paths()
 
 
+@pytest.mark.parametrize("end", ["sys.exit(0)", "raise KeyboardInterrupt", "raise GeneratorExit"])
+@pytest.mark.parametrize("where", ["main", "thread"])
+def test_what_is_no_error_is_no_occasion(program, tmp_path, end, where):
+    done = program(
+        f"""
+        import threading
+        heapsight.dump_on("out", exception=True, exit=True)
+        def work():
+            {end}
+        if "{where}" == "main":
+            work()
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+        """
+    )
+    assert occasions(tmp_path / "out") == ["exit"], done.stderr
+
+
 def test_sys_exit_is_no_exception(program, tmp_path):
     done = program("heapsight.dump_on('out', exception=True)\nsys.exit(3)")
     assert (done.returncode, done.stderr, names(tmp_path / "out")) == (3, "", [])
@@ -333,6 +364,174 @@ def test_a_snapshot_while_tracing_knows_who_allocated(program, tmp_path):
         row = heap.types(1, only="bytearray", by="site")[0]
     assert row.count == 50
     assert "prog.py" in row.site
+
+
+GROWING = """
+import shutil
+from heapsight._core import resident_bytes
+dumps = heapsight.dump_on("out", growth=20 << 20)
+shutil.rmtree("out")
+kept = []
+def grow():
+    kept.append(b"x" * (30 << 20))
+"""
+
+
+def test_growth_that_cannot_be_written_is_tried_once(program):
+    done = program(f"{GROWING}\ngrow()\ntime.sleep(4)\n")
+    assert done.stderr.count("could not write") == 1, done.stderr
+
+
+def test_growth_that_goes_on_is_tried_less_and_less_often(program, tmp_path):
+    done = program(
+        GROWING
+        + """
+for _ in range(17):
+    grow()
+    time.sleep(0.2)
+os.mkdir("out")
+grow()
+wait_for(dumps, 1)
+"""
+    )
+    assert 1 <= done.stderr.count("could not write") <= 3, done.stderr
+    assert occasions(tmp_path / "out") == ["growth"]
+
+
+# ---- several of them ----------------------------------------------------------------------------
+
+
+def test_processes_that_share_a_folder_leave_the_files_of_the_others(program, tmp_path):
+    done = program(
+        """
+        import multiprocessing
+
+        def work(keep, barrier):
+            dumps = heapsight.dump_on("out", keep=keep)
+            barrier.wait()
+            for occasion in ("a", "b", "c", "d"):
+                dumps.take(occasion)
+            sys.stdout.write(f"{os.getpid()} {' '.join(dumps.files)}\\n")
+
+        if __name__ == "__main__":
+            context = multiprocessing.get_context("fork")
+            barrier = context.Barrier(4)
+            workers = [
+                context.Process(target=work, args=(keep, barrier)) for keep in (None, None, 2, 2)
+            ]
+            for worker in workers:
+                worker.start()
+            for worker in workers:
+                worker.join()
+        """
+    )
+    assert done.returncode == 0, done.stderr
+    reported = [line.split() for line in done.stdout.splitlines()]
+    files = [file for _, *files in reported for file in files]
+    assert len(files) == 4 + 4 + 2 + 2
+    assert sorted(files) == [f"out/{name}" for name in names(tmp_path / "out")]
+    assert len({file.partition("-")[0] for file in files}) == 12, "each has a number of its own"
+    for process, *files in reported:
+        for file in files:
+            with package.load(tmp_path / file) as heap:
+                assert heap.info["process_id"] == int(process)
+
+
+def test_a_number_that_is_claimed_is_left_to_who_claims_it(program, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / ".heapsight-claim-4.tmp").touch()
+    program("heapsight.dump_on('out').take()")
+    assert names(tmp_path / "out") == [".heapsight-claim-4.tmp", "005-code.hsnap"]
+
+
+def test_stopping_one_leaves_the_other_to_the_signal(program, tmp_path):
+    done = program(
+        """
+        first, second = (heapsight.dump_on(name, signal=signal.SIGUSR1) for name in ("a", "b"))
+        os.kill(os.getpid(), signal.SIGUSR1)
+        first.stop()
+        os.kill(os.getpid(), signal.SIGUSR1)
+        second.stop()
+        print(len(first.files), len(second.files), flush=True)
+        os.kill(os.getpid(), signal.SIGUSR1)
+        """
+    )
+    assert (done.returncode, done.stdout) == (-signal.SIGUSR1, "1 2\n"), done.stderr
+
+
+@pytest.mark.parametrize("stop", [False, True])
+def test_all_that_wait_for_the_exit_get_it_before_sigterm(program, tmp_path, stop):
+    done = program(
+        f"""
+        first, second, third = (heapsight.dump_on(name, exit=True) for name in ("a", "b", "c"))
+        if {stop}:
+            first.stop()
+        os.kill(os.getpid(), signal.SIGTERM)
+        sum(range(1000))
+        print("never here")
+        """
+    )
+    assert (done.returncode, done.stdout) == (-signal.SIGTERM, ""), done.stderr
+    assert occasions(tmp_path / "a") == ([] if stop else ["exit"])
+    assert occasions(tmp_path / "b") == occasions(tmp_path / "c") == ["exit"]
+
+
+def test_sigterm_in_one_snapshot_waits_for_it_and_for_the_others(program, tmp_path):
+    """The finaliser runs inside the garbage collection of a snapshot of the first one."""
+    done = program(
+        """
+        import gc
+        gc.disable()
+        first, second = (heapsight.dump_on(name, exit=True) for name in ("a", "b"))
+        class Late:
+            def __del__(self):
+                os.kill(os.getpid(), signal.SIGTERM)
+                for _ in range(100_000): pass
+        cycle = Late()
+        cycle.me = cycle
+        del cycle
+        first.take()
+        print("never here")
+        """
+    )
+    assert (done.returncode, done.stdout) == (-signal.SIGTERM, ""), done.stderr
+    assert occasions(tmp_path / "a") == ["code", "exit"]
+    assert occasions(tmp_path / "b") == ["exit"]
+    assert done.stderr.count("heapsight: wrote") == 2
+
+
+def test_one_that_is_stopped_in_a_thread_leaves_the_signals_as_they_were(program):
+    done = program(
+        """
+        import threading
+        dumps = heapsight.dump_on("out", signal=signal.SIGUSR1, exit=True)
+        thread = threading.Thread(target=dumps.stop)
+        thread.start()
+        thread.join()
+        print("stopped", flush=True)
+        os.kill(os.getpid(), signal.SIGUSR1)
+        sum(range(1000))
+        print("never here")
+        """
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGUSR1, "stopped\n", "")
+
+
+def test_one_that_is_stopped_leaves_nothing_behind(program):
+    done = program(
+        """
+        import gc, threading, weakref  # threading calls it, too
+        calls = []
+        os.register_at_fork = lambda **functions: calls.append(functions)
+        dumps = heapsight.dump_on("out", every=50, signal=signal.SIGUSR1, exit=True, exception=True)
+        recorder = weakref.ref(dumps._recorder)
+        dumps.stop()
+        del dumps
+        gc.collect()
+        print(calls, recorder())
+        """
+    )
+    assert (done.returncode, done.stdout) == (0, "[] None\n"), done.stderr
 
 
 # ---- how many files -----------------------------------------------------------------------------
@@ -447,7 +646,35 @@ def test_a_signal_that_the_program_handles_is_left_alone(program, tmp_path):
         """
     )
     assert (done.returncode, done.stdout) == (0, "own handler\n")
+    (said,) = done.stderr.splitlines()
+    assert "the program handles or ignores SIGUSR1 itself" in said
     assert names(tmp_path / "out") == []
+
+
+def test_the_end_waits_for_nobody_who_does_not_read_stderr(write, tmp_path):
+    write(
+        "prog.py",
+        """
+        import heapsight, os
+        heapsight.dump_on("out", exit=True)
+        os.set_blocking(2, False)
+        for size in (1 << 16, 1):
+            try:
+                while True:
+                    os.write(2, b"x" * size)
+            except BlockingIOError:
+                pass
+        os.set_blocking(2, True)
+        """,
+    )
+    with subprocess.Popen(
+        [sys.executable, "prog.py"], cwd=tmp_path, stderr=subprocess.PIPE
+    ) as process:
+        try:
+            assert process.wait(timeout=60) == 0
+        finally:
+            process.kill()
+    assert names(tmp_path / "out") == ["001-exit.hsnap"]
 
 
 def test_what_a_signal_handler_raises_does_not_hide_the_exception(program):
@@ -537,6 +764,7 @@ def test_children_leave_it_alone(program, tmp_path):
         ({"signal": 4000}, ValueError, "signal"),
         ({"signal": signal.SIGKILL}, ValueError, "signal"),
         ({"signal": signal.SIGSEGV}, ValueError, "signal"),
+        ({"signal": signal.SIGPIPE}, ValueError, "SIGPIPE is ignored by Python"),
         ({"signal": "USR1"}, TypeError, "signal"),
         ({"folder": 3}, TypeError, "folder"),
     ],

@@ -2,37 +2,108 @@
 """Children of a program that write a snapshot of their own at their end.
 
 A forked child is this process once more, hook and tables included. Interpreters that
-multiprocessing starts anew (spawn, forkserver) find heapsight by a sitecustomize of ours in front
-of PYTHONPATH and are told by the environment variable HEAPSIGHT what to do.
+multiprocessing starts anew (spawn, forkserver) begin with a sitecustomize of ours in front of
+PYTHONPATH, which finds this heapsight by its own place and calls begin_followed(); the environment
+variable HEAPSIGHT_CHILDREN tells what to do. Other interpreters that the program starts run as
+without: the sitecustomize takes both out of their environment.
 """
 
 import atexit
 import os
+import re
+import shlex
 import sys
-from contextlib import suppress
+from collections.abc import Callable
+from signal import SIGTERM
+from typing import NamedTuple
 
+from heapsight import _core, _signals
 from heapsight._core import HeapsightError
+from heapsight._environment import start_tracer
 from heapsight._live import snapshot
 from heapsight._say import say, sentence
 
-__all__ = ["follow_forks", "follow_started", "write_at_exit"]
+__all__ = ["Following", "begin_followed"]
 
+NAME = "HEAPSIGHT_CHILDREN"
 ARMED: list["_Exit"] = []  # multiprocessing keeps weak references, and clears atexit's since 3.13
 STARTUP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "_startup")
+FILE = re.compile(r"child-[0-9]+\.hsnap")
+
+
+class Following(NamedTuple):
+    """What children are to do. tracing: for start_tracer(); folder: from the root."""
+
+    tracing: str
+    values: bool
+    folder: str
+
+    def begin(self, shown: str) -> Callable[[], str]:
+        """Follow children from now on; what it returns tells, at the end, which files they wrote.
+
+        shown: the folder as the user named it.
+        """
+        self.follow_forks()
+        self._follow_started()
+        before = self._files()
+
+        def words() -> str:
+            count = len(self._files() - before)
+            made = "1 child wrote" if count == 1 else f"{count:,} children wrote"
+            return f"{made} child-PID.hsnap into {shlex.quote(shown)}" if count else ""
+
+        return words
+
+    def follow_forks(self) -> None:
+        """Every child that this process forks writes a snapshot at its end."""
+        os.register_at_fork(after_in_child=self.arm)
+
+    def arm(self) -> None:
+        """This process writes one at its end."""
+        _Exit(self.folder, self.values).arm()
+
+    def _follow_started(self) -> None:
+        os.environ[NAME] = f"{self.tracing};{int(self.values)};{self.folder}"
+        paths = os.environ.get("PYTHONPATH")
+        os.environ["PYTHONPATH"] = f"{STARTUP}{os.pathsep}{paths}" if paths else STARTUP
+
+    def _files(self) -> set[str]:
+        if not os.path.isdir(self.folder):
+            return set()
+        return {name for name in os.listdir(self.folder) if FILE.fullmatch(name)}
+
+
+def begin_followed(is_server: bool) -> None:
+    """Do in an interpreter that multiprocessing started what HEAPSIGHT_CHILDREN says.
+
+    is_server: it forks the children, and is none itself.
+    """
+    tracing, values, folder = os.environ[NAME].split(";", 2)
+    following = Following(tracing, values == "1", folder)
+    _core.trace_stop()  # one that HEAPSIGHT started: the command line says more
+    try:
+        start_tracer(tracing, follow_children=True)
+    except HeapsightError as problem:
+        say(f"this child is not traced: {sentence(problem)}")
+    following.follow_forks()
+    if not is_server:
+        following.arm()
 
 
 class _Exit:
-    """The snapshot of one process at its end, child-PID.hsnap, taken once."""
+    """The snapshot of one process at its end, SIGTERM included: child-PID.hsnap, taken once."""
 
-    def __init__(self, folder: str) -> None:
-        self.folder = os.path.abspath(folder)
-        self.process = 0
+    def __init__(self, folder: str, values: bool) -> None:
+        self._folder = folder
+        self._values = values
+        self._process = 0
 
     def arm(self) -> None:
         """This process is to write one. Where multiprocessing runs it, no atexit is called."""
-        self.process = os.getpid()
+        self._process = os.getpid()
         ARMED.append(self)
-        atexit.register(self.write)
+        atexit.register(self._write)
+        _signals.listen(SIGTERM, self._write)  # by which a Pool ends its workers
         if "multiprocessing.util" in sys.modules:
             from multiprocessing import util
 
@@ -43,37 +114,19 @@ class _Exit:
         """multiprocessing forgets the finalizers of the parent when a child begins."""
         from multiprocessing import util
 
-        util.Finalize(None, self.write, exitpriority=-100)
+        util.Finalize(None, self._write, exitpriority=-100)
 
-    def write(self) -> None:
-        if os.getpid() != self.process:
+    def _write(self) -> None:
+        """Where SIGTERM interrupts it, it goes on, and the signal ends the process after it."""
+        if os.getpid() != self._process:
             return
-        self.process = 0
+        self._process = 0
         name = f"child-{os.getpid()}.hsnap"
         try:
-            os.makedirs(self.folder, exist_ok=True)
-            with snapshot("child") as heap:
-                heap.save(os.path.join(self.folder, name))
+            os.makedirs(self._folder, exist_ok=True)
+            with snapshot("child", values=self._values) as heap:
+                heap.save(os.path.join(self._folder, name))
         except (HeapsightError, MemoryError, OSError) as problem:
             say(f"could not write {name}: {sentence(problem)}")
-
-
-def write_at_exit(folder: str) -> None:
-    """This process writes a snapshot at its end, and so does every child that it forks."""
-    _Exit(folder).arm()
-    follow_forks(folder)
-
-
-def follow_forks(folder: str) -> None:
-    """Every child that this process forks writes a snapshot at its end."""
-    os.register_at_fork(after_in_child=lambda: _Exit(folder).arm())
-
-
-def follow_started(settings: str) -> None:
-    """Interpreters that multiprocessing starts from now on begin with HEAPSIGHT=settings."""
-    os.environ["HEAPSIGHT"] = settings
-    paths = os.environ.get("PYTHONPATH", "").split(os.pathsep)
-    with suppress(ValueError):
-        paths.remove(STARTUP)
-    home = os.path.dirname(os.path.dirname(STARTUP))  # where `import heapsight` finds us
-    os.environ["PYTHONPATH"] = os.pathsep.join([STARTUP, *filter(None, paths), home])
+        finally:
+            _signals.through(self._write)

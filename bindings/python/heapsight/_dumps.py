@@ -2,23 +2,20 @@
 """Snapshots of a running program that write themselves when there is an occasion."""
 
 import os
-import signal as signals
 import sys
 from _thread import TIMEOUT_MAX, get_ident
+from signal import valid_signals
 from types import TracebackType
 from typing import Any, Self
 
+from heapsight import _core, _signals
 from heapsight._core import HeapsightValueError
 from heapsight._errors import HeapsightTypeError
 from heapsight._recorder import Occasions, Recorder
 from heapsight._rows import check_limit
+from heapsight._say import say
 
 __all__ = ["Dumps", "dump_on"]
-
-RESERVED = (  # they end the program, report a fault in it or cannot be caught
-    *(signals.SIGKILL, signals.SIGSTOP, signals.SIGTERM, signals.SIGINT),
-    *(signals.SIGSEGV, signals.SIGBUS, signals.SIGFPE, signals.SIGILL, signals.SIGABRT),
-)
 
 
 class Dumps:
@@ -71,13 +68,15 @@ class Dumps:
         self, kind: type[BaseException], problem: BaseException, trace: TracebackType | None
     ) -> None:
         try:
-            self._recorder.note_failure()
+            if issubclass(kind, Exception):  # Ctrl-C is none
+                self._recorder.note_failure()
         finally:  # a signal handler of the program can raise meanwhile
             self._hook(kind, problem, trace)
 
     def _on_thread_exception(self, args: Any) -> None:
         try:
-            self._recorder.take("exception")
+            if issubclass(args.exc_type, Exception):  # sys.exit() ends a thread as well
+                self._recorder.take("exception")
         finally:
             self._thread_hook(args)
 
@@ -108,13 +107,15 @@ def dump_on(
 ) -> Dumps:
     """Write snapshots into a folder on occasions, each into a file of its own.
 
-    folder: made if missing; heapsight-PID by default. signal: a number, such as signal.SIGUSR1; no
-    effect where the program handles it already. every: seconds. rss: when the resident memory
-    passes so many bytes. growth: when it grew by so many since the last snapshot. memory_error:
-    when an allocator of the interpreter has no memory, while a Tracer runs. exception: when one
-    ends the program or a thread. exit: at the end, SIGTERM included. keep: files at most; the first
-    one stays, of the others the newest. values: as in snapshot(). Children made by fork leave it
-    alone. With a Tracer running, each snapshot knows who allocated its objects.
+    folder: made if missing; heapsight-PID by default; several processes may share one. signal: a
+    number, such as signal.SIGUSR1; no effect where the program handles it already. every: seconds.
+    rss: when the resident memory passes so many bytes. growth: when it grew by so many since the
+    last snapshot. memory_error: when an allocator of the interpreter has no memory, while a Tracer
+    runs. exception: when one ends the program or a thread. exit: at the end, SIGTERM included where
+    the program does not handle it. keep: files of this call at most; the first one stays, of the
+    others the newest; those of other processes and of earlier runs are neither counted nor removed.
+    values: as in snapshot(). Children made by fork leave it alone. With a Tracer running, each
+    snapshot knows who allocated its objects.
     Raises HeapsightOSError when the folder cannot be had, HeapsightValueError for a number out of
     range and, outside of the main thread, for signal and exit. A snapshot that fails is one
     sentence on stderr; the program goes on.
@@ -139,7 +140,10 @@ def dump_on(
         memory_error=memory_error,
         exception=exception,
     )
-    return Dumps(Recorder(place, occasions, values, keep, main=main), exception)
+    dumps = Dumps(Recorder(place, occasions, values, keep, main=main), exception)
+    if memory_error and not _core.trace_is_running():
+        say("memory_error= has no effect before a Tracer runs, whose hook sees the refusals")
+    return dumps
 
 
 def _main_thread() -> int | None:
@@ -172,5 +176,10 @@ def _check_signal(number: int) -> None:
         raise HeapsightTypeError(
             f"signal must be a number such as signal.SIGUSR1, not {type(number).__name__}"
         )
-    if number not in signals.valid_signals() or number in RESERVED:
+    if number not in valid_signals():
         raise HeapsightValueError(f"signal must be one such as SIGUSR1 (10), not {number!r}")
+    if number in _signals.UNUSABLE:
+        raise HeapsightValueError(
+            f"signal must be one such as SIGUSR1 (10): {_signals.name_of(number)}"
+            f" {_signals.UNUSABLE[number]}"
+        )

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Tracing that begins with `import heapsight`, as the environment variable HEAPSIGHT says.
 
-HEAPSIGHT=MODE[,frames=N][,sample=BYTES][,dump=FOLDER]: a mode of Tracer, its options, and a folder
-for a snapshot at the end of the process. HEAPSIGHT=off is as without.
+HEAPSIGHT=MODE[,frames=N][,sample=BYTES]: a mode of Tracer and its options. HEAPSIGHT=off is as
+without.
 """
 
 import os
@@ -11,43 +11,42 @@ from heapsight._core import HeapsightError, HeapsightValueError
 from heapsight._say import say, sentence
 from heapsight._tracer import Tracer
 
-__all__ = ["settings_text", "start_from_environment"]
+__all__ = ["settings_text", "start_from_environment", "start_tracer"]
 
 NAME = "HEAPSIGHT"
 
 
-def settings_text(mode: str, frames: int, sample_bytes: int, dump: str) -> str:
-    """The value that makes another process start like this one."""
-    return f"{mode},frames={frames},sample={sample_bytes},dump={dump}"
+def settings_text(mode: str, frames: int, sample_bytes: int) -> str:
+    """The text that has start_tracer() start such a tracer."""
+    return f"{mode},frames={frames},sample={sample_bytes}"
 
 
 def start_from_environment() -> Tracer | None:
     """Start the tracer that HEAPSIGHT asks for. A wrong value is one sentence on stderr."""
-    text = os.environ.get(NAME, "off")
-    if text in ("", "off"):
-        return None
+    text = os.environ.get(NAME) or "off"
     try:
-        return _start(text)
+        return start_tracer(text)
     except HeapsightError as problem:
         say(f"{NAME}={text}: {sentence(problem)}")
         return None
 
 
-def _start(text: str) -> Tracer:
-    head, _, dump = text.partition(",dump=")  # a folder may have commas
-    mode, *options = head.split(",")
+def start_tracer(text: str, follow_children: bool = False) -> Tracer | None:
+    """Start what a text such as "exact,frames=9" says; None for the mode "off".
+
+    Raises HeapsightValueError for a text that says something else.
+    """
+    mode, *options = text.split(",")
     numbers = {"frames": 32, "sample": 524288}
     for option in options:
         name, _, value = option.partition("=")
         if name not in numbers or not (value.isascii() and value.isdigit()):
             raise HeapsightValueError(
-                f'"{option}" is no option; write MODE[,frames=N][,sample=BYTES][,dump=FOLDER]'
+                f'"{option}" is no option; write MODE[,frames=N][,sample=BYTES]'
             )
         numbers[name] = int(value)
-    tracer = Tracer(mode, numbers["frames"], numbers["sample"], follow_children=bool(dump))
+    if mode == "off":
+        return None
+    tracer = Tracer(mode, numbers["frames"], numbers["sample"], follow_children=follow_children)
     tracer.start()
-    if dump:
-        from heapsight._children import write_at_exit
-
-        write_at_exit(dump)
     return tracer

@@ -12,24 +12,26 @@ Nothing here may harm the program: a snapshot that fails is a sentence on stderr
 a signal handler of the program raises meanwhile reaches the program; SIGTERM ends it, whatever
 happens to the last snapshot. The helper thread does not collect garbage first: that would run
 finalisers of the program in a thread that the program does not know.
+
+Several processes may share a folder, and one process may have several recorders: each removes only
+files that it wrote itself.
 """
 
 import atexit
 import os
-import re
 import shlex
-import signal
 from _thread import get_ident
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from signal import SIGTERM
 from time import monotonic
-from types import FrameType
 from typing import NamedTuple
 
-from heapsight import _core
+from heapsight import _core, _signals
 from heapsight._core import HeapsightError, HeapsightOSError
 from heapsight._live import snapshot
+from heapsight._numbers import Claim
 from heapsight._periodic import Periodic
 from heapsight._say import say, sentence
 
@@ -38,12 +40,10 @@ __all__ = ["Occasions", "Recorder"]
 LISTED = 8  # files that are named one by one at the end
 SLOW_SECONDS = 1.0
 FORK_SECONDS = 2.0  # that a fork waits for a snapshot under way
-STDERR_SECONDS = 2.0  # that a line waits for somebody who does not read stderr
 WATCH_SECONDS = 0.5  # between two looks at the resident memory
 REFUSAL_SECONDS = 5.0  # between two snapshots because memory was refused
 REARMED_AT = 0.9  # of the threshold: below, passing it again is a new occasion
-Handler = Callable[[int, FrameType | None], None]
-NAME = re.compile(r"(\d+)-\w+\.hsnap")
+LONGEST_REST_SECONDS = 600.0  # of the look at the memory, after many snapshots that failed
 
 
 class Occasions(NamedTuple):
@@ -62,9 +62,9 @@ class Occasions(NamedTuple):
 class Recorder:
     """The snapshots of one process; children made by fork leave it alone.
 
-    keep: files to keep at most; the first one stays, of the others the newest. at_end: called
-    before the last snapshot; returns a line to say, or "". main: the main thread, if another one
-    calls this.
+    keep: files of its own to keep at most; the first one stays, of the others the newest. at_end:
+    called before the last snapshot; at_last: after it; both return a line to say, or "". main: the
+    main thread, if another one calls this.
     """
 
     def __init__(
@@ -74,6 +74,7 @@ class Recorder:
         values: bool = False,
         keep: int | None = None,
         at_end: Callable[[], str] | None = None,
+        at_last: Callable[[], str] = str,
         remedy: str = "folder= names another folder",
         main: int | None = None,
     ) -> None:
@@ -83,15 +84,17 @@ class Recorder:
         self._values = values
         self._keep = keep
         self._at_end = at_end
+        self._at_last = at_last
         self._remedy = remedy
         self._words: list[str] = []  # to say at the end
         self._settled_bytes = 0  # resident when the last snapshot was taken
         self._is_above = False  # the threshold of the resident memory
         self._refused_at = -REFUSAL_SECONDS
+        self._failure_count = 0  # since a snapshot could be written
+        self._rests_until = 0.0  # the look at the memory
         self._removed_count = 0
         self._process = os.getpid()
         self._main = get_ident() if main is None else main
-        self._handlers: dict[int, Handler] = {}
         self._timers: list[Periodic] = []
         self._number = 0
         self._has_begun = False
@@ -101,7 +104,6 @@ class Recorder:
         self._failed = False  # the program died of an exception
         self._ending = False  # no snapshot after those that are wanted
         self._ended = False
-        self._killed_by = 0
 
     def begin(self) -> None:
         """Take the first snapshot and wait for occasions.
@@ -111,13 +113,9 @@ class Recorder:
         occasions = self._occasions
         self._has_begun = True
         if any(occasions) or self._at_end is None:  # a report alone needs no folder
-            self._number = self._last_number()
+            self._make_folder()
         atexit.register(self._finish)
-        os.register_at_fork(
-            before=self._pause_timer,
-            after_in_parent=self._resume_timer,
-            after_in_child=self._abandon,
-        )
+        _active.append(self)
         self._settled_bytes = _core.resident_bytes()
         if occasions.start:
             self.take("start")
@@ -132,11 +130,6 @@ class Recorder:
             _listen_to_refusals(self._take_on_refusal)
 
     @property
-    def folder(self) -> str:
-        """Where the files go, from the root."""
-        return self._path
-
-    @property
     def files(self) -> list[str]:
         """What was written and kept, oldest first."""
         return list(self._files)
@@ -145,11 +138,15 @@ class Recorder:
         """No more occasions. A snapshot under way is finished."""
         self._ending = True
         atexit.unregister(self._finish)
+        with suppress(ValueError):  # stopped before
+            _active.remove(self)
         if self._occasions.memory_error:
             _ignore_refusals(self._take_on_refusal)
         for timer in self._timers:
             timer.stop()
-        self._restore_signals()
+        if self._occasions.signal is not None:
+            _signals.ignore(self._occasions.signal, self._take_on_signal)
+        _signals.through(self._finish)
 
     def note_failure(self) -> None:
         """The program is dying of an exception: look at it now, while its frames are there."""
@@ -157,16 +154,15 @@ class Recorder:
             self._failed = True
             self.take("exception")
 
-    def _last_number(self) -> int:
-        """Of the snapshots that are in the folder, which is made if missing."""
+    def _make_folder(self) -> None:
+        """Make it if missing, and see that it is one."""
         try:
             os.makedirs(self._path, exist_ok=True)
-            taken = [NAME.fullmatch(name) for name in os.listdir(self._path)]
+            os.listdir(self._path)
         except OSError as problem:
             raise HeapsightOSError(
                 f"cannot use {self._folder} for snapshots: {problem.strerror}; {self._remedy}"
             ) from problem
-        return max((int(match[1]) for match in taken if match), default=0)
 
     def take(self, occasion: str) -> None:
         """Write a snapshot now, or have the one under way followed by it."""
@@ -192,21 +188,35 @@ class Recorder:
                 del self._turn["holder"]
 
     def _write(self, occasion: str) -> None:
-        self._number += 1
-        name = f"{self._number:03d}-{occasion}.hsnap"
+        self._number += 1  # also that of one which fails
         started = monotonic()
         try:
-            with snapshot(occasion, get_ident() == self._main, self._values) as heap:
-                heap.save(os.path.join(self._path, name))
+            with (
+                snapshot(occasion, get_ident() == self._main, self._values) as heap,
+                Claim(self._path, self._number) as self._number,
+            ):
+                heap.save(os.path.join(self._path, self._name(occasion)))
         except (HeapsightError, MemoryError) as problem:
-            say(f"could not write {name}: {sentence(problem)}", STDERR_SECONDS)
+            say(f"could not write {self._name(occasion)}: {sentence(problem)}")
+            self._rest()
             return
-        self._files.append(os.path.join(self._folder, name))
+        finally:  # a failure, too: the same memory is no occasion for another attempt
+            self._settled_bytes = _core.resident_bytes()
+        self._failure_count = 0
+        self._files.append(os.path.join(self._folder, self._name(occasion)))
         self._drop_old()
-        self._settled_bytes = _core.resident_bytes()
         seconds = monotonic() - started
         if seconds > SLOW_SECONDS:
-            say(f"{name} took {seconds:.1f} s", STDERR_SECONDS)
+            say(f"{self._name(occasion)} took {seconds:.1f} s")
+
+    def _name(self, occasion: str) -> str:
+        return f"{self._number:03d}-{occasion}.hsnap"
+
+    def _rest(self) -> None:
+        """A snapshot failed: look at the memory later, and later each time that it does."""
+        self._failure_count += 1
+        seconds = min(WATCH_SECONDS * 2**self._failure_count, LONGEST_REST_SECONDS)
+        self._rests_until = monotonic() + seconds
 
     def _drop_old(self) -> None:
         while self._keep is not None and len(self._files) > self._keep:
@@ -224,7 +234,7 @@ class Recorder:
 
     def _watch_memory(self) -> None:
         """In a helper thread: has the resident memory passed a threshold, or grown?"""
-        if self._turn:
+        if self._turn or monotonic() < self._rests_until:
             return
         resident = _core.resident_bytes()
         limit, growth = self._occasions.rss, self._occasions.growth
@@ -245,48 +255,33 @@ class Recorder:
 
     def _install_signals(self) -> None:
         if self._occasions.exit or self._at_end is not None:
-            self._install(signal.SIGTERM, self._terminate)
-        if self._occasions.signal is not None:
-            self._install(self._occasions.signal, self._take_on_signal)
+            _signals.listen(SIGTERM, self._finish)
+        number = self._occasions.signal
+        if number is not None and not _signals.listen(number, self._take_on_signal):
+            name = _signals.name_of(number)
+            say(f"the program handles or ignores {name} itself: it brings no snapshot")
 
-    def _install(self, number: int, handler: Handler) -> None:
-        """Handle a signal that the program has not been told to ignore."""
-        if signal.getsignal(number) is signal.SIG_DFL:
-            signal.signal(number, handler)
-            self._handlers[number] = handler
-
-    def _take_on_signal(self, number: int, frame: FrameType | None) -> None:
+    def _take_on_signal(self) -> None:
         self.take("signal")
 
-    def _terminate(self, number: int, frame: FrameType | None) -> None:
-        """End as the signal would have ended the program, after a last snapshot.
-
-        A second signal ends it at once, and so does what a handler of the program raises meanwhile.
-        """
-        at_once = self._killed_by != 0 or os.getpid() != self._process
-        self._killed_by = number
-        try:
-            if not at_once:
-                self._finish()
-        finally:
-            if at_once or not self._is_interrupted():
-                self._die()
-
     def _finish(self) -> None:
-        """The last snapshot: at the exit of the program or on SIGTERM."""
+        """The last snapshot: at the exit of the program or on SIGTERM.
+
+        Where this interrupted a snapshot, the last one follows that one.
+        """
         if os.getpid() != self._process or self._ending:
             return
         self._ending = True
         try:
             if not all([timer.stop() for timer in self._timers]):
                 late = "the snapshot of the timer does not end: there is none of the exit"
-                say(late, STDERR_SECONDS)
+                say(late)
             elif not self._failed and self._occasions.exit:
                 self._wanted.append("exit")
             self._note_end()
             self._serve()
         except KeyboardInterrupt:
-            say("the exit snapshot was interrupted", STDERR_SECONDS)
+            say("the exit snapshot was interrupted")
         finally:
             self._end_if_due()
 
@@ -306,61 +301,72 @@ class Recorder:
             self._end()
 
     def _end(self) -> None:
-        """Say what there is, and die of the signal that asked for it."""
+        """Say what there is, and let SIGTERM end the program if that asked for it."""
         try:
             if not self._ended:
                 self._ended = True
                 for line in self._closing_words():
-                    say(line, STDERR_SECONDS if self._killed_by else None)
+                    say(line)
         finally:
-            if self._killed_by:
-                self._die()
-
-    def _die(self) -> None:
-        try:
-            signal.signal(self._killed_by, signal.SIG_DFL)
-        finally:
-            os.kill(os.getpid(), self._killed_by)
+            _signals.through(self._finish)
 
     def _closing_words(self) -> list[str]:
+        words = [*self._words, *self._words_on_files(), self._at_last()]
+        return [word for word in words if word]
+
+    def _words_on_files(self) -> list[str]:
         files = [shlex.quote(file) for file in self._files]
-        words = [word for word in self._words if word]
         if not files:
             expected = self._occasions.start or self._occasions.exit
-            return words or (["no snapshot was written"] if expected else [])
+            return ["no snapshot was written"] if expected and not any(self._words) else []
         listed = files if len(files) <= LISTED else [files[0], "...", files[-1]]
         command = ["diff", files[0], files[-1]] if len(files) > 1 else ["types", files[0]]
         counted = "1 snapshot" if len(files) == 1 else f"{len(files):,} snapshots"
         removed = f" ({self._removed_count:,} older ones removed)" if self._removed_count else ""
         return [
-            *words,
             f"wrote {counted}: {' '.join(listed)}{removed}",
             f"next: heapsight {' '.join(command)}",
         ]
 
-    def _pause_timer(self) -> None:
+    def pause_timers(self) -> None:
         """No snapshot is under way when the program forks, and there is no thread more than it has
         itself: the interpreter warns of those (3.13 counts when the timer is back)."""
-        if os.getpid() == self._process:
-            for timer in self._timers:
-                timer.pause(FORK_SECONDS)
+        for timer in self._timers:
+            timer.pause(FORK_SECONDS)
 
-    def _resume_timer(self) -> None:
-        if os.getpid() == self._process and not self._ending:
+    def resume_timers(self) -> None:
+        """Undo pause_timers()."""
+        if not self._ending:
             for timer in self._timers:
                 timer.resume()
 
-    def _abandon(self) -> None:
-        """In a forked child: handle signals as if heapsight were not there."""
-        if self._occasions.memory_error:
-            _ignore_refusals(self._take_on_refusal)
-        self._restore_signals()
 
-    def _restore_signals(self) -> None:
-        for number, handler in self._handlers.items():
-            if signal.getsignal(number) == handler:
-                signal.signal(number, signal.SIG_DFL)
+# ---- what there is once for all recorders --------------------------------------------------------
 
+_active: list[Recorder] = []  # begun and not stopped, by this process
+
+
+def _before_fork() -> None:
+    for recorder in list(_active):
+        recorder.pause_timers()
+
+
+def _after_fork() -> None:
+    for recorder in list(_active):
+        recorder.resume_timers()
+
+
+def _abandon() -> None:
+    """In a forked child: heapsight is not there."""
+    _active.clear()
+    if _refusal_calls:
+        _refusal_calls.clear()
+        _core.trace_on_memory_error(None)
+
+
+os.register_at_fork(  # which cannot be undone
+    before=_before_fork, after_in_parent=_after_fork, after_in_child=_abandon
+)
 
 _refusal_calls: list[Callable[[], None]] = []  # the extension knows one call
 

@@ -9,6 +9,7 @@ from time import monotonic, sleep
 
 __all__ = ["say", "sentence"]
 
+STDERR_SECONDS = 2.0  # that a line waits for somebody who does not read stderr
 FULL_SECONDS = 0.01  # between two attempts to write to something that is not ready after all
 
 
@@ -21,8 +22,8 @@ def sentence(problem: BaseException) -> str:
     return " ".join(text.split())
 
 
-def say(text: str, seconds: float | None = None) -> None:
-    """Write a line to stderr, or nowhere; give up when nobody reads it for so many `seconds`.
+def say(text: str) -> None:
+    """Write a line to stderr, or nowhere; give up when nobody reads it for STDERR_SECONDS.
 
     It goes past sys.stderr: the program may have replaced that, and a signal handler that
     interrupts a write to it must not write to it.
@@ -32,16 +33,16 @@ def say(text: str, seconds: float | None = None) -> None:
         return
     line = f"heapsight: {text}\n".encode(stream.encoding, "backslashreplace")
     with suppress(OSError, ValueError):
-        _write_all(stream.fileno(), line, seconds)
+        _write_all(stream.fileno(), line)
 
 
-def _write_all(fd: int, data: bytes, seconds: float | None) -> None:
+def _write_all(fd: int, data: bytes) -> None:
     """Where poll() finds room, PIPE_BUF bytes are written without waiting."""
-    deadline = None if seconds is None else monotonic() + seconds
+    deadline = monotonic() + STDERR_SECONDS
     writable = select.poll()
     writable.register(fd, select.POLLOUT)
     while data:
-        if not writable.poll(None if deadline is None else max(0.0, deadline - monotonic()) * 1000):
+        if not writable.poll(max(0.0, deadline - monotonic()) * 1000):
             return
         try:
             data = data[os.write(fd, data[: select.PIPE_BUF]) :]

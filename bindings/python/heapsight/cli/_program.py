@@ -11,7 +11,13 @@ import os
 import pkgutil
 import sys
 from collections.abc import Callable, Sequence
-from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader, SourcelessFileLoader
+from importlib.machinery import (
+    BuiltinImporter,
+    ModuleSpec,
+    PathFinder,
+    SourceFileLoader,
+    SourcelessFileLoader,
+)
 from importlib.util import find_spec
 from types import CodeType, ModuleType, TracebackType
 from typing import Any, Protocol
@@ -20,7 +26,7 @@ from heapsight import HeapsightLookupError, HeapsightOSError
 from heapsight.cli._exit import ProgramFailed
 from heapsight._recorder import Recorder
 
-__all__ = ["Module", "located_script", "run_program"]
+__all__ = ["Command", "Module", "Program", "located_script", "run_program"]
 
 
 class NotFound(HeapsightLookupError):
@@ -119,6 +125,27 @@ class Script:
         return compile(self._source, path, "exec", dont_inherit=True)
 
 
+class Command:
+    """Code that is no file: that of `python -c CODE` or `python -`."""
+
+    def __init__(self, words: Sequence[str], source: str | bytes | None = None) -> None:
+        """words: the code and the arguments; with `source` "-" and the arguments."""
+        self._words = ["-c" if source is None else "-", *words[1:]]
+        self._source = words[0] if source is None else source
+
+    def load(self) -> CodeType:
+        """As `python -c CODE` or `python -` does."""
+        sys.argv = self._words
+        _set_first_path("")
+        is_stdin = self._words[0] == "-"
+        name = "<stdin>" if is_stdin else "<string>"
+        main = _new_main(name, BuiltinImporter)
+        if not is_stdin:
+            for attribute in ("__file__", "__cached__"):
+                vars(main).pop(attribute, None)
+        return compile(self._source, name, "exec", dont_inherit=True)
+
+
 class Container:
     """A folder or a zip file with a __main__ module."""
 
@@ -185,8 +212,14 @@ class Module:
 
 
 def located_script(words: Sequence[str]) -> Program:
-    """The program at a path. Raises HeapsightOSError or HeapsightLookupError if there is none."""
+    """The program at a path, or stdin for "-".
+
+    Raises HeapsightOSError or HeapsightLookupError if there is none.
+    """
     path = words[0]
+    if path == "-":
+        with open(0, "rb", closefd=False) as stdin:
+            return Command(words, stdin.read())
     is_container = pkgutil.get_importer(path) is not None
     return Container(words) if is_container else Script(words)
 

@@ -7,39 +7,26 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from heapsight import Tracer
     from heapsight._recorder import Recorder
+    from heapsight.cli._program import Program
 
 __all__ = ["HELP", "NAME", "add_arguments", "run", "with_module_apart"]
 
 NAME = "run"
 HELP = "run a program and write snapshots at its start, at its end and in between"
 EPILOG = """\
-The program runs as `python SCRIPT` or `python -m MODULE` would run it; its exit code and its
-messages are its own. Snapshots are named by number and occasion: start, timer, signal, rss, growth,
-memory_error, exit, or exception when the program dies of one. Garbage is collected before each,
-except those of the timer and of growing memory. A snapshot knows who allocated its objects, as far
-as they were watched: see heapsight stacks, and the end of what heapsight why prints.
+The program runs as python would run it; its exit code and its messages are its own. Snapshots are
+named by number and occasion: start, timer, signal, rss, growth, memory_error, exit, or exception
+when the program dies of one. Garbage is collected before each, except those of the timer and of
+growing memory. A snapshot knows who allocated its objects, as far as they were watched: see
+heapsight stacks, and the end of what heapsight why prints.
 SIGTERM writes an exit snapshot first; a second one ends the program at once. A program that leaves
-by os._exit() or is killed writes none at its end, and neither do child processes.
+by os._exit() or is killed writes none at its end; child processes write none without --children.
 """
 
 SAMPLE_BYTES = 512 * 1024
-ENDS = "ends the program; USR1 and USR2 are free to use"
-FAULT = "reports a fault in the program; USR1 and USR2 are free to use"
-NOT_FOR_SNAPSHOTS = {
-    "SIGKILL": "cannot be caught; USR1 and USR2 are free to use",
-    "SIGSTOP": "cannot be caught; USR1 and USR2 are free to use",
-    "SIGTERM": ENDS,
-    "SIGINT": ENDS,
-    "SIGSEGV": FAULT,
-    "SIGBUS": FAULT,
-    "SIGFPE": FAULT,
-    "SIGILL": FAULT,
-    "SIGABRT": FAULT,
-}
-
-
-WITH_VALUE = (
+WITH_VALUE = (  # options; a test compares them with the parser
     "-o",
     "--output",
     "--every",
@@ -55,25 +42,25 @@ WITH_VALUE = (
 
 
 def with_module_apart(words: Sequence[str]) -> list[str]:
-    """The command line with -mMODULE as two words.
+    """The command line with -mMODULE and -cCODE as two words.
 
     argparse takes what is joined to an option for all of its value, and would go on looking for
-    options among the arguments of the module.
+    options among the arguments of the program.
     """
     at = 1
     while words[:1] == [NAME] and at < len(words) and words[at].startswith("-"):
         word = words[at]
-        if word.startswith("-m") and word != "-m":
-            return [*words[:at], "-m", word[2:], *words[at + 1 :]]
-        if word in ("-m", "--"):
+        if word in ("-m", "-c", "-", "--"):
             break
+        if word.startswith(("-m", "-c")):
+            return [*words[:at], word[:2], word[2:], *words[at + 1 :]]
         at += 2 if word in WITH_VALUE else 1
     return list(words)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """[-o PATH] [tracing] [occasions] [--report NAME] [--values] SCRIPT|-m MODULE [ARGS]"""
-    parser.usage = "%(prog)s [options] SCRIPT|-m MODULE [ARGS]"
+    """[-o PATH] [tracing] [occasions] [--report NAME] [--values] SCRIPT|-m MODULE|-c CODE [ARGS]"""
+    parser.usage = "%(prog)s [options] SCRIPT|-m MODULE|-c CODE [ARGS]"
     parser.epilog = EPILOG
     parser.add_argument(
         "-o",
@@ -95,10 +82,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="run a module, as python -m does; everything after it is the program's",
     )
     parser.add_argument(
+        "-c",
+        dest="code",
+        nargs=argparse.REMAINDER,
+        metavar="CODE",
+        help="run code, as python -c does; everything after it is the program's",
+    )
+    parser.add_argument(
         "script",
         nargs=argparse.REMAINDER,
         metavar="SCRIPT",
-        help="run a script; everything after it is the program's",
+        help="run a script, - for stdin; everything after it is the program's",
     )
 
 
@@ -121,7 +115,8 @@ def _add_occasions(parser: argparse.ArgumentParser) -> None:
         "--keep",
         type=_number,
         metavar="N",
-        help="files at most: the first one stays, of the others the newest",
+        help="files of this run at most: the first one stays, of the others the newest; those of"
+        " earlier runs are neither counted nor removed",
     )
 
 
@@ -146,7 +141,7 @@ def _add_tracing(parser: argparse.ArgumentParser) -> None:
         "--children",
         action="store_true",
         help="follow children made by fork or multiprocessing: each writes child-PID.hsnap at its"
-        " end",
+        " end, SIGTERM included",
     )
     group.add_argument(
         "--report",
@@ -157,32 +152,37 @@ def _add_tracing(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the program in this process; comes back only if it ends without an exception."""
-    from heapsight import HeapsightValueError
-    from heapsight.cli._program import Module, located_script, run_program
+    from heapsight.cli._program import run_program
 
-    words = args.script if args.module is None else args.module
-    if words[:1] == ["--"]:
-        words = words[1:]
-    if not words:
-        missing = "SCRIPT or -m MODULE" if args.module is None else "MODULE after -m"
-        raise HeapsightValueError(f"run: say which program to run: {missing}")
-    program = located_script(words) if args.module is None else Module(words)
+    program = _program(args)
     run_program(program, _recorder(args))
     return 0
 
 
+def _program(args: argparse.Namespace) -> "Program":
+    """The one that the command line names."""
+    from heapsight import HeapsightValueError
+    from heapsight.cli._program import Command, Module, located_script
+
+    if args.module:
+        return Module(args.module)
+    if args.code:
+        return Command(args.code)
+    words = args.script[1:] if args.script[:1] == ["--"] else args.script
+    if args.module is not None or args.code is not None or not words:
+        missing = "SCRIPT, -m MODULE or -c CODE"
+        raise HeapsightValueError(f"run: say which program to run: {missing}")
+    return located_script(words)
+
+
 def _recorder(args: argparse.Namespace) -> "Recorder":
     """The recorder that the options ask for, and the tracer running."""
-    from heapsight import HeapsightValueError, Tracer, _core
+    import os
+
+    from heapsight import _core
     from heapsight._recorder import Occasions, Recorder
 
-    mode = "exact" if args.exact else "sampled"
-    follow = args.children
-    if args.report and args.off:
-        raise HeapsightValueError("run: --report tells of allocations, and --off watches none")
-    tracer = None
-    if not args.off:
-        tracer = Tracer(mode, args.frames, args.sample, follow_children=follow)
+    _check_off(args)
     wants_snapshots = args.report is None
     occasions = Occasions(
         start=wants_snapshots,
@@ -194,24 +194,58 @@ def _recorder(args: argparse.Namespace) -> "Recorder":
         growth=args.on_growth,
         memory_error=args.on_memory_error,
     )
-    folder = args.output if wants_snapshots else None
+    tracer = _tracer(args)
     at_end = None if wants_snapshots else _report_writer(tracer, args.report, args.output)
+    folder = (args.output if wants_snapshots else None) or f"heapsight-{os.getpid()}"
     _core.trace_stop()  # one that HEAPSIGHT started: the command line says more
     if tracer is not None:
         tracer.start()
-    remedy = "-o names another folder"
-    recorder = Recorder(folder, occasions, args.values, args.keep, at_end, remedy)
-    if follow:
-        _follow(recorder.folder, "off" if args.off else mode, args)
-    return recorder
+    return Recorder(
+        folder,
+        occasions,
+        args.values,
+        args.keep,
+        at_end,
+        _following(folder, args) if args.children else str,
+        remedy="-o names another folder",
+    )
 
 
-def _follow(folder: str, mode: str, args: argparse.Namespace) -> None:
-    from heapsight._children import follow_forks, follow_started
+def _check_off(args: argparse.Namespace) -> None:
+    """Refuse, together with --off, what takes the hook in the allocators."""
+    from heapsight import HeapsightValueError
+
+    if args.off and args.report:
+        raise HeapsightValueError("run: --report tells of allocations, and --off watches none")
+    if args.off and args.on_memory_error:
+        raise HeapsightValueError(
+            "run: --on-memory-error watches allocations, and --off watches none"
+        )
+
+
+def _mode(args: argparse.Namespace) -> str:
+    if args.off:
+        return "off"
+    return "exact" if args.exact else "sampled"
+
+
+def _tracer(args: argparse.Namespace) -> "Tracer | None":
+    from heapsight import Tracer
+
+    if args.off:
+        return None
+    return Tracer(_mode(args), args.frames, args.sample, follow_children=args.children)
+
+
+def _following(folder: str, args: argparse.Namespace) -> Callable[[], str]:
+    """Follow children; what it returns tells at the end which files they wrote."""
+    import os
+
+    from heapsight._children import Following
     from heapsight._environment import settings_text
 
-    follow_forks(folder)
-    follow_started(settings_text(mode, args.frames, args.sample, folder))
+    tracing = settings_text(_mode(args), args.frames, args.sample)
+    return Following(tracing, args.values, os.path.abspath(folder)).begin(folder)
 
 
 def _report_writer(tracer: Any, name: str, output: str | None) -> Callable[[], str]:
@@ -221,12 +255,35 @@ def _report_writer(tracer: Any, name: str, output: str | None) -> Callable[[], s
 
     shown = output or f"heapsight-{os.getpid()}{find(name).SUFFIXES[0]}"
     path = os.path.abspath(shown)  # the program may change its directory
+    _check_place(path, shown)
 
     def write() -> str:
         tracer.trace().report(name, path)
         return f"wrote {shown}"
 
     return write
+
+
+def _check_place(path: str, shown: str) -> None:
+    """See before the program runs that a file can be written there, by making one beside it.
+
+    Raises HeapsightOSError when it cannot.
+    """
+    import os
+
+    from heapsight import HeapsightOSError
+
+    target = os.path.realpath(path)
+    problem = "it is not a file"
+    if os.path.isfile(target) or not os.path.exists(target):
+        trial = os.path.join(os.path.dirname(target), f".heapsight-{os.urandom(8).hex()}.tmp")
+        try:
+            os.close(os.open(trial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+            os.unlink(trial)
+            return
+        except OSError as refusal:
+            problem = str(refusal.strerror)
+    raise HeapsightOSError(f"run: cannot write {shown}: {problem}; -o names another file")
 
 
 SIZE = re.compile(r"([0-9]{1,18}(?:\.[0-9]{1,18})?)\s*(?:([KMGT])(I?)B?|B)?", re.I)
@@ -270,10 +327,14 @@ def _signal(text: str) -> int:
     """A signal by name, with or without SIG, or by number."""
     from signal import Signals
 
+    from heapsight._signals import UNUSABLE
+
     name = text.upper().removeprefix("SIG")
     for known in Signals:
         if name in (known.name.removeprefix("SIG"), str(int(known))):
-            if known.name in NOT_FOR_SNAPSHOTS:
-                raise argparse.ArgumentTypeError(f"{known.name} {NOT_FOR_SNAPSHOTS[known.name]}")
+            if known in UNUSABLE:
+                raise argparse.ArgumentTypeError(
+                    f"{known.name} {UNUSABLE[known]}; USR1 and USR2 are free to use"
+                )
             return int(known)
     raise argparse.ArgumentTypeError(f"no signal is called {text!r}; USR1 and USR2 are free to use")

@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: MIT
+"""Signals that several parts of heapsight wait for: the interpreter knows one handler for each.
+
+A signal that the program handles or ignores is left to it. In a forked child nobody waits any more,
+and the signals do there what they do without heapsight; so they do when the last one that waited
+has gone.
+
+SIGTERM ends the program once everybody who waits for it is through, which may be later than the
+handler: what it interrupted goes on first. A second one ends the program at once, and so does an
+exception that comes in between.
+"""
+
+import os
+import signal
+from collections.abc import Callable
+from contextlib import suppress
+from types import FrameType
+
+__all__ = ["UNUSABLE", "ignore", "listen", "name_of", "through"]
+
+Call = Callable[[], None]
+
+ENDS = "ends the program"
+FAULT = "reports a fault in the program"
+UNCAUGHT = "cannot be caught"
+IGNORED = "is ignored by Python, which tells of it by an error"
+UNUSABLE: dict[int, str] = {
+    signal.SIGKILL: UNCAUGHT,
+    signal.SIGSTOP: UNCAUGHT,
+    signal.SIGTERM: ENDS,
+    signal.SIGINT: ENDS,
+    signal.SIGSEGV: FAULT,
+    signal.SIGBUS: FAULT,
+    signal.SIGFPE: FAULT,
+    signal.SIGILL: FAULT,
+    signal.SIGABRT: FAULT,
+    signal.SIGPIPE: IGNORED,
+    signal.SIGXFSZ: IGNORED,
+}
+"""Why a signal cannot be an occasion for a snapshot."""
+
+_calls: dict[int, list[Call]] = {}
+_killed_by = 0
+_process = os.getpid()
+
+
+def name_of(number: int) -> str:
+    """SIGUSR1, or "signal 40" for one that has no name."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def listen(number: int, call: Call) -> bool:
+    """Have it called on a signal, in the main thread, which this must be called by, too.
+
+    Whoever is called on SIGTERM says through() when it is. False: the program handles or ignores
+    that signal, and goes on so.
+    """
+    if signal.getsignal(number) is signal.SIG_DFL:
+        signal.signal(number, _on_signal)
+    if signal.getsignal(number) is not _on_signal:
+        return False
+    _calls.setdefault(number, []).append(call)
+    return True
+
+
+def ignore(number: int, call: Call) -> None:
+    """Undo listen(); no effect where there was none."""
+    calls = _calls.get(number, [])
+    with suppress(ValueError):
+        calls.remove(call)
+    if not calls:
+        _release(number)
+
+
+def through(call: Call) -> None:
+    """This one has done what it does before the end. The last one ends the program if it is due."""
+    ignore(signal.SIGTERM, call)
+    if _killed_by and not _calls.get(_killed_by):
+        _die(_killed_by)
+
+
+def _release(number: int) -> None:
+    _calls.pop(number, None)
+    if signal.getsignal(number) is _on_signal:
+        with suppress(ValueError):  # not the main thread: the handler finds nobody, and does it
+            signal.signal(number, signal.SIG_DFL)
+
+
+def _on_signal(number: int, frame: FrameType | None) -> None:
+    calls = list(_calls.get(number, ()))
+    if not calls or os.getpid() != _process:
+        _die(number)
+    elif number == signal.SIGTERM:
+        _end(calls)
+    else:
+        for call in calls:
+            call()
+
+
+def _end(calls: list[Call]) -> None:
+    global _killed_by
+    if _killed_by:
+        _die(_killed_by)
+    _killed_by = signal.SIGTERM
+    try:
+        for call in calls:
+            call()
+    except BaseException:
+        _die(_killed_by)
+        raise
+
+
+def _die(number: int) -> None:
+    try:
+        signal.signal(number, signal.SIG_DFL)
+    except ValueError:
+        pass  # not the main thread, whose handler will do it
+    finally:
+        os.kill(os.getpid(), number)
+
+
+def _forget() -> None:
+    """In a forked child."""
+    global _killed_by, _process
+    _killed_by = 0
+    _process = os.getpid()
+    for number in list(_calls):
+        _release(number)
+
+
+os.register_at_fork(after_in_child=_forget)
