@@ -559,6 +559,29 @@ def test_children_write_nothing(write, heapsight, tmp_path):
     assert done.stderr.count("heapsight: wrote") == 1
 
 
+def test_a_signal_sent_to_a_child_that_is_just_born_is_not_lost(write, heapsight):
+    write(
+        "prog.py",
+        """
+        import os, signal, time
+        for number in range(60):
+            child = os.fork()
+            if child == 0:
+                time.sleep(60)
+            os.kill(child, (signal.SIGTERM, signal.SIGUSR1)[number % 2])
+            deadline = time.monotonic() + 20
+            while os.waitpid(child, os.WNOHANG)[0] == 0:
+                if time.monotonic() > deadline:
+                    os.kill(child, signal.SIGKILL)
+                    raise SystemExit(f"child {number} goes on")
+                time.sleep(0.001)
+        assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == set()
+        """,
+    )
+    done = heapsight("run", "-o", "out", "--on-signal", "USR1", "prog.py")
+    assert done.returncode == 0, done.stderr
+
+
 def test_forking_with_a_timer_is_as_without(write, python, heapsight, tmp_path):
     """The interpreter warns when a process with several threads forks; the timer goes on."""
     write(

@@ -21,6 +21,7 @@ from heapsight import _core, _signals
 from heapsight._core import HeapsightError
 from heapsight._environment import start_tracer
 from heapsight._live import snapshot
+from heapsight._nudge import Nudge
 from heapsight._say import say, sentence
 
 __all__ = ["Following", "begin_followed"]
@@ -103,7 +104,8 @@ class _Exit:
         self._process = os.getpid()
         ARMED.append(self)
         atexit.register(self._write)
-        _signals.listen(SIGTERM, self._write)  # by which a Pool ends its workers
+        if _signals.listen(SIGTERM, self._write):  # by which a Pool ends its workers
+            Nudge()
         if "multiprocessing.util" in sys.modules:
             from multiprocessing import util
 

@@ -8,15 +8,19 @@ has gone.
 SIGTERM ends the program once everybody who waits for it is through, which may be later than the
 handler: what it interrupted goes on first. A second one ends the program at once, and so does an
 exception that comes in between.
+
+A forked child clears what its inherited handlers noted before it forgets them: a signal that is sent
+to it at once would be lost, and who sent it may wait for its end. So they are blocked meanwhile.
 """
 
 import os
 import signal
+from _thread import get_ident
 from collections.abc import Callable
 from contextlib import suppress
 from types import FrameType
 
-__all__ = ["UNUSABLE", "ignore", "listen", "name_of", "through"]
+__all__ = ["UNUSABLE", "ignore", "listen", "name_of", "repeat_sigterm", "through"]
 
 Call = Callable[[], None]
 
@@ -41,7 +45,9 @@ UNUSABLE: dict[int, str] = {
 
 _calls: dict[int, list[Call]] = {}
 _killed_by = 0
+_is_repeated = False  # by us: that is no second one
 _process = os.getpid()
+_masks: dict[int, set[int]] = {}  # of the threads that fork now, as they were before
 
 
 def name_of(number: int) -> str:
@@ -82,6 +88,14 @@ def through(call: Call) -> None:
         _die(_killed_by)
 
 
+def repeat_sigterm(thread: int) -> None:
+    """Send it to the main thread once more; no effect when it is handled, or not by us."""
+    global _is_repeated
+    if not _killed_by and signal.getsignal(signal.SIGTERM) is _on_signal:
+        _is_repeated = True
+        signal.pthread_kill(thread, signal.SIGTERM)
+
+
 def _release(number: int) -> None:
     _calls.pop(number, None)
     if signal.getsignal(number) is _on_signal:
@@ -101,7 +115,10 @@ def _on_signal(number: int, frame: FrameType | None) -> None:
 
 
 def _end(calls: list[Call]) -> None:
-    global _killed_by
+    global _killed_by, _is_repeated
+    if _killed_by and _is_repeated:
+        _is_repeated = False
+        return
     if _killed_by:
         _die(_killed_by)
     _killed_by = signal.SIGTERM
@@ -122,13 +139,28 @@ def _die(number: int) -> None:
         os.kill(os.getpid(), number)
 
 
+def _block() -> None:
+    """Before a fork: a signal waits until it is clear whose it is."""
+    if _calls:
+        _masks[get_ident()] = signal.pthread_sigmask(signal.SIG_BLOCK, list(_calls))
+
+
+def _unblock() -> None:
+    mask = _masks.pop(get_ident(), None)
+    if mask is not None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
 def _forget() -> None:
     """In a forked child."""
-    global _killed_by, _process
+    global _killed_by, _is_repeated, _process
     _killed_by = 0
+    _is_repeated = False
     _process = os.getpid()
     for number in list(_calls):
         _release(number)
+    _unblock()
+    _masks.clear()  # of other threads, which are not here
 
 
-os.register_at_fork(after_in_child=_forget)
+os.register_at_fork(before=_block, after_in_parent=_unblock, after_in_child=_forget)
