@@ -100,12 +100,13 @@ class Operation:
 
 BASELINE = "collect"
 OURS = "heapsight"
+WALK = "heapsight-walk"
 
 OPERATIONS = {
     BASELINE: Operation("gc.collect()", None, collect),
     OURS: Operation("heapsight.snapshot()", "heapsight", lambda: heapsight_snapshot(True)),
-    "heapsight-walk": Operation("heapsight.snapshot(collect=False)", "heapsight",
-                                lambda: heapsight_snapshot(False)),
+    WALK: Operation("heapsight.snapshot(collect=False)", "heapsight",
+                    lambda: heapsight_snapshot(False)),
     "guppy3": Operation("guppy3 hpy().heap()", "guppy3", guppy_heap),
     "guppy3-table": Operation("guppy3 hpy().heap(), size, str", "guppy3", guppy_table),
     "pympler": Operation("Pympler get_objects + summarize", "pympler", pympler_summary),
