@@ -51,7 +51,7 @@ HSIGHT_API hsight_status hsight_builder_add_edge(hsight_builder *builder, hsight
                                                  hsight_node_id target, hsight_label label,
                                                  hsight_error *err);
 
-/** Reserve the next node number for an object that was just seen; amortised O(1), inline-cheap. */
+/** Reserve the next node number for an object that was just seen; amortised O(1). */
 HSIGHT_API hsight_status hsight_builder_add_address(hsight_builder *builder, uint64_t address,
                                                     hsight_node_id *out, hsight_error *err);
 /** Fill the columns of a node made by add_address. `info->address` is ignored. */

@@ -9,6 +9,7 @@
 #ifndef HEAPSIGHT_LIB_BASE_LOCK_H
 #define HEAPSIGHT_LIB_BASE_LOCK_H
 
+#include <errno.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -34,7 +35,8 @@ static inline void hsight__lock_pause(void)
 #endif
 }
 
-/* Somebody has it. Returns when it looked free for a moment, or after a while. */
+/* Somebody has it. Returns when it looked free for a moment, or after a while. errno stays: the
+ * program may have called free() between what failed and its look at errno. */
 static __attribute__((noinline, unused)) void hsight__lock_wait(hsight__lock *lock, int rounds)
 {
     for (int spins = 0; spins < HSIGHT__LOCK_SPINS; spins++) {
@@ -46,7 +48,9 @@ static __attribute__((noinline, unused)) void hsight__lock_wait(hsight__lock *lo
     if (rounds < HSIGHT__LOCK_YIELDS) {
         sched_yield();
     } else {
+        int kept = errno;
         nanosleep(&(struct timespec){.tv_nsec = HSIGHT__LOCK_SLEEP_NS}, NULL);
+        errno = kept;
     }
 }
 

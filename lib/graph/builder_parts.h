@@ -4,7 +4,7 @@
  *
  *     addresses     [ 0 | 1 2 3 4 5 6 7 ]     one item for each node that was seen
  *     types ...     [ 0 | 1 2 3 4 ]           `described` is the last one filled; what is behind it
- *                                             reads as zero
+ *                                             is never looked at
  *     first_edge    [ 0 | 0 2 5 ]             first_edge.count - 1 is the last source with edges;
  *                                             they end at targets.count
  *     targets, labels                         the walker's edges, in order of their source

@@ -6,7 +6,7 @@
  *     before the filter grew reads the old one, where every block that was known then counts
  * I3  a table comes into use only when every known block counts in it
  *
- * 32 KiB to 8 MiB; changed with the tracer locked, read without. */
+ * 32 KiB to 16 MiB; changed with the tracer locked, read without. */
 #include "trace/free_filter.h"
 
 enum { FIRST_BITS = 15, BITS_STEP = 3, COUNTER_MAX = 255 };

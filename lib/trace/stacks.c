@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* stacks.c - from an array of raw frames to a number.
  *
- *   frames -> 64-bit hash -> stack_slots -> stack          the usual case: no frame is looked at
- * again
+ *   frames -> 64-bit hash -> stack_slots -> stack     the usual case: no frame is looked at again
  *                         \-> nodes, from the outermost frame inwards, by (caller, code, offset)
  *
  * The hash is a sum over frames of folded 64 x 64 bit products under a random seed, each with a key

@@ -144,11 +144,12 @@ def test_sigterm_waits_for_the_snapshot_of_a_child_under_way(heapsight, write, t
     load(tmp_path / "out" / f"child-{child}.hsnap").close()
 
 
-def test_a_child_that_waits_for_a_lock_handles_sigterm(heapsight, write, tmp_path):
+@every_method
+def test_a_child_that_waits_for_a_lock_handles_sigterm(heapsight, write, tmp_path, method):
     """The signal goes to another thread, so that it does not interrupt the main one: as one that
     comes just before the wait begins."""
     write("late.py", """
-        import multiprocessing, signal, threading, time
+        import multiprocessing, signal, sys, threading, time
 
         def receive():
             time.sleep(0.5)
@@ -159,13 +160,63 @@ def test_a_child_that_waits_for_a_lock_handles_sigterm(heapsight, write, tmp_pat
             lock.acquire()
             threading.Thread(target=receive).start()
             lock.acquire()
+
+        if __name__ == "__main__":
+            child = multiprocessing.get_context(sys.argv[1]).Process(target=wait)
+            child.start()
+            child.join(60)
+            print(child.pid, child.exitcode)
+            child.kill()
     """)
-    work = "import late; os.write(said, b'x'); late.wait()"
-    write("fork.py", FORK.format(work=work, then=""))
-    done = heapsight("run", "--children", "-o", "out", "fork.py")
+    done = heapsight("run", "--children", "-o", "out", "late.py", method)
     child, code = done.stdout.split()
     assert int(code) == -signal.SIGTERM, done.stderr
     load(tmp_path / "out" / f"child-{child}.hsnap").close()
+
+
+def test_a_child_that_handled_sigterm_lives_on(heapsight, write, tmp_path):
+    work = (
+        "theirs = signal.signal(signal.SIGTERM, lambda *_: None);"
+        " os.kill(os.getpid(), signal.SIGTERM); signal.signal(signal.SIGTERM, theirs);"
+        " time.sleep(1); os.write(said, b'x'); sys.exit(3)"
+    )
+    write("fork.py", FORK.format(work=work, then=""))
+    done = heapsight("run", "--children", "-o", "out", "fork.py")
+    assert done.stdout.split()[1] == "3", done.stderr
+
+
+def test_a_child_keeps_its_descriptors(heapsight, write, tmp_path):
+    """As one that becomes a daemon, which closes all of them and opens others."""
+    work = (
+        "os.write(said, b'x'); os.closerange(3, 100); import socket; one, other = socket.socketpair();"
+        " other.send(b'payload'); time.sleep(1); print(one.recv(9), flush=True);"
+        " os.fork() or os._exit(0); sys.exit(4)"
+    )
+    write("fork.py", FORK.format(work=work, then=""))
+    done = heapsight("run", "--children", "-o", "out", "fork.py")
+    assert done.stdout.splitlines()[0] == "b'payload'"
+    assert done.stdout.split()[-1] == "4" and "Error" not in done.stderr, done.stderr
+
+
+def test_a_signal_that_the_program_handles_is_not_held_back_around_a_fork(python, write):
+    write("held.py", """
+        import signal
+        from heapsight import _signals
+
+        def is_blocked():
+            _signals._block()
+            held = signal.SIGTERM in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+            _signals._unblock()
+            return held
+
+        _signals.listen(signal.SIGTERM, print)
+        assert is_blocked()
+        signal.signal(signal.SIGTERM, lambda *_: None)
+        assert not is_blocked()
+        assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == set()
+    """)
+    done = python("held.py")
+    assert done.returncode == 0, done.stderr
 
 
 def test_followed_children_may_fork(heapsight, write, tmp_path):

@@ -158,6 +158,13 @@ def test_code_that_is_no_file(python, heapsight, before):
     assert without_us(watched.stderr) == ""
 
 
+def test_indented_code_is_taken_as_this_python_takes_it(python, heapsight):
+    code = "  x = 1\n  print(x)"
+    alone, watched = python("-c", code), heapsight("run", "-o", "out", "-c", code)
+    assert (watched.returncode, watched.stdout) == (alone.returncode, alone.stdout)
+    assert (alone.returncode == 0) is (sys.version_info >= (3, 14))
+
+
 def test_the_options_that_take_a_value_are_those_of_the_parser():
     parser = argparse.ArgumentParser()
     run.add_arguments(parser)

@@ -7,11 +7,12 @@
  *     PyMem_SetAllocator() writes its five words one after the other, so a thread without the GIL
  *     may for a moment see a function of one allocator with the ctx of the other
  * I2  a set of inner functions is only called with its own ctx, and never changed or freed: a
- * thread without the GIL may be inside a wrapper while what lies below it is replaced I3  a free is
- * recorded before the block is released; for a resize the old record is taken out before the call.
- * No lock is held across a call I4  nothing here calls Python, changes a refcount or allocates from
- * the domains it watches I5  tracer and code stay for the life of the process: a thread inside a
- * wrapper that was taken out meanwhile finds a tracer that is not running
+ *     thread without the GIL may be inside a wrapper while what lies below it is replaced
+ * I3  a free is recorded before the block is released; for a resize the old record is taken out
+ *     before the call. No lock is held across a call
+ * I4  nothing here calls Python, changes a refcount or allocates from the domains it watches
+ * I5  tracer and code stay for the life of the process: a thread inside a wrapper that was taken
+ *     out meanwhile finds a tracer that is not running
  *
  * Cost of an allocation while sampling: a thread-local countdown; of a free: a few loads, of a
  * table that says which pages have known blocks. */
@@ -325,7 +326,7 @@ static probe_answer look_for_wrapper(int domain)
     return is_on_top(domain) ? COMES_BY : probe(&current, SMALL, domain);
 }
 
-/* Sets are kept for good (I2), one for each allocator that was ever found below us. The raw wrapper
+/* Sets are kept for good (I2), one for each change of what was found below us. The raw wrapper
  * is in its place already when another domain asks. */
 static bool keep_inner(int domain, const PyMemAllocatorEx *current)
 {

@@ -3,7 +3,8 @@
  * on. Memory: the map belongs to the walk. Cost: amortised O(1) a call. */
 #include "walk.h"
 
-uint32_t hsight__walk_number(hsight__walk *walk, uint32_t *slot, PyObject *object)
+/* Number an object whose map slot is empty; 0 when that fails. */
+static uint32_t number(hsight__walk *walk, uint32_t *slot, PyObject *object)
 {
     hsight_node_id node;
     hsight_status status = hsight_builder_add_address(
@@ -27,7 +28,7 @@ uint32_t hsight__walk_node(hsight__walk *walk, PyObject *object)
     if (*slot == HSIGHT__HIDDEN) {
         return 0;
     }
-    return *slot != 0 ? *slot : hsight__walk_number(walk, slot, object);
+    return *slot != 0 ? *slot : number(walk, slot, object);
 }
 
 uint32_t hsight__walk_find(hsight__walk *walk, const void *address)

@@ -339,6 +339,9 @@ static void visit_all(hsight__walk *walk)
     walk->visit.flush = flush;
     walk->visit.state = walk;
     uint32_t tracked_count = number_tracked(walk);
+    if (walk->visit.status != HSIGHT_OK) {
+        return; /* the map may hold numbers that no object has */
+    }
     hsight__roots_add(walk);
     uint32_t node = 1, before;
     do { /* types that are met only as types of objects come last, and may lead to new ones */

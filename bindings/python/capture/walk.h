@@ -33,8 +33,6 @@ typedef struct {
 
 /* ---- numbering.c ---- */
 
-/* Number an object whose map slot is empty; 0 when that fails. */
-uint32_t hsight__walk_number(hsight__walk *walk, uint32_t *slot, PyObject *object);
 /* The node of an object, numbered now if it is new; 0 when hidden or out of memory. */
 uint32_t hsight__walk_node(hsight__walk *walk, PyObject *object);
 /* The node of an address if it is one, else 0. */

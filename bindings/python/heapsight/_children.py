@@ -17,11 +17,10 @@ from collections.abc import Callable
 from signal import SIGTERM
 from typing import NamedTuple
 
-from heapsight import _core, _signals
+from heapsight import _core, _nudge, _signals
 from heapsight._core import HeapsightError
 from heapsight._environment import start_tracer
 from heapsight._live import snapshot
-from heapsight._nudge import Nudge
 from heapsight._say import say, sentence
 
 __all__ = ["Following", "begin_followed"]
@@ -105,7 +104,7 @@ class _Exit:
         ARMED.append(self)
         atexit.register(self._write)
         if _signals.listen(SIGTERM, self._write):  # by which a Pool ends its workers
-            Nudge()
+            _nudge.begin()
         if "multiprocessing.util" in sys.modules:
             from multiprocessing import util
 

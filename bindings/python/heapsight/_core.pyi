@@ -116,6 +116,12 @@ def trace_start(
     seed: int = 0,
     follow_children: bool = False,
 ) -> None: ...
+def sigterm_watch() -> bool:
+    """Watch for a SIGTERM that a handler in Python is set for; False: there is none."""
+
+def sigterm_has_come() -> bool:
+    """Has one come since, to a handler that was there then?"""
+
 def trace_stop() -> None: ...
 def trace_is_running() -> bool: ...
 def trace_births_are_lost() -> bool:

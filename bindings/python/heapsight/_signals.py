@@ -18,6 +18,8 @@ import signal
 from _thread import get_ident
 from collections.abc import Callable
 from contextlib import suppress
+from math import inf
+from time import monotonic
 from types import FrameType
 
 __all__ = ["UNUSABLE", "ignore", "listen", "name_of", "repeat_sigterm", "through"]
@@ -43,9 +45,11 @@ UNUSABLE: dict[int, str] = {
 }
 """Why a signal cannot be an occasion for a snapshot."""
 
+REPEAT_SECONDS = 1.0  # within which one that we sent again is handled, or never
+
 _calls: dict[int, list[Call]] = {}
 _killed_by = 0
-_is_repeated = False  # by us: that is no second one
+_repeated_at = -inf  # by us: that is no second one
 _process = os.getpid()
 _masks: dict[int, set[int]] = {}  # of the threads that fork now, as they were before
 
@@ -90,9 +94,9 @@ def through(call: Call) -> None:
 
 def repeat_sigterm(thread: int) -> None:
     """Send it to the main thread once more; no effect when it is handled, or not by us."""
-    global _is_repeated
+    global _repeated_at
     if not _killed_by and signal.getsignal(signal.SIGTERM) is _on_signal:
-        _is_repeated = True
+        _repeated_at = monotonic()
         signal.pthread_kill(thread, signal.SIGTERM)
 
 
@@ -115,9 +119,9 @@ def _on_signal(number: int, frame: FrameType | None) -> None:
 
 
 def _end(calls: list[Call]) -> None:
-    global _killed_by, _is_repeated
-    if _killed_by and _is_repeated:
-        _is_repeated = False
+    global _killed_by, _repeated_at
+    if _killed_by and monotonic() - _repeated_at < REPEAT_SECONDS:
+        _repeated_at = -inf
         return
     if _killed_by:
         _die(_killed_by)
@@ -140,9 +144,12 @@ def _die(number: int) -> None:
 
 
 def _block() -> None:
-    """Before a fork: a signal waits until it is clear whose it is."""
-    if _calls:
-        _masks[get_ident()] = signal.pthread_sigmask(signal.SIG_BLOCK, list(_calls))
+    """Before a fork: a signal of ours waits until it is clear whose it is."""
+    ours = [number for number in _calls if signal.getsignal(number) is _on_signal]
+    if ours:
+        # Asked first: the second call may handle a signal that came before, which may raise.
+        _masks.setdefault(get_ident(), signal.pthread_sigmask(signal.SIG_BLOCK, ()))
+        signal.pthread_sigmask(signal.SIG_BLOCK, ours)
 
 
 def _unblock() -> None:
@@ -153,14 +160,16 @@ def _unblock() -> None:
 
 def _forget() -> None:
     """In a forked child."""
-    global _killed_by, _is_repeated, _process
+    global _killed_by, _repeated_at, _process
     _killed_by = 0
-    _is_repeated = False
+    _repeated_at = -inf
     _process = os.getpid()
-    for number in list(_calls):
-        _release(number)
-    _unblock()
-    _masks.clear()  # of other threads, which are not here
+    try:
+        for number in list(_calls):
+            _release(number)
+    finally:
+        _unblock()
+        _masks.clear()  # of other threads, which are not here
 
 
 os.register_at_fork(before=_block, after_in_parent=_unblock, after_in_child=_forget)

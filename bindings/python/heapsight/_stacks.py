@@ -100,8 +100,9 @@ class Stacks:
         self.cut = {
             stack for stack in full if not self._is_run[stack] and roots[stack] not in whole_roots
         }
-        launchers = {roots[stack] for stack in self._allocated if self._is_run[stack]}
-        for stack in self._allocated:
+        whole = [stack for stack in self._allocated if stack not in full]
+        launchers = {roots[stack] for stack in whole if self._is_run[stack]}
+        for stack in whole:
             if roots[stack] in launchers and not self._is_run[stack]:
                 self.is_ours[stack] = True
 

@@ -49,7 +49,8 @@ const hsight_graph *core_graph(PyObject *snapshot);
 
 #define CORE_HANDLE_SPEC(type_name, type_slots)                                                    \
     {                                                                                              \
-        .name = "heapsight._core." type_name, .basicsize = sizeof(core_handle),                    \
+        .name = "heapsight._core." type_name,                                                      \
+        .basicsize = sizeof(core_handle),                                                          \
         .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION |     \
                  Py_TPFLAGS_IMMUTABLETYPE,                                                         \
         .slots = type_slots,                                                                       \
@@ -82,6 +83,7 @@ PyObject *core_frame(const hsight_trace *trace, hsight_frame_id id);
 
 /* tracing.c */
 extern PyMethodDef core_tracing_functions[];
+extern PyMethodDef core_sigterm_functions[];
 
 /* convert.c */
 PyObject *core_string(hsight_string text);

@@ -141,8 +141,8 @@ static PyObject *trace_site(PyObject *module, PyObject *object)
             return core_raise(core_get_state(module), &err);
         }
     }
-    PyObject *frames = site_frames(sites.trace, known < sites.count ? sites.map[known]
-                                                                    : (hsight_stack_id){0});
+    PyObject *frames =
+        site_frames(sites.trace, known < sites.count ? sites.map[known] : (hsight_stack_id){0});
     if (changes == tracer_changes && last_sites.trace == NULL) {
         last_sites = sites;
     } else {

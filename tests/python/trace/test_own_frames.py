@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Callable
 from textwrap import dedent
 
+import heapsight
 import pytest
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -55,6 +56,23 @@ def test_what_constructors_allocate_under_a_class_tracker(passes) -> None:
         """)
 
 
+@pytest.mark.parametrize("frames", [6, 9, 12, 14])
+def test_stacks_of_the_program_that_are_cut_within_runpy(python: Run, tmp_path, frames: int) -> None:
+    """`python -m heapsight` is launched by runpy, too."""
+    (tmp_path / "inner.py").write_text(dedent("""
+        def deep(n):
+            return deep(n - 1) if n else bytearray(1_000_000)
+        kept = [deep(n) for n in range(14)]
+    """))
+    (tmp_path / "outer.py").write_text('import runpy\nkept = runpy.run_path("inner.py")\n')
+    words = ("-m", "heapsight", "run", "--exact", "--frames", str(frames), "-o", "out", "outer.py")
+    done = python(*words)
+    assert done.returncode == 0, done.stderr
+    with heapsight.load(tmp_path / "out" / "002-exit.hsnap") as heap:
+        assert heap.trace is not None
+        assert sum(row.bytes for row in heap.trace.live(None)) > 14_000_000
+
+
 def test_what_a_finaliser_allocates_when_heapsight_collects(passes) -> None:
     passes("""
         import gc, heapsight
@@ -92,7 +110,7 @@ def test_a_site_ends_where_the_program_begins(write, heapsight) -> None:
         """
         import heapsight
         def make():
-            return [object() for _ in range(10)]
+            return bytearray(1000)  # no type with a free list
         kept = make()
         site = heapsight.allocation_site(kept)
         assert [frame.function for frame in site][-2:] == ["make", "<module>"], site

@@ -19,6 +19,7 @@ from importlib.machinery import (
     SourcelessFileLoader,
 )
 from importlib.util import find_spec
+from textwrap import dedent
 from types import CodeType, ModuleType, TracebackType
 from typing import Any, Protocol
 
@@ -143,7 +144,10 @@ class Command:
         if not is_stdin:
             for attribute in ("__file__", "__cached__"):
                 vars(main).pop(attribute, None)
-        return compile(self._source, name, "exec", dont_inherit=True)
+        source = self._source
+        if not is_stdin and sys.version_info >= (3, 14):  # whose -c takes indented code
+            source = dedent(os.fsdecode(source))
+        return compile(source, name, "exec", dont_inherit=True)
 
 
 class Container:
