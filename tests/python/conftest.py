@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What the Python tests share: programs in temporary folders and the heapsight command."""
 
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,6 +14,9 @@ from running import finished
 
 settings.register_profile("heapsight", deadline=None)  # the machine may be busy
 settings.load_profile("heapsight")
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as shells start what runs in the background
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # programs would inherit it
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
