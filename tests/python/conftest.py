@@ -69,3 +69,24 @@ def leak(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = finished([sys.executable, "-c", "import app"], folder)
     assert done.returncode == 0, done.stderr
     return folder
+
+
+@pytest.fixture
+def ask(
+    traced: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Run:
+    """ask(*words): the command in the folder of the module's fixture traced(), without a process of
+    its own."""
+    from heapsight.cli import main
+
+    monkeypatch.chdir(traced)
+    capfd.readouterr()
+
+    def call(*words: object) -> subprocess.CompletedProcess[str]:
+        try:
+            code = main([str(word) for word in words])
+        except SystemExit as refused:
+            code = refused.code
+        return subprocess.CompletedProcess(words, code, *capfd.readouterr())
+
+    return call

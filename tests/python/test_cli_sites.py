@@ -2,13 +2,11 @@
 """stacks, types --by site and diff --sites: options, samples that tell of few, hostile names."""
 
 import json
-import subprocess
 import sys
 
 import heapsight as package
 import pytest
 from heapsight import _diff, _sites, _snapshot, reports
-from heapsight.cli import main
 from running import finished, one_sentence
 
 PROGRAM = r"""
@@ -38,22 +36,6 @@ def traced(tmp_path_factory):
         done = finished(line, folder)
         assert done.returncode == 0, done.stderr
     return folder
-
-
-@pytest.fixture
-def ask(traced, capfd, monkeypatch):
-    """ask(*words): the command in the folder of traced(), without a process of its own."""
-    monkeypatch.chdir(traced)
-    capfd.readouterr()
-
-    def call(*words):
-        try:
-            code = main([str(word) for word in words])
-        except SystemExit as refused:
-            code = refused.code
-        return subprocess.CompletedProcess(words, code, *capfd.readouterr())
-
-    return call
 
 
 def answered(done):

@@ -10,7 +10,6 @@ import sys
 import heapsight as package
 import pytest
 from heapsight import reports
-from heapsight.cli import main
 from heapsight.cli.run import _size
 from running import finished, one_sentence
 
@@ -49,22 +48,6 @@ def traced(tmp_path_factory):
         done = finished(line, folder)
         assert done.returncode == 0, done.stderr
     return folder
-
-
-@pytest.fixture
-def ask(traced, capfd, monkeypatch):
-    """ask(*words): the command in the folder of traced(), without a process of its own."""
-    monkeypatch.chdir(traced)
-    capfd.readouterr()
-
-    def call(*words):
-        try:
-            code = main([str(word) for word in words])
-        except SystemExit as refused:
-            code = refused.code
-        return subprocess.CompletedProcess(words, code, *capfd.readouterr())
-
-    return call
 
 
 LAST = "exact/002-exit.hsnap"

@@ -16,14 +16,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import platform
-import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import geometric_mean
 from typing import Any
 
+from bench_lib import process
+from bench_lib.process import Fail
 from bench_lib.report import paired_ratio, print_verdicts
 from bench_lib.trace_modes import FRAMES, PLAIN
 from bench_lib.trace_report import verdict
@@ -46,7 +46,6 @@ regex_effbot regex_v8 scimark spectral_norm typing_runtime_protocols unpack_sequ
 """.split()
 AGREE = PROGRAMS[:10]
 
-Fail = Callable[[str], Exception]
 Say = Callable[[str], None]
 
 
@@ -71,18 +70,8 @@ def parse(argv: Sequence[str], positive: Callable[[str], int], venv: Path,
 
 
 def measure(python: Path, fail: Fail, mode: str, name: str, loops: int) -> dict[str, Any]:
-    try:
-        done = subprocess.run([python, WORKER, mode, name, str(loops)],
-                              env=dict(os.environ) | {"PYTHONHASHSEED": "0"},
-                              stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                              timeout=MEASUREMENT_SECONDS, check=False)
-    except subprocess.TimeoutExpired:
-        raise fail(f"{name}, {mode} took over {MEASUREMENT_SECONDS} s") from None
-    if done.returncode:
-        lines = done.stderr.strip().splitlines() or ["no message"]
-        raise fail(f"{name}, {mode} failed: {lines[-1]}")
-    measurement: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return measurement
+    return process.measure([python, WORKER, mode, name, str(loops)], f"{name}, {mode}",
+                           MEASUREMENT_SECONDS, fail)
 
 
 # ---- cost ----

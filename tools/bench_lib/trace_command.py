@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import platform
-import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from bench_lib import process
+from bench_lib.process import Fail
 from bench_lib.report import middle, print_verdicts
 from bench_lib.trace_modes import DIFFS, MODES, SLOW_DIFF
 from bench_lib.trace_report import judge, judge_diff, print_rows, summarise
@@ -28,7 +28,6 @@ ROUNDS, QUICK_ROUNDS, QUICK_SCALE = 5, 3, 0.1
 DIFF_NODES, QUICK_DIFF_NODES = 100_000, 5_000  # six blocks each
 DIFF_ROUNDS = 3
 
-Fail = Callable[[str], Exception]
 Say = Callable[[str], None]
 
 
@@ -54,19 +53,8 @@ def parse(argv: Sequence[str], positive: Callable[[str], int], venv: Path,
 
 
 def measure(python: Path, fail: Fail, mode: str, workload: str, scale: float) -> dict[str, Any]:
-    try:
-        done = subprocess.run([python, WORKER, mode, workload, str(scale)],
-                              env=dict(os.environ) | {"PYTHONHASHSEED": "0"},
-                              stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                              timeout=MEASUREMENT_SECONDS, check=False)
-    except subprocess.TimeoutExpired:
-        raise fail(f"{mode} took over {MEASUREMENT_SECONDS} s") from None
-    if done.returncode:
-        lines = done.stderr.strip().splitlines() or ["no message"]
-        raise fail(f"{mode} failed: {lines[-1]}")
-    # A program may print something itself; the answer is the last line.
-    measurement: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return measurement
+    return process.measure([python, WORKER, mode, workload, str(scale)], mode, MEASUREMENT_SECONDS,
+                           fail)
 
 
 def check_answers(results: Mapping[str, Sequence[Mapping[str, Any]]], fail: Fail) -> None:

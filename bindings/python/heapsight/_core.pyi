@@ -126,6 +126,7 @@ def trace_stop() -> None: ...
 def trace_is_running() -> bool: ...
 def trace_births_are_lost() -> bool:
     """Does another tool hear of objects from free lists instead?"""
+
 def trace_is_removed() -> bool:
     """Did another tool take the hook out of the allocators?"""
 

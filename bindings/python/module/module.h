@@ -83,6 +83,8 @@ PyObject *core_frame(const hsight_trace *trace, hsight_frame_id id);
 
 /* tracing.c */
 extern PyMethodDef core_tracing_functions[];
+
+/* sigterm.c */
 extern PyMethodDef core_sigterm_functions[];
 
 /* convert.c */
