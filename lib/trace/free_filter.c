@@ -9,7 +9,10 @@
  * 32 KiB to 16 MiB; changed with the tracer locked, read without. */
 #include "trace/free_filter.h"
 
-enum { FIRST_BITS = 15, BITS_STEP = 3, COUNTER_MAX = 255 };
+/* It grows when one counter in SPARSE would be in use: so many frees would be looked up for
+ * nothing.
+ */
+enum { FIRST_BITS = 15, BITS_STEP = 3, COUNTER_MAX = 255, SPARSE = 32 };
 
 void hsight__free_filter_init(hsight__free_filter *filter, const hsight_allocator *allocator)
 {
@@ -19,11 +22,6 @@ void hsight__free_filter_init(hsight__free_filter *filter, const hsight_allocato
 static uint64_t counters_of(uint32_t size)
 {
     return UINT64_C(1) << (FIRST_BITS + BITS_STEP * size);
-}
-
-static uint32_t shift_of(uint32_t size)
-{
-    return 64 - (FIRST_BITS + BITS_STEP * size);
 }
 
 static size_t table_bytes(uint32_t size)
@@ -51,6 +49,7 @@ static void zero(hsight__filter_table *table, uint32_t size)
 void hsight__free_filter_clear(hsight__free_filter *filter)
 {
     atomic_store_explicit(&filter->table, NULL, memory_order_release);
+    filter->size = 0;
     filter->count = 0;
 }
 
@@ -58,7 +57,7 @@ bool hsight__free_filter_is_full(const hsight__free_filter *filter)
 {
     bool none = atomic_load_explicit(&filter->table, memory_order_relaxed) == NULL;
     bool can_grow = filter->size + 1 < HSIGHT__FILTER_SIZES;
-    return none || (can_grow && filter->count * 8 >= counters_of(filter->size));
+    return none || (can_grow && filter->count * SPARSE >= counters_of(filter->size));
 }
 
 hsight__filter_table *hsight__free_filter_larger(hsight__free_filter *filter)
@@ -71,7 +70,7 @@ hsight__filter_table *hsight__free_filter_larger(hsight__free_filter *filter)
         if (table == NULL) {
             return NULL;
         }
-        table->shift = shift_of(size);
+        table->mask = counters_of(size) - 1;
     }
     zero(table, size);
     filter->tables[size] = table;
@@ -89,7 +88,9 @@ void hsight__filter_table_add(hsight__filter_table *table, const void *block)
 
 void hsight__free_filter_use(hsight__free_filter *filter, hsight__filter_table *table)
 {
-    filter->size = (shift_of(0) - table->shift) / BITS_STEP;
+    while (table->mask != counters_of(filter->size) - 1) { /* sizes only grow */
+        filter->size++;
+    }
     atomic_store_explicit(&filter->table, table, memory_order_release);
 }
 

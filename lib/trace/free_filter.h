@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* free_filter.h - is a block that is being freed perhaps one of few that are known?
  *
- * A counter for each of many groups of pages; 0 means that no known block lies there. One load for
- * every free that is not interesting, whatever the number of samples. Blocks near one another share
- * a counter, so the counters in use stay in the cache. */
+ * A counter for each page of 4 KiB, shared with the pages a table's length away; 0 means that no
+ * known block lies there. One load for every free that is not interesting, whatever the number of
+ * samples. Pages near one another have counters near one another: those in use stay in the cache.
+ */
 #ifndef HEAPSIGHT_LIB_TRACE_FREE_FILTER_H
 #define HEAPSIGHT_LIB_TRACE_FREE_FILTER_H
 
@@ -15,7 +16,7 @@
 enum { HSIGHT__FILTER_SIZES = 4 };
 
 typedef struct {
-    uint32_t shift; /* 64 - log2 of the number of counters */
+    uint64_t mask; /* number of counters, a power of two, less 1 */
     _Atomic uint8_t counters[];
 } hsight__filter_table;
 
@@ -47,8 +48,7 @@ void hsight__free_filter_remove(hsight__free_filter *filter, const void *block);
 static inline _Atomic uint8_t *hsight__filter_counter(hsight__filter_table *table,
                                                       const void *block)
 {
-    uint64_t page = (uint64_t)(uintptr_t)block >> 12;
-    return &table->counters[page * UINT64_C(0x9E3779B97F4A7C15) >> table->shift];
+    return &table->counters[(uint64_t)(uintptr_t)block >> 12 & table->mask];
 }
 
 static inline bool hsight__free_filter_may_know(const hsight__free_filter *filter,

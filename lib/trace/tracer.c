@@ -203,9 +203,14 @@ bool hsight_tracer_wants(hsight_tracer *tracer, hsight_trace_thread *thread, siz
     return thread->countdown <= 0;
 }
 
+bool hsight_tracer_may_have_sample(const hsight_tracer *tracer, const void *block)
+{
+    return hsight__free_filter_may_know(&tracer->blocks.filter, block);
+}
+
 /* ---- figures ---- */
 
-static hsight__weight weight_of(const hsight_tracer *tracer, uint64_t bytes)
+static inline hsight__weight weight_of(const hsight_tracer *tracer, uint64_t bytes)
 {
     if (hsight_tracer_mode(tracer) == HSIGHT_TRACE_SAMPLED) {
         return hsight__sample_weight(bytes, tracer->options.sample_bytes);

@@ -194,12 +194,12 @@ START_TEST(it_grows_three_times_and_old_tables_stay)
         ck_assert_uint_eq(memory.live_blocks, size);
         ck_assert(!hsight__free_filter_is_full(&filter));
         filter.count = 0;  /* all were removed */
-        uint64_t adds = 0; /* an eighth of the counters; of the last size, any number */
+        uint64_t adds = 0; /* one in 32 counters; of the last size, any number */
         while (!hsight__free_filter_is_full(&filter) && adds < 300 * 1000) {
             hsight__free_filter_add(&filter, page(adds++));
         }
         ck_assert_uint_eq(adds,
-                          size < HSIGHT__FILTER_SIZES ? UINT64_C(512) << 3 * size : 300 * 1000);
+                          size < HSIGHT__FILTER_SIZES ? UINT64_C(128) << 3 * size : 300 * 1000);
     }
     hsight__free_filter_clear(&filter);
     ck_assert(grow(&filter)); /* from its first table on again */

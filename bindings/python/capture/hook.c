@@ -14,8 +14,9 @@
  * I5  tracer and code stay for the life of the process: a thread inside a wrapper that was taken
  *     out meanwhile finds a tracer that is not running
  *
- * Cost of an allocation while sampling: a thread-local countdown; of a free: a few loads, of a
- * table that says which pages have known blocks. */
+ * Cost of an allocation between two samples: a word that tells that nothing else is to be done, and
+ * a countdown, both thread-local; of a free: two loads, of a table that says which pages have known
+ * blocks. */
 #include "hook.h"
 
 #include "compat.h"
@@ -31,7 +32,7 @@
  */
 typedef struct {
     hsight_trace_thread trace;
-    uint32_t busy;     /* inside the hook or an inner allocator: pass through */
+    uint64_t state;    /* starts seen while sampling, plus BUSY for each level of it */
     uint32_t probing;  /* domain + 1 of an allocation made to see whether it comes by here */
     uint32_t naming;   /* events since the start, for thread_names.h */
     uint32_t named;    /* the start that `naming` belongs to */
@@ -40,7 +41,19 @@ typedef struct {
 
 static _Thread_local local_state local __attribute__((tls_model("initial-exec")));
 
+/* Inside the hook or an inner allocator: pass through. */
+#define BUSY (UINT64_C(1) << 32)
+
 static hsight_tracer *tracer;
+static uint32_t starts;
+/* What a thread's state is while all it has to do is count down; no state at all else. */
+#define NOT_SAMPLING UINT64_MAX
+static _Atomic uint64_t sampling = NOT_SAMPLING;
+
+static inline bool is_busy(void)
+{
+    return local.state >= BUSY;
+}
 
 /* What lies below a wrapper. */
 typedef struct inner_set {
@@ -93,37 +106,40 @@ static __attribute__((noinline)) void record(unsigned domain, const void *block,
 {
     hsight_raw_frame frames[SHALLOW];
     uint32_t limit = hsight_tracer_frame_limit(tracer);
-    local.busy++;
+    local.state += BUSY;
     if (LIKELY(limit <= SHALLOW)) {
         record_frames(domain, block, bytes, frames, limit);
     } else {
         record_deep(domain, block, bytes, limit);
     }
-    local.busy--;
+    local.state -= BUSY;
 }
 
 /* No memory was left for a block. */
 static __attribute__((noinline)) void refused(void)
 {
     int (*call)(void *) = atomic_load(&on_refusal);
-    if (call != NULL && local.busy == 0) {
+    if (call != NULL && !is_busy()) {
         (void)Py_AddPendingCall(call, NULL); /* full: others are waiting to tell the same */
     }
 }
 
-static inline void allocated(unsigned domain, const void *block, size_t bytes)
+static __attribute__((noinline)) void *allocated(unsigned domain, void *block, size_t bytes)
 {
-    hsight_trace_mode mode = hsight_tracer_mode(tracer);
-    if (UNLIKELY(local.busy != 0)) {
+    if (UNLIKELY(is_busy())) {
         local.probing = local.probing == domain + 1 ? 0 : local.probing;
-        return;
+        return block;
     }
     if (UNLIKELY(block == NULL)) {
         refused();
-        return;
+        return NULL;
     }
+    uint64_t seen = atomic_load_explicit(&sampling, memory_order_relaxed);
+    hsight_trace_mode mode = hsight_tracer_mode(tracer);
     if (mode == HSIGHT_TRACE_SAMPLED) {
-        if (UNLIKELY(hsight_tracer_wants(tracer, &local.trace, bytes))) {
+        bool wanted = hsight_tracer_wants(tracer, &local.trace, bytes);
+        local.state = seen == NOT_SAMPLING ? 0 : seen; /* the tracer has met the thread since */
+        if (UNLIKELY(wanted)) {
             record(domain, block, bytes);
         }
     } else if (mode == HSIGHT_TRACE_EXACT) {
@@ -132,12 +148,24 @@ static inline void allocated(unsigned domain, const void *block, size_t bytes)
     } else if (mode == HSIGHT_TRACE_COUNTS) {
         hsight_tracer_count_allocation(tracer, domain, bytes);
     }
+    return block;
+}
+
+/* An allocation that was granted, of 1 byte or more: is counting down all there is to do? Done. */
+static inline bool lies_between_samples(size_t bytes)
+{
+    if (LIKELY(local.state == atomic_load_explicit(&sampling, memory_order_relaxed) &&
+               local.trace.countdown > (int64_t)bytes)) {
+        local.trace.countdown -= (int64_t)bytes;
+        return true;
+    }
+    return false;
 }
 
 static inline void count_free(unsigned domain, const void *block)
 {
     if (UNLIKELY(hsight_tracer_mode(tracer) == HSIGHT_TRACE_COUNTS) && block != NULL &&
-        local.busy == 0) {
+        !is_busy()) {
         hsight_tracer_count_free(tracer, domain);
     }
 }
@@ -146,7 +174,7 @@ static inline void count_free(unsigned domain, const void *block)
  * a free list: its block gets the stack that took it. */
 static void born(PyObject *object)
 {
-    if (local.busy != 0) {
+    if (is_busy()) {
         return;
     }
     size_t before = hsight__compat_preheader_bytes(Py_TYPE(object));
@@ -188,27 +216,32 @@ enum { NEVER_PASSED_ON = 256 };
 /* Around a call of the inner allocator that may pass something on. */
 static inline void enter_inner(unsigned domain)
 {
-    local.busy += domain != HSIGHT_DOMAIN_RAW;
+    local.state += domain != HSIGHT_DOMAIN_RAW ? BUSY : 0;
 }
 
 static inline void leave_inner(unsigned domain)
 {
-    local.busy -= domain != HSIGHT_DOMAIN_RAW;
+    local.state -= domain != HSIGHT_DOMAIN_RAW ? BUSY : 0;
 }
 
+static __attribute__((noinline)) void *malloc_with_care(unsigned domain, void *ctx, size_t bytes)
+{
+    enter_inner(domain);
+    void *block = inner_of(domain, ctx)->call.malloc(ctx, bytes);
+    leave_inner(domain);
+    return allocated(domain, block, bytes);
+}
+
+/* What is rare in here is in functions that end it, so that it saves no registers for them. */
 static inline void *wrapped_malloc(unsigned domain, void *ctx, size_t bytes)
 {
-    const inner_set *below = inner_of(domain, ctx);
-    if (LIKELY(bytes - 1 < below->own_bytes)) { /* 0 bytes: not */
-        void *small = below->call.malloc(ctx, bytes);
-        allocated(domain, small, bytes);
-        return small;
+    const inner_set *below = atomic_load_explicit(&inner[domain], memory_order_acquire);
+    if (UNLIKELY(below->call.ctx != ctx || bytes - 1 >= below->own_bytes)) { /* 0 bytes: too */
+        return malloc_with_care(domain, ctx, bytes);
     }
-    enter_inner(domain);
     void *block = below->call.malloc(ctx, bytes);
-    leave_inner(domain);
-    allocated(domain, block, bytes);
-    return block;
+    return LIKELY(block != NULL && lies_between_samples(bytes)) ? block
+                                                                : allocated(domain, block, bytes);
 }
 
 static inline void *wrapped_calloc(unsigned domain, void *ctx, size_t count, size_t bytes)
@@ -216,8 +249,7 @@ static inline void *wrapped_calloc(unsigned domain, void *ctx, size_t count, siz
     enter_inner(domain);
     void *block = inner_of(domain, ctx)->call.calloc(ctx, count, bytes);
     leave_inner(domain);
-    allocated(domain, block, count * bytes); /* no overflow: the block was granted */
-    return block;
+    return allocated(domain, block, count * bytes); /* no overflow: the block was granted */
 }
 
 static inline void *wrapped_realloc(unsigned domain, void *ctx, void *old, size_t bytes)
@@ -230,8 +262,7 @@ static inline void *wrapped_realloc(unsigned domain, void *ctx, void *old, size_
     leave_inner(domain);
     if (block != NULL) {
         count_free(domain, old);
-        allocated(domain, block, bytes);
-        return block;
+        return allocated(domain, block, bytes);
     }
     if (known) {
         hsight_tracer_restore(tracer, &local.trace, old, &taken);
@@ -240,7 +271,7 @@ static inline void *wrapped_realloc(unsigned domain, void *ctx, void *old, size_
     return NULL;
 }
 
-static inline void wrapped_free(unsigned domain, void *ctx, void *block)
+static __attribute__((noinline)) void free_perhaps_known(unsigned domain, void *ctx, void *block)
 {
     if (LIKELY(hsight_tracer_mode(tracer) != HSIGHT_TRACE_COUNTS)) {
         hsight_traced_block taken;
@@ -253,6 +284,17 @@ static inline void wrapped_free(unsigned domain, void *ctx, void *block)
     enter_inner(domain);
     inner_of(domain, ctx)->call.free(ctx, block);
     leave_inner(domain);
+}
+
+static inline void wrapped_free(unsigned domain, void *ctx, void *block)
+{
+    const inner_set *below = atomic_load_explicit(&inner[domain], memory_order_acquire);
+    if (LIKELY(atomic_load_explicit(&sampling, memory_order_relaxed) != NOT_SAMPLING &&
+               !hsight_tracer_may_have_sample(tracer, block) && below->call.ctx == ctx)) {
+        below->call.free(ctx, block);
+    } else {
+        free_perhaps_known(domain, ctx, block);
+    }
 }
 
 #define WRAPPERS(name, domain)                                                                     \
@@ -301,7 +343,7 @@ typedef enum { COMES_BY, DOES_NOT, REFUSED } probe_answer;
 
 static probe_answer probe(const PyMemAllocatorEx *call, size_t bytes, int domain)
 {
-    local.busy++;
+    local.state += BUSY;
     local.probing = (uint32_t)domain + 1;
     void *block = call->malloc(call->ctx, bytes);
     bool came_by = local.probing == 0;
@@ -309,7 +351,7 @@ static probe_answer probe(const PyMemAllocatorEx *call, size_t bytes, int domain
     if (block != NULL) {
         call->free(call->ctx, block);
     }
-    local.busy--;
+    local.state -= BUSY;
     return came_by ? COMES_BY : block != NULL ? DOES_NOT : REFUSED;
 }
 
@@ -375,6 +417,12 @@ static void take_out(int domain)
 
 /* ---- fork ---- */
 
+static void stop_tracer(void)
+{
+    atomic_store(&sampling, NOT_SAMPLING);
+    hsight_tracer_stop(tracer);
+}
+
 /* Handlers of others run between ours and may allocate: the tracer lets the thread with its lock
  * pass. Ours are registered at import, so that the lock is taken late and released early. */
 static void before_fork(void)
@@ -398,7 +446,7 @@ static void after_fork_in_child(void)
     hsight__thread_names_forked();
     after_fork_in_parent();
     if (tracer != NULL && !follow_children) {
-        hsight_tracer_stop(tracer); /* the wrappers stay and pass through */
+        stop_tracer(); /* the wrappers stay and pass through */
     }
 }
 
@@ -455,7 +503,10 @@ hsight_status hsight_hook_start(const hsight_hook_options *options, hsight_error
     }
     hsight__thread_names_clear();
     births_lost = false;
-    if (options->mode == HSIGHT_TRACE_EXACT) {
+    starts++;
+    if (options->mode == HSIGHT_TRACE_SAMPLED) {
+        atomic_store(&sampling, starts);
+    } else if (options->mode == HSIGHT_TRACE_EXACT) {
         (void)hsight__compat_watch_births(born); /* else hsight_hook_births_are_lost() tells */
     }
     follow_children = options->follow_children;
@@ -477,7 +528,7 @@ void hsight_hook_stop(void)
     for (int domain = HSIGHT_DOMAIN_COUNT - 1; domain >= 0; domain--) {
         take_out(domain);
     }
-    hsight_tracer_stop(tracer);
+    stop_tracer();
 }
 
 hsight_tracer *hsight_hook_tracer(void)
