@@ -18,8 +18,7 @@ uint64_t hsight__hash_bytes(uint64_t seed, const void *data, size_t bytes);
 static inline uint64_t hsight__hash_mix(uint64_t a, uint64_t b)
 {
     __extension__ typedef unsigned __int128 wide;
-    wide product = (wide)a * b;
-    return (uint64_t)product ^ (uint64_t)(product >> 64);
+    return a * b ^ (uint64_t)((wide)a * b >> 64); /* as one 128-bit value it would go by memory */
 }
 
 static inline uint64_t hsight__hash_u64(uint64_t seed, uint64_t value)

@@ -22,11 +22,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define STACK_MASK HSIGHT__STACK_MAX
-#define CODE_BIT   (1u << 26)
-#define TAG_SHIFT  27
-#define TAG_SPLIT  (HSIGHT__SLOT_BYTES_MAX + 2)
-
 #define LEAF_BYTES ((HSIGHT__LEAF_SLOTS + 1) * sizeof(hsight__slot))
 
 static void *map_pages(size_t bytes)
@@ -156,51 +151,4 @@ hsight__slot *hsight__block_map_reach(hsight__block_map *map, const void *block)
         return NULL;
     }
     return hsight__block_map_find(map, block);
-}
-
-static inline uint32_t load(const hsight__slot *slot)
-{
-    return atomic_load_explicit(slot, memory_order_relaxed);
-}
-
-static inline void store(hsight__slot *slot, uint32_t value)
-{
-    atomic_store_explicit(slot, value, memory_order_relaxed);
-}
-
-bool hsight__slot_is_split(const hsight__slot *slot)
-{
-    return load(slot) >> TAG_SHIFT == TAG_SPLIT;
-}
-
-hsight__block hsight__slot_read(const hsight__slot *slot)
-{
-    uint32_t value = load(slot), tag = value >> TAG_SHIFT;
-    if (tag == 0 && (value & STACK_MASK) != 0) {
-        return (hsight__block){0}; /* the size of the block that begins 16 bytes before */
-    }
-    return (hsight__block){
-        .bytes = tag == TAG_SPLIT ? load(slot + 1)
-                 : tag > 0        ? tag - 1
-                                  : 0,
-        .stack = value & STACK_MASK,
-        .is_code = (value & CODE_BIT) != 0,
-    };
-}
-
-void hsight__slot_write(hsight__slot *slot, const hsight__block *block)
-{
-    uint32_t value = block->stack | (block->is_code ? CODE_BIT : 0);
-    if (hsight__slot_is_split(slot) &&
-        (block->stack == 0 || block->bytes <= HSIGHT__SLOT_BYTES_MAX)) {
-        store(slot + 1, 0);
-    }
-    if (block->stack == 0) {
-        store(slot, value);
-    } else if (block->bytes <= HSIGHT__SLOT_BYTES_MAX) {
-        store(slot, value | ((uint32_t)block->bytes + 1) << TAG_SHIFT);
-    } else {
-        store(slot, value | (uint32_t)TAG_SPLIT << TAG_SHIFT);
-        store(slot + 1, (uint32_t)block->bytes);
-    }
 }

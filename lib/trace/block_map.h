@@ -75,14 +75,87 @@ hsight__slot *hsight__block_map_reach(hsight__block_map *map, const void *block)
 /* Blocks of more bytes cover the following slot too, which then holds their size. */
 #define HSIGHT__SLOT_BYTES_MAX 16u
 
+/* Parts of a slot; see block_map.c. */
+#define HSIGHT__SLOT_CODE      (1u << 26)
+#define HSIGHT__SLOT_TAG_SHIFT 27
+#define HSIGHT__SLOT_SPLIT     (HSIGHT__SLOT_BYTES_MAX + 2)
+
+static inline uint32_t hsight__slot_load(const hsight__slot *slot)
+{
+    return atomic_load_explicit(slot, memory_order_relaxed);
+}
+
+static inline void hsight__slot_store(hsight__slot *slot, uint32_t value)
+{
+    atomic_store_explicit(slot, value, memory_order_relaxed);
+}
+
 /* Is there anything in a slot? */
 static inline bool hsight__slot_is_taken(const hsight__slot *slot)
 {
-    return atomic_load_explicit(slot, memory_order_relaxed) != 0;
+    return hsight__slot_load(slot) != 0;
 }
+
 /* Does its block have its size in the following slot? */
-bool hsight__slot_is_split(const hsight__slot *slot);
-hsight__block hsight__slot_read(const hsight__slot *slot);
-void hsight__slot_write(hsight__slot *slot, const hsight__block *block);
+static inline bool hsight__slot_is_split(const hsight__slot *slot)
+{
+    return hsight__slot_load(slot) >> HSIGHT__SLOT_TAG_SHIFT == HSIGHT__SLOT_SPLIT;
+}
+
+static inline hsight__block hsight__slot_read(const hsight__slot *slot)
+{
+    uint32_t value = hsight__slot_load(slot), tag = value >> HSIGHT__SLOT_TAG_SHIFT;
+    if (tag == 0 && (value & HSIGHT__STACK_MAX) != 0) {
+        return (hsight__block){0}; /* the size of the block that begins 16 bytes before */
+    }
+    return (hsight__block){
+        .bytes = tag == HSIGHT__SLOT_SPLIT ? hsight__slot_load(slot + 1)
+                 : tag > 0                 ? tag - 1
+                                           : 0,
+        .stack = value & HSIGHT__STACK_MAX,
+        .is_code = (value & HSIGHT__SLOT_CODE) != 0,
+    };
+}
+
+/* Enter a block into an empty slot; `stack` may have HSIGHT__SLOT_CODE with it. */
+static inline void hsight__slot_fill(hsight__slot *slot, uint64_t bytes, uint32_t stack)
+{
+    if (bytes <= HSIGHT__SLOT_BYTES_MAX) {
+        hsight__slot_store(slot, stack | ((uint32_t)bytes + 1) << HSIGHT__SLOT_TAG_SHIFT);
+    } else {
+        hsight__slot_store(slot, stack | HSIGHT__SLOT_SPLIT << HSIGHT__SLOT_TAG_SHIFT);
+        hsight__slot_store(slot + 1, (uint32_t)bytes);
+    }
+}
+
+/* Take a block out; 0 for its stack when there is none, or when more than that is to be done. */
+static inline hsight__block hsight__slot_empty(hsight__slot *slot)
+{
+    uint32_t value = hsight__slot_load(slot), tag = value >> HSIGHT__SLOT_TAG_SHIFT;
+    if (tag == 0 || (value & HSIGHT__SLOT_CODE) != 0) {
+        return (hsight__block){0};
+    }
+    hsight__block block = {tag - 1, value & HSIGHT__STACK_MAX, false};
+    if (tag == HSIGHT__SLOT_SPLIT) {
+        block.bytes = hsight__slot_load(slot + 1);
+        hsight__slot_store(slot + 1, 0);
+    }
+    hsight__slot_store(slot, 0);
+    return block;
+}
+
+static inline void hsight__slot_write(hsight__slot *slot, const hsight__block *block)
+{
+    uint32_t value = block->stack | (block->is_code ? HSIGHT__SLOT_CODE : 0);
+    if (hsight__slot_is_split(slot) &&
+        (block->stack == 0 || block->bytes <= HSIGHT__SLOT_BYTES_MAX)) {
+        hsight__slot_store(slot + 1, 0);
+    }
+    if (block->stack == 0) {
+        hsight__slot_store(slot, value);
+    } else {
+        hsight__slot_fill(slot, block->bytes, value);
+    }
+}
 
 #endif

@@ -31,7 +31,7 @@ void hsight__live_table_clear(hsight__live_table *table)
 
 /* ---- the side table and its filter ---- */
 
-static hsight__block get_side(const hsight__live_table *table, const void *address)
+hsight__block hsight__live_table_get_side(const hsight__live_table *table, const void *address)
 {
     return hsight__free_filter_may_know(&table->filter, address)
                ? hsight__side_table_get(&table->side, address)
@@ -53,9 +53,10 @@ static bool grow_filter(hsight__live_table *table)
     return true;
 }
 
-static bool put_side(hsight__live_table *table, const void *address, const hsight__block *block)
+bool hsight__live_table_put_side(hsight__live_table *table, const void *address,
+                                 const hsight__block *block)
 {
-    hsight__block old = get_side(table, address);
+    hsight__block old = hsight__live_table_get_side(table, address);
     bool was = !hsight__block_is_empty(&old), is = !hsight__block_is_empty(block);
     if (!was && is && hsight__free_filter_is_full(&table->filter) && !grow_filter(table)) {
         return false;
@@ -72,37 +73,6 @@ static bool put_side(hsight__live_table *table, const void *address, const hsigh
 }
 
 /* ---- all blocks ---- */
-
-hsight__block hsight__live_table_read(const hsight__live_table *table, const hsight__place *place)
-{
-    return place->slot != NULL ? hsight__slot_read(place->slot) : get_side(table, place->address);
-}
-
-void hsight__live_table_remove(hsight__live_table *table, const hsight__place *place)
-{
-    (void)hsight__live_table_write(table, place, &(hsight__block){0});
-}
-
-bool hsight__live_table_reach(hsight__live_table *table, bool exact, const void *address,
-                              uint64_t bytes, hsight__place *out)
-{
-    *out = (hsight__place){address, NULL};
-    if (!exact || !hsight__block_map_holds(address, bytes)) {
-        return true;
-    }
-    out->slot = hsight__block_map_reach(&table->map, address);
-    return out->slot != NULL;
-}
-
-bool hsight__live_table_write(hsight__live_table *table, const hsight__place *place,
-                              const hsight__block *block)
-{
-    if (place->slot == NULL) {
-        return put_side(table, place->address, block);
-    }
-    hsight__slot_write(place->slot, block);
-    return true;
-}
 
 bool hsight__live_table_find_stale(hsight__live_table *table, bool exact, const void *address,
                                    uint64_t bytes, hsight__place *out)

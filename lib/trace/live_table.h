@@ -49,15 +49,50 @@ static inline bool hsight__live_table_find(hsight__live_table *table, bool exact
     return hsight__free_filter_may_know(&table->filter, address);
 }
 
+/* The slow paths of what follows. */
+hsight__block hsight__live_table_get_side(const hsight__live_table *table, const void *address);
+bool hsight__live_table_put_side(hsight__live_table *table, const void *address,
+                                 const hsight__block *block);
+
 /* An empty block where there is none. */
-hsight__block hsight__live_table_read(const hsight__live_table *table, const hsight__place *place);
-void hsight__live_table_remove(hsight__live_table *table, const hsight__place *place);
+static inline hsight__block hsight__live_table_read(const hsight__live_table *table,
+                                                    const hsight__place *place)
+{
+    return place->slot != NULL ? hsight__slot_read(place->slot)
+                               : hsight__live_table_get_side(table, place->address);
+}
+
 /* Where a block of that many bytes is to be; false when memory is refused. */
-bool hsight__live_table_reach(hsight__live_table *table, bool exact, const void *address,
-                              uint64_t bytes, hsight__place *out);
+static inline bool hsight__live_table_reach(hsight__live_table *table, bool exact,
+                                            const void *address, uint64_t bytes, hsight__place *out)
+{
+    *out = (hsight__place){address, NULL};
+    if (!exact || !hsight__block_map_holds(address, bytes)) {
+        return true;
+    }
+    out->slot = hsight__block_map_find(&table->map, address);
+    if (out->slot == NULL) {
+        out->slot = hsight__block_map_reach(&table->map, address);
+    }
+    return out->slot != NULL;
+}
+
 /* Enter or change; false when memory is refused, which changes nothing. */
-bool hsight__live_table_write(hsight__live_table *table, const hsight__place *place,
-                              const hsight__block *block);
+static inline bool hsight__live_table_write(hsight__live_table *table, const hsight__place *place,
+                                            const hsight__block *block)
+{
+    if (place->slot == NULL) {
+        return hsight__live_table_put_side(table, place->address, block);
+    }
+    hsight__slot_write(place->slot, block);
+    return true;
+}
+
+static inline void hsight__live_table_remove(hsight__live_table *table, const hsight__place *place)
+{
+    (void)hsight__live_table_write(table, place, &(hsight__block){0});
+}
+
 /* Must hsight__live_table_find_stale() be asked before a block is entered? */
 static inline bool hsight__live_table_may_be_stale(const hsight__live_table *table,
                                                    const hsight__place *place, uint64_t bytes)
@@ -67,6 +102,18 @@ static inline bool hsight__live_table_may_be_stale(const hsight__live_table *tab
            (bytes > HSIGHT__SLOT_BYTES_MAX && hsight__slot_is_taken(slot + 1)) ||
            hsight__free_filter_may_know(&table->filter, place->address);
 }
+/* For a block that the map can hold, in a slot that is there, and for which the question is
+ * answered no: that slot. NULL else. */
+static inline hsight__slot *hsight__live_table_empty_slot(hsight__live_table *table,
+                                                          const void *address, uint64_t bytes)
+{
+    if (!hsight__block_map_holds(address, bytes)) {
+        return NULL;
+    }
+    hsight__place place = {address, hsight__block_map_find(&table->map, address)};
+    return hsight__live_table_may_be_stale(table, &place, bytes) ? NULL : place.slot;
+}
+
 /* A block of the map that cannot be there any more once another one of `bytes` lies at `address`:
  * that one, or a neighbour whose slots they would share. False where there is none. */
 bool hsight__live_table_find_stale(hsight__live_table *table, bool exact, const void *address,

@@ -283,16 +283,30 @@ static uint32_t node_of(hsight__stacks *stacks, hsight__stack_node node)
 
 /* ---- stacks ---- */
 
+/* Address and offset in one word: an address has no bits where offsets have theirs, but for very
+ * long code, where the two mix. */
+static inline uint64_t frame_word(const hsight_raw_frame *frame)
+{
+    uint64_t offset = frame->offset;
+    return frame->code ^ (offset << 44 | offset >> 20);
+}
+
+/* Two words a multiplication, each with a key of its place (NH: Black et al., "UMAC", CRYPTO 1999),
+ * its halves folded together. */
 static uint64_t hash_frames(const hsight__stacks *stacks, uint32_t thread,
                             const hsight_raw_frame *frames, uint32_t count)
 {
     /* Odd constants: fractional bits of the square roots of 5 and 7. */
-    uint64_t code_key = stacks->seed, offset_key = ~stacks->seed;
+    uint64_t first_key = stacks->seed, second_key = ~stacks->seed;
     uint64_t sum = hsight__hash_u64(stacks->seed, (uint64_t)count << 32 | thread);
-    for (uint32_t i = 0; i < count; i++) {
-        code_key += UINT64_C(0x3C6EF372FE94F82B);
-        offset_key += UINT64_C(0xA54FF53A5F1D36F1);
-        sum += hsight__hash_mix(frames[i].code + code_key, frames[i].offset + offset_key);
+    const hsight_raw_frame *frame = frames, *last = frames + (count & ~1u);
+    for (; frame < last; frame += 2) {
+        first_key += UINT64_C(0x3C6EF372FE94F82B);
+        second_key += UINT64_C(0xA54FF53A5F1D36F1);
+        sum += hsight__hash_mix(frame_word(frame) + first_key, frame_word(frame + 1) + second_key);
+    }
+    if (count & 1) {
+        sum += hsight__hash_mix(frame_word(frame) + ~first_key, second_key);
     }
     return sum;
 }
@@ -379,15 +393,21 @@ static uint32_t stack_of_node(hsight__stacks *stacks, uint32_t thread, uint32_t 
     return id;
 }
 
+uint32_t hsight__stacks_find(const hsight__stacks *stacks, uint32_t thread,
+                             const hsight_raw_frame *frames, uint32_t frame_count)
+{
+    uint64_t hash = hash_frames(stacks, thread, frames, frame_count);
+    uint32_t id = probe_stack(stacks, &stacks->stack_slots, hash)->stack;
+    const hsight__stack *known = stacks->stacks.data;
+    return id != 0 && known[id].verified == stacks->retired_count ? id : 0;
+}
+
 uint32_t hsight__stacks_intern(hsight__stacks *stacks, const hsight_tracer_options *options,
                                uint32_t thread, const hsight_raw_frame *frames,
                                uint32_t frame_count)
 {
     uint64_t hash = hash_frames(stacks, thread, frames, frame_count);
     uint32_t id = probe_stack(stacks, &stacks->stack_slots, hash)->stack;
-    if (id != 0 && hsight__stacks_get(stacks, id)->verified == stacks->retired_count) {
-        return id;
-    }
     if (id == 0 || !is_made_of(stacks, hsight__stacks_get(stacks, id)->node, frames, frame_count)) {
         if ((stacks->taken_slots + 1) * 2 > stacks->stack_slots.count &&
             !remake_stack_slots(stacks)) {

@@ -32,6 +32,29 @@ typedef struct {
     uint32_t stack;  /* the one that ends here, 0 where none allocated */
 } hsight__stack_node;
 
+/* What the blocks of a stack came to, or all; *_blocks in the parts that sampler.h counts in. Alive
+ * is what was allocated and not freed: an event then changes two words, not four. */
+typedef struct {
+    uint64_t allocated_bytes;
+    uint64_t allocated_blocks;
+    uint64_t freed_bytes;
+    uint64_t freed_blocks;
+    uint64_t peak_bytes;
+    uint64_t peak_blocks;
+    uint64_t temporary_bytes;
+    uint64_t temporary_blocks;
+} hsight__figures;
+
+static inline uint64_t hsight__live_bytes(const hsight__figures *figures)
+{
+    return figures->allocated_bytes - figures->freed_bytes;
+}
+
+static inline uint64_t hsight__live_blocks(const hsight__figures *figures)
+{
+    return figures->allocated_blocks - figures->freed_blocks;
+}
+
 /* A stack that allocated. */
 typedef struct {
     uint64_t hash;
@@ -39,7 +62,7 @@ typedef struct {
     uint32_t node;
     uint32_t verified; /* value of retired_count when its code was last known to be alive */
     uint32_t thread;   /* number of its outermost frame */
-    hsight_trace_figures figures; /* *_blocks in the parts that sampler.h counts in */
+    hsight__figures figures;
 } hsight__stack;
 
 typedef struct {
@@ -67,6 +90,10 @@ static inline hsight__stack *hsight__stacks_get(hsight__stacks *stacks, uint32_t
     return (hsight__stack *)stacks->stacks.data + id;
 }
 
+/* The number of a stack whose code is known to be alive; 0 where hsight__stacks_intern() is to be
+ * asked. */
+uint32_t hsight__stacks_find(const hsight__stacks *stacks, uint32_t thread,
+                             const hsight_raw_frame *frames, uint32_t frame_count);
 /* The number of a stack; 0 when memory is refused or there are too many. Addresses where code was
  * met first, or anew, are appended to `met_codes`: they are to be watched (hsight__stacks_retire).
  */

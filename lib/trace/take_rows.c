@@ -20,12 +20,22 @@ static void add_figures(hsight_trace_figures *sum, const hsight_trace_figures *m
 
 static hsight_trace_row make_row(const hsight__stack *stack, uint32_t number, uint64_t epoch)
 {
-    hsight_trace_row row = {.stack = {number}, .figures = stack->figures};
+    const hsight__figures *known = &stack->figures;
+    hsight_trace_figures figures = {
+        .live_bytes = hsight__live_bytes(known),
+        .live_blocks = hsight__live_blocks(known),
+        .total_bytes = known->allocated_bytes,
+        .total_blocks = known->allocated_blocks,
+        .peak_bytes = known->peak_bytes,
+        .peak_blocks = known->peak_blocks,
+        .temporary_bytes = known->temporary_bytes,
+        .temporary_blocks = known->temporary_blocks,
+    };
     if (stack->epoch != epoch) { /* it did not change since the highest mark */
-        row.figures.peak_bytes = stack->figures.live_bytes;
-        row.figures.peak_blocks = stack->figures.live_blocks;
+        figures.peak_bytes = figures.live_bytes;
+        figures.peak_blocks = figures.live_blocks;
     }
-    return row;
+    return (hsight_trace_row){.stack = {number}, .figures = figures};
 }
 
 static void round_blocks(hsight_trace_figures *figures)

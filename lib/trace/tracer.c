@@ -3,7 +3,7 @@
  *
  *   event -> live block (live_table) -> stack -> figures
  *
- * The composition of the highest mark costs two stores an event. Whenever the sum of live bytes
+ * The composition of the highest mark costs a comparison an event. Whenever the sum of live bytes
  * leaves a mark that was the highest so far, the epoch moves on; a stack that changes for the first
  * time in an epoch keeps what it was before as its share of that mark. A stack that did not change
  * since has its live figures as its share; so has every stack while the sum is still rising.
@@ -12,7 +12,7 @@
  *     there is anything: its block cannot be entered meanwhile, because it is not free yet
  * I2  totals.live_* are the sums of all stacks' live figures, and of all live blocks' weights
  * I3  totals.peak_bytes >= totals.live_bytes; equal while is_rising
- * I4  no figure falls below 0, whatever frees passed the hook by
+ * I4  a block is subtracted from the figures that it was added to, once, by the same weight
  *
  * Memory: live_table.c, stacks.c; all but address space is given back by stop(). */
 #include "trace/tracer_parts.h"
@@ -133,7 +133,7 @@ hsight_status hsight_tracer_start(hsight_tracer *tracer, const hsight_tracer_opt
         if (options->seed == 0) {
             tracer->options.seed = tracer->stacks.seed;
         }
-        tracer->totals = (hsight_trace_figures){0};
+        tracer->totals = (hsight__figures){0};
         tracer->epoch = 1;
         tracer->is_rising = false;
         tracer->started_ns = hsight__tracer_clock_ns();
@@ -210,12 +210,10 @@ bool hsight_tracer_may_have_sample(const hsight_tracer *tracer, const void *bloc
 
 /* ---- figures ---- */
 
-static inline hsight__weight weight_of(const hsight_tracer *tracer, uint64_t bytes)
+static inline hsight__weight weight_of(const hsight_tracer *tracer, bool exact, uint64_t bytes)
 {
-    if (hsight_tracer_mode(tracer) == HSIGHT_TRACE_SAMPLED) {
-        return hsight__sample_weight(bytes, tracer->options.sample_bytes);
-    }
-    return (hsight__weight){bytes, HSIGHT__BLOCK_UNITS};
+    return exact ? (hsight__weight){bytes, HSIGHT__BLOCK_UNITS}
+                 : hsight__sample_weight(bytes, tracer->options.sample_bytes);
 }
 
 /* Before a stack changes: keep its share of the highest mark. */
@@ -223,66 +221,71 @@ static inline void keep_share(const hsight_tracer *tracer, hsight__stack *stack)
 {
     if (stack->epoch != tracer->epoch) {
         stack->epoch = tracer->epoch;
-        stack->figures.peak_bytes = stack->figures.live_bytes;
-        stack->figures.peak_blocks = stack->figures.live_blocks;
+        stack->figures.peak_bytes = hsight__live_bytes(&stack->figures);
+        stack->figures.peak_blocks = hsight__live_blocks(&stack->figures);
     }
 }
 
-static void add_live(hsight_tracer *tracer, hsight__stack *stack, hsight__weight weight)
+/* After the sum rose. */
+static inline void note_mark(hsight__figures *totals, bool *is_rising)
+{
+    if (hsight__live_bytes(totals) > totals->peak_bytes) {
+        totals->peak_bytes = hsight__live_bytes(totals);
+        totals->peak_blocks = hsight__live_blocks(totals);
+        *is_rising = true;
+    }
+}
+
+static inline void add_allocated(hsight_tracer *tracer, hsight__stack *stack, hsight__weight weight)
 {
     keep_share(tracer, stack);
-    stack->figures.live_bytes += weight.bytes;
-    stack->figures.live_blocks += weight.blocks;
-    tracer->totals.live_bytes += weight.bytes;
-    tracer->totals.live_blocks += weight.blocks;
-    if (tracer->totals.live_bytes > tracer->totals.peak_bytes) {
-        tracer->totals.peak_bytes = tracer->totals.live_bytes;
-        tracer->totals.peak_blocks = tracer->totals.live_blocks;
-        tracer->is_rising = true;
-    }
+    stack->figures.allocated_bytes += weight.bytes;
+    stack->figures.allocated_blocks += weight.blocks;
+    tracer->totals.allocated_bytes += weight.bytes;
+    tracer->totals.allocated_blocks += weight.blocks;
+    note_mark(&tracer->totals, &tracer->is_rising);
 }
 
-static inline void reduce(uint64_t *figure, uint64_t by)
-{
-    *figure -= by < *figure ? by : *figure; /* I4 */
-}
-
-static void subtract_live(hsight_tracer *tracer, hsight__stack *stack, hsight__weight weight)
+static inline void add_freed(hsight_tracer *tracer, hsight__stack *stack, hsight__weight weight)
 {
     if (tracer->is_rising) { /* here the highest mark is left */
         tracer->is_rising = false;
         tracer->epoch++;
     }
     keep_share(tracer, stack);
-    reduce(&stack->figures.live_bytes, weight.bytes);
-    reduce(&stack->figures.live_blocks, weight.blocks);
-    reduce(&tracer->totals.live_bytes, weight.bytes);
-    reduce(&tracer->totals.live_blocks, weight.blocks);
+    stack->figures.freed_bytes += weight.bytes;
+    stack->figures.freed_blocks += weight.blocks;
+    tracer->totals.freed_bytes += weight.bytes;
+    tracer->totals.freed_blocks += weight.blocks;
 }
 
-static void add_total(hsight_trace_figures *figures, hsight__weight weight)
+static void take_back_freed(hsight_tracer *tracer, hsight__stack *stack, hsight__weight weight)
 {
-    figures->total_bytes += weight.bytes;
-    figures->total_blocks += weight.blocks;
+    keep_share(tracer, stack);
+    stack->figures.freed_bytes -= weight.bytes;
+    stack->figures.freed_blocks -= weight.blocks;
+    tracer->totals.freed_bytes -= weight.bytes;
+    tracer->totals.freed_blocks -= weight.blocks;
+    note_mark(&tracer->totals, &tracer->is_rising);
 }
 
 /* ---- events ---- */
 
-static bool is_exact(const hsight_tracer *tracer)
+static inline bool is_exact(const hsight_tracer *tracer)
 {
     return hsight_tracer_mode(tracer) == HSIGHT_TRACE_EXACT;
 }
 
 /* The stack of a block; NULL where it has none. Valid until the next stack is met. */
-static hsight__stack *stack_of(hsight_tracer *tracer, const hsight__block *block)
+static inline hsight__stack *stack_of(hsight_tracer *tracer, const hsight__block *block)
 {
     bool known = block->stack != 0 && block->stack < tracer->stacks.stacks.count;
     return known ? hsight__stacks_get(&tracer->stacks, block->stack) : NULL;
 }
 
 /* A block goes: out of the tables, out of the figures. The lock is held. */
-static void remove_block(hsight_tracer *tracer, const hsight__place *place,
-                         const hsight__block *block)
+static inline void remove_block(hsight_tracer *tracer, bool exact, const hsight__place *place,
+                                const hsight__block *block)
 {
     hsight__live_table_remove(&tracer->blocks, place);
     if (block->is_code) {
@@ -290,29 +293,29 @@ static void remove_block(hsight_tracer *tracer, const hsight__place *place,
     }
     hsight__stack *stack = stack_of(tracer, block);
     if (stack != NULL) {
-        subtract_live(tracer, stack, weight_of(tracer, block->bytes));
+        add_freed(tracer, stack, weight_of(tracer, exact, block->bytes));
     }
 }
 
 /* Blocks whose free passed the hook by, because another one lies there now. The lock is held. */
-static void remove_stale(hsight_tracer *tracer, const void *address, uint64_t bytes)
+static __attribute__((noinline)) void remove_stale(hsight_tracer *tracer, bool exact,
+                                                   const void *address, uint64_t bytes)
 {
     hsight__place place;
-    while (
-        hsight__live_table_find_stale(&tracer->blocks, is_exact(tracer), address, bytes, &place)) {
+    while (hsight__live_table_find_stale(&tracer->blocks, exact, address, bytes, &place)) {
         hsight__block stale = hsight__live_table_read(&tracer->blocks, &place);
         if (hsight__block_is_empty(&stale)) {
             break; /* the filter does not know for sure */
         }
-        remove_block(tracer, &place, &stale);
+        remove_block(tracer, exact, &place, &stale);
     }
 }
 
 /* Watch a code object, so that its end is seen. */
-static bool watch_code(hsight_tracer *tracer, const void *address)
+static bool watch_code(hsight_tracer *tracer, bool exact, const void *address)
 {
     hsight__place place;
-    if (!hsight__live_table_reach(&tracer->blocks, is_exact(tracer), address, 0, &place)) {
+    if (!hsight__live_table_reach(&tracer->blocks, exact, address, 0, &place)) {
         return false;
     }
     hsight__block block = hsight__live_table_read(&tracer->blocks, &place);
@@ -321,41 +324,38 @@ static bool watch_code(hsight_tracer *tracer, const void *address)
 }
 
 /* The same for all that were met. */
-static void watch_codes(hsight_tracer *tracer)
+static __attribute__((noinline)) void watch_codes(hsight_tracer *tracer, bool exact)
 {
     const uint64_t *addresses = tracer->stacks.met_codes.data;
     for (size_t i = 0; i < tracer->stacks.met_codes.count; i++) {
-        if (!watch_code(tracer, (const void *)(uintptr_t)addresses[i])) {
+        if (!watch_code(tracer, exact, (const void *)(uintptr_t)addresses[i])) {
             hsight__stacks_retire(&tracer->stacks, addresses[i]); /* met anew each time */
         }
     }
     tracer->stacks.met_codes.count = 0;
 }
 
-static bool enter(hsight_tracer *tracer, const hsight_trace_thread *thread, const void *block,
-                  size_t bytes, const hsight_raw_frame *frames, uint32_t frame_count)
+static bool enter(hsight_tracer *tracer, bool exact, const hsight_trace_thread *thread,
+                  const void *block, size_t bytes, const hsight_raw_frame *frames,
+                  uint32_t frame_count)
 {
     hsight__place place;
-    if (!hsight__live_table_reach(&tracer->blocks, is_exact(tracer), block, bytes, &place)) {
+    if (!hsight__live_table_reach(&tracer->blocks, exact, block, bytes, &place)) {
         return false;
     }
     if (hsight__live_table_may_be_stale(&tracer->blocks, &place, bytes)) {
-        remove_stale(tracer, block, bytes);
+        remove_stale(tracer, exact, block, bytes);
     }
     uint32_t id = hsight__stacks_intern(&tracer->stacks, &tracer->options, thread->number, frames,
                                         frame_count);
     if (tracer->stacks.met_codes.count != 0) {
-        watch_codes(tracer);
+        watch_codes(tracer, exact);
     }
     if (id == 0 ||
         !hsight__live_table_write(&tracer->blocks, &place, &(hsight__block){bytes, id, false})) {
         return false;
     }
-    hsight__weight weight = weight_of(tracer, bytes);
-    hsight__stack *stack = hsight__stacks_get(&tracer->stacks, id);
-    add_live(tracer, stack, weight);
-    add_total(&stack->figures, weight);
-    add_total(&tracer->totals, weight);
+    add_allocated(tracer, hsight__stacks_get(&tracer->stacks, id), weight_of(tracer, exact, bytes));
     return true;
 }
 
@@ -364,77 +364,118 @@ static void drop(hsight_tracer *tracer)
     atomic_fetch_add_explicit(&tracer->dropped_count, 1, memory_order_relaxed);
 }
 
-static bool has_stacks(hsight_trace_mode mode)
+static inline bool has_stacks(hsight_trace_mode mode)
 {
     return mode == HSIGHT_TRACE_EXACT || mode == HSIGHT_TRACE_SAMPLED;
+}
+
+/* Exact mode, a known stack, and nothing that was left over in the way: nearly every block. */
+static inline bool enter_at_once(hsight_tracer *tracer, const hsight_trace_thread *thread,
+                                 const void *block, size_t bytes, const hsight_raw_frame *frames,
+                                 uint32_t frame_count)
+{
+    hsight__slot *slot = hsight__live_table_empty_slot(&tracer->blocks, block, bytes);
+    if (slot == NULL) {
+        return false;
+    }
+    uint32_t id = hsight__stacks_find(&tracer->stacks, thread->number, frames, frame_count);
+    if (id == 0) {
+        return false;
+    }
+    hsight__slot_fill(slot, bytes, id);
+    add_allocated(tracer, hsight__stacks_get(&tracer->stacks, id), weight_of(tracer, true, bytes));
+    return true;
+}
+
+/* The lock is held. */
+static __attribute__((noinline)) void
+record_with_care(hsight_tracer *tracer, hsight_trace_thread *thread, const void *block,
+                 size_t bytes, const hsight_raw_frame *frames, uint32_t frame_count)
+{
+    hsight_trace_mode mode = hsight_tracer_mode(tracer);
+    if (!has_stacks(mode)) {
+        return;
+    }
+    if (!is_known(tracer, thread)) {
+        begin_thread(tracer, thread);
+    }
+    if (!enter(tracer, mode == HSIGHT_TRACE_EXACT, thread, block, bytes, frames, frame_count)) {
+        drop(tracer);
+    }
+    if (mode == HSIGHT_TRACE_SAMPLED) {
+        thread->countdown = hsight__sample_distance(&thread->random, tracer->options.sample_bytes);
+        thread->last_countdown = thread->countdown;
+    }
 }
 
 void hsight_tracer_record(hsight_tracer *tracer, hsight_trace_thread *thread, const void *block,
                           size_t bytes, const hsight_raw_frame *frames, uint32_t frame_count)
 {
     enter_lock(tracer, thread);
-    hsight_trace_mode mode = hsight_tracer_mode(tracer);
-    if (has_stacks(mode)) {
-        if (!is_known(tracer, thread)) {
-            begin_thread(tracer, thread);
-        }
-        if (!enter(tracer, thread, block, bytes, frames, frame_count)) {
-            drop(tracer);
-        }
-        if (mode == HSIGHT_TRACE_SAMPLED) {
-            thread->countdown =
-                hsight__sample_distance(&thread->random, tracer->options.sample_bytes);
-            thread->last_countdown = thread->countdown;
-        }
-        thread->last_block = block;
+    if (!is_exact(tracer) || !is_known(tracer, thread) ||
+        !enter_at_once(tracer, thread, block, bytes, frames, frame_count)) {
+        record_with_care(tracer, thread, block, bytes, frames, frame_count);
     }
+    thread->recorded++;
+    thread->last_block = block;
     leave_lock(tracer, thread);
 }
 
 /* Freed before the next allocation of its thread? An address is not enough: another thread may have
  * freed the block meanwhile and allocated there. */
-static bool is_temporary(const hsight_tracer *tracer, const hsight_trace_thread *thread,
-                         const void *block, const hsight__stack *stack)
+static inline bool is_temporary(const hsight_tracer *tracer, bool exact,
+                                const hsight_trace_thread *thread, const void *block,
+                                const hsight__stack *stack)
 {
     return thread->last_block == block && is_known(tracer, thread) &&
            stack->thread == thread->number &&
-           (is_exact(tracer) || thread->countdown == thread->last_countdown);
+           (exact || thread->countdown == thread->last_countdown);
 }
 
-static void note_temporary(hsight_tracer *tracer, const hsight_trace_thread *thread,
-                           const void *address, const hsight__block *block)
+static inline void note_temporary(hsight_tracer *tracer, bool exact,
+                                  const hsight_trace_thread *thread, const void *address,
+                                  const hsight__block *block)
 {
     hsight__stack *stack = stack_of(tracer, block);
-    if (stack != NULL && is_temporary(tracer, thread, address, stack)) {
-        hsight__weight weight = weight_of(tracer, block->bytes);
+    if (stack != NULL && is_temporary(tracer, exact, thread, address, stack)) {
+        hsight__weight weight = weight_of(tracer, exact, block->bytes);
         stack->figures.temporary_bytes += weight.bytes;
         stack->figures.temporary_blocks += weight.blocks;
     }
 }
 
-/* Not inline, for the same reason: most frees end before. */
-static __attribute__((noinline)) bool forget_known(hsight_tracer *tracer,
-                                                   hsight_trace_thread *thread, hsight__place place,
-                                                   hsight_traced_block *out)
+/* The lock is held. */
+static __attribute__((noinline)) hsight__block take_with_care(hsight_tracer *tracer,
+                                                              const hsight_trace_thread *thread,
+                                                              const hsight__place *place)
 {
-    const void *block = place.address;
-    enter_lock(tracer, thread);
-    hsight__block known = {0};
-    if (has_stacks(hsight_tracer_mode(tracer))) {
-        known = hsight__live_table_read(&tracer->blocks, &place);
-        out->generation = atomic_load(&tracer->generation);
-        if (!hsight__block_is_empty(&known)) {
-            note_temporary(tracer, thread, block, &known);
-            remove_block(tracer, &place, &known);
+    hsight_trace_mode mode = hsight_tracer_mode(tracer);
+    if (!has_stacks(mode)) {
+        return (hsight__block){0};
+    }
+    bool exact = mode == HSIGHT_TRACE_EXACT;
+    hsight__block known = hsight__live_table_read(&tracer->blocks, place);
+    if (!hsight__block_is_empty(&known)) {
+        note_temporary(tracer, exact, thread, place->address, &known);
+        remove_block(tracer, exact, place, &known);
+    }
+    return known;
+}
+
+/* The same where the map has it and it is no code: nearly every block in exact mode. */
+static inline hsight__block take_at_once(hsight_tracer *tracer, const hsight_trace_thread *thread,
+                                         const hsight__place *place)
+{
+    hsight__block known = hsight__slot_empty(place->slot);
+    hsight__stack *stack = stack_of(tracer, &known);
+    if (stack != NULL) {
+        if (is_temporary(tracer, true, thread, place->address, stack)) {
+            stack->figures.temporary_bytes += known.bytes;
+            stack->figures.temporary_blocks += HSIGHT__BLOCK_UNITS;
         }
+        add_freed(tracer, stack, weight_of(tracer, true, known.bytes));
     }
-    leave_lock(tracer, thread);
-    if (thread->last_block == block) {
-        thread->last_block = NULL;
-    }
-    out->bytes = known.bytes;
-    out->stack = known.stack;
-    return known.stack != 0;
+    return known;
 }
 
 bool hsight_tracer_forget(hsight_tracer *tracer, hsight_trace_thread *thread, const void *block,
@@ -442,9 +483,26 @@ bool hsight_tracer_forget(hsight_tracer *tracer, hsight_trace_thread *thread, co
 {
     hsight_trace_mode mode = hsight_tracer_mode(tracer);
     hsight__place place;
-    return has_stacks(mode) && block != NULL &&
-           hsight__live_table_find(&tracer->blocks, mode == HSIGHT_TRACE_EXACT, block, &place) &&
-           forget_known(tracer, thread, place, out);
+    if (!has_stacks(mode) || block == NULL ||
+        !hsight__live_table_find(&tracer->blocks, mode == HSIGHT_TRACE_EXACT, block, &place)) {
+        return false;
+    }
+    hsight__block known = {0};
+    enter_lock(tracer, thread);
+    if (is_exact(tracer) && place.slot != NULL) {
+        known = take_at_once(tracer, thread, &place);
+    }
+    if (known.stack == 0) {
+        known = take_with_care(tracer, thread, &place);
+    }
+    out->generation = atomic_load_explicit(&tracer->generation, memory_order_relaxed);
+    leave_lock(tracer, thread);
+    if (thread->last_block == block) {
+        thread->last_block = NULL;
+    }
+    out->bytes = known.bytes;
+    out->stack = known.stack;
+    return known.stack != 0;
 }
 
 void hsight_tracer_restore(hsight_tracer *tracer, const hsight_trace_thread *thread,
@@ -460,7 +518,7 @@ void hsight_tracer_restore(hsight_tracer *tracer, const hsight_trace_thread *thr
             hsight__live_table_reach(&tracer->blocks, is_exact(tracer), block, known.bytes,
                                      &place) &&
             hsight__live_table_write(&tracer->blocks, &place, &known)) {
-            add_live(tracer, stack, weight_of(tracer, taken->bytes));
+            take_back_freed(tracer, stack, weight_of(tracer, is_exact(tracer), taken->bytes));
         } else if (stack != NULL) {
             drop(tracer);
         }

@@ -32,10 +32,9 @@ struct hsight_tracer {
     hsight__live_table blocks;
     hsight__stacks stacks;
 
-    /* Like those of the stacks, *_blocks are in HSIGHT__BLOCK_UNITS; take.c rounds once. */
-    hsight_trace_figures totals; /* peak_*: the highest mark so far */
-    uint64_t epoch;              /* of the highest mark */
-    bool is_rising;              /* the sum is at its highest mark now */
+    hsight__figures totals; /* peak_*: the highest mark so far */
+    uint64_t epoch;         /* of the highest mark */
+    bool is_rising;         /* the sum is at its highest mark now */
 
     hsight__domain_counters domains[HSIGHT_DOMAIN_COUNT];
 };

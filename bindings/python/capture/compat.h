@@ -123,6 +123,9 @@ hsight__compat_frame *hsight__compat_previous_frame(hsight__compat_frame *frame)
  * those that hold an object while its __init__ runs (3.13+). Their items are owned all the same. */
 bool hsight__compat_frame_has_code(hsight__compat_frame *frame);
 PyObject *hsight__compat_frame_code(hsight__compat_frame *frame);
+/* The code of a frame that runs in this thread, NULL where it has none of the program's. Does not
+ * touch the code object, which may be far away. */
+PyObject *hsight__compat_running_code(hsight__compat_frame *frame);
 PyObject *hsight__compat_frame_globals(hsight__compat_frame *frame); /* NULL without such code */
 int hsight__compat_frame_line(hsight__compat_frame *frame);          /* 0 unknown */
 /* Where the frame stands in its code: bytes from the first instruction, negative before it. */

@@ -64,16 +64,21 @@ hsight__compat_frame *hsight__compat_previous_frame(hsight__compat_frame *frame)
     return frame->previous;
 }
 
-PyObject *hsight__compat_frame_code(hsight__compat_frame *frame)
+static inline PyObject *executable_of(hsight__compat_frame *frame)
 {
 #if PY_VERSION_HEX >= 0x030E0000
     bool owned;
-    PyObject *code = slot_object(frame->f_executable, &owned);
+    return slot_object(frame->f_executable, &owned);
 #elif PY_VERSION_HEX >= 0x030D0000
-    PyObject *code = frame->f_executable;
+    return frame->f_executable;
 #else
-    PyObject *code = (PyObject *)frame->f_code;
+    return (PyObject *)frame->f_code;
 #endif
+}
+
+PyObject *hsight__compat_frame_code(hsight__compat_frame *frame)
+{
+    PyObject *code = executable_of(frame);
     return code != NULL && PyCode_Check(code) ? code : NULL;
 }
 
@@ -108,6 +113,11 @@ static bool is_shim(hsight__compat_frame *frame)
 bool hsight__compat_frame_has_code(hsight__compat_frame *frame)
 {
     return !is_sentinel(frame) && !is_shim(frame) && hsight__compat_frame_code(frame) != NULL;
+}
+
+PyObject *hsight__compat_running_code(hsight__compat_frame *frame)
+{
+    return is_sentinel(frame) || is_shim(frame) ? NULL : executable_of(frame);
 }
 
 PyObject *hsight__compat_frame_globals(hsight__compat_frame *frame)

@@ -34,8 +34,7 @@ typedef struct {
     hsight_trace_thread trace;
     uint64_t state;    /* starts seen while sampling, plus BUSY for each level of it */
     uint32_t probing;  /* domain + 1 of an allocation made to see whether it comes by here */
-    uint32_t naming;   /* events since the start, for thread_names.h */
-    uint32_t named;    /* the start that `naming` belongs to */
+    uint32_t named;    /* the start in which its name was kept */
     const void *fresh; /* allocated last, and no object was born in it yet; NULL else */
 } local_state;
 
@@ -73,25 +72,29 @@ static bool births_lost; /* since the start */
 
 /* ---- events ---- */
 
-enum { SHALLOW = 64 };
+enum { SHALLOW = 64, RECORDS_BEFORE_NAME = 8 };
 
-static void record_frames(unsigned domain, const void *block, size_t bytes,
-                          hsight_raw_frame *frames, uint32_t limit)
+/* A new thread gets its name some time after its first allocation; before a sample there were many.
+ * Called after 1, 2, 4, 8, ... blocks of a thread. Whoever forks has the names locked. */
+static __attribute__((noinline)) void keep_name(const PyThreadState *thread)
+{
+    bool has_name = hsight_tracer_mode(tracer) == HSIGHT_TRACE_SAMPLED ||
+                    local.trace.recorded >= RECORDS_BEFORE_NAME;
+    if (has_name && local.named != local.trace.generation && thread != NULL &&
+        !local.trace.has_lock && hsight__thread_names_keep(local.trace.number)) {
+        local.named = local.trace.generation;
+    }
+}
+
+static inline void record_frames(unsigned domain, const void *block, size_t bytes,
+                                 hsight_raw_frame *frames, uint32_t limit)
 {
     PyThreadState *thread =
         domain == HSIGHT_DOMAIN_RAW ? hsight__compat_own_thread() : hsight__compat_thread();
     uint32_t count = thread != NULL ? hsight__raw_stack(thread, frames, limit) : 0;
     hsight_tracer_record(tracer, &local.trace, block, bytes, frames, count);
-    if (UNLIKELY(local.named != local.trace.generation)) {
-        local.named = local.trace.generation;
-        local.naming = hsight_tracer_mode(tracer) == HSIGHT_TRACE_SAMPLED
-                           ? HSIGHT__NAMES_FIRST - 1 /* many allocations came before a sample */
-                           : 0;
-    }
-    if (UNLIKELY(hsight__thread_names_due(&local.naming)) && thread != NULL &&
-        !local.trace.has_lock && /* whoever forks has the names locked too */
-        hsight__thread_names_keep(local.trace.number)) {
-        local.naming = HSIGHT__NAMES_DONE;
+    if (UNLIKELY((local.trace.recorded & (local.trace.recorded - 1)) == 0)) {
+        keep_name(thread);
     }
 }
 
@@ -271,19 +274,23 @@ static inline void *wrapped_realloc(unsigned domain, void *ctx, void *old, size_
     return NULL;
 }
 
-static __attribute__((noinline)) void free_perhaps_known(unsigned domain, void *ctx, void *block)
+static __attribute__((noinline)) void free_and_count(unsigned domain, void *ctx, void *block)
 {
-    if (LIKELY(hsight_tracer_mode(tracer) != HSIGHT_TRACE_COUNTS)) {
-        hsight_traced_block taken;
-        (void)hsight_tracer_forget(tracer, &local.trace, block, &taken);
-        inner_of(domain, ctx)
-            ->call.free(ctx, block); /* passed on, it is a block that is not known */
-        return;
-    }
     count_free(domain, block);
     enter_inner(domain);
     inner_of(domain, ctx)->call.free(ctx, block);
     leave_inner(domain);
+}
+
+static __attribute__((noinline)) void free_perhaps_known(unsigned domain, void *ctx, void *block)
+{
+    if (UNLIKELY(hsight_tracer_mode(tracer) == HSIGHT_TRACE_COUNTS)) {
+        free_and_count(domain, ctx, block);
+        return;
+    }
+    hsight_traced_block taken;
+    (void)hsight_tracer_forget(tracer, &local.trace, block, &taken);
+    inner_of(domain, ctx)->call.free(ctx, block); /* passed on, it is a block that is not known */
 }
 
 static inline void wrapped_free(unsigned domain, void *ctx, void *block)

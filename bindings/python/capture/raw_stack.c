@@ -4,21 +4,31 @@
 
 #include "visit.h"
 
-uint32_t hsight__raw_stack(PyThreadState *thread, hsight_raw_frame *out, uint32_t limit)
+/* The caller makes the cells of a frame that is being set up, as tracebacks see it. */
+static hsight__compat_frame *innermost(PyThreadState *thread)
 {
-    uint32_t count = 0;
     hsight__compat_frame *frame = hsight__compat_current_frame(thread);
-    for (; frame != NULL && count < limit; frame = hsight__compat_previous_frame(frame)) {
-        if (hsight__compat_frame_has_code(frame)) {
-            PyObject *code = hsight__compat_frame_code(frame);
-            if (count == 0 && hsight__compat_frame_is_starting(frame, code)) {
-                continue; /* the caller makes this frame's cells, as tracebacks see it */
-            }
-            out[count].code = (uint64_t)(uintptr_t)code;
-            out[count++].offset = (uint32_t)hsight__compat_frame_offset(frame, code);
+    for (; frame != NULL; frame = hsight__compat_previous_frame(frame)) {
+        PyObject *code = hsight__compat_running_code(frame);
+        if (code != NULL && !hsight__compat_frame_is_starting(frame, code)) {
+            break;
         }
     }
-    return count;
+    return frame;
+}
+
+uint32_t hsight__raw_stack(PyThreadState *thread, hsight_raw_frame *out, uint32_t limit)
+{
+    hsight_raw_frame *next = out, *end = out + limit;
+    hsight__compat_frame *frame = innermost(thread);
+    for (; frame != NULL && next < end; frame = hsight__compat_previous_frame(frame)) {
+        PyObject *code = hsight__compat_running_code(frame);
+        if (code != NULL) {
+            next->code = (uint64_t)(uintptr_t)code;
+            next++->offset = (uint32_t)hsight__compat_frame_offset(frame, code);
+        }
+    }
+    return (uint32_t)(next - out);
 }
 
 /* Texts live until the next call; the tracer calls this with its lock held, so one buffer does. */

@@ -11,18 +11,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum {
-    HSIGHT__NAMES_FIRST = 8, /* event of a thread: it has allocated more before it has a name */
-    HSIGHT__NAMES_DONE = 0x40000001 /* value of `events` from which no power of two comes soon */
-};
-
-/* Is it time? After 8, 16, 32, ... events of a thread; `events` starts at 0. */
-static inline bool hsight__thread_names_due(uint32_t *events)
-{
-    uint32_t count = ++*events;
-    return count >= HSIGHT__NAMES_FIRST && (count & (count - 1)) == 0;
-}
-
 /* Keep the name that the calling thread has now, for this number; false where it has none yet. GIL
  * held; allocates nothing from the interpreter. O(living threads + imported modules). */
 bool hsight__thread_names_keep(uint32_t number);
