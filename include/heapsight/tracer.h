@@ -30,7 +30,7 @@ typedef struct {
     uint32_t number;        /* 1.. in the order of first use; 0: not met since the start */
     uint32_t generation;    /* of the start that the rest belongs to */
     uint32_t has_lock;      /* between hsight_tracer_lock() and hsight_tracer_unlock() */
-    uint32_t recorded;      /* blocks since the start that the rest belongs to */
+    uint32_t recorded;      /* calls of hsight_tracer_record() since that start */
 } hsight_trace_thread;
 
 /** A frame as the hook finds it: a code object and where it stands in it. */

@@ -117,7 +117,7 @@ static inline hsight__block hsight__slot_read(const hsight__slot *slot)
     };
 }
 
-/* Enter a block into an empty slot; `stack` may have HSIGHT__SLOT_CODE with it. */
+/* Enter a block into a slot, over what is there; `stack` may have HSIGHT__SLOT_CODE with it. */
 static inline void hsight__slot_fill(hsight__slot *slot, uint64_t bytes, uint32_t stack)
 {
     if (bytes <= HSIGHT__SLOT_BYTES_MAX) {

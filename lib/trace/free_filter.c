@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* free_filter.c - page counters in tables of growing size.
  *
- * I1  a counter below 255 is the number of known blocks in its group of pages
+ * I1  a counter below 255 is the number of known blocks in its pages
  * I2  a table that was ever in use stays allocated until the filter is freed: a lookup that began
  *     before the filter grew reads the old one, where every block that was known then counts
  * I3  a table comes into use only when every known block counts in it
  *
  * 32 KiB to 16 MiB; changed with the tracer locked, read without. */
 #include "trace/free_filter.h"
+
+#include <string.h>
 
 /* It grows when one counter in SPARSE would be in use: so many frees would be looked up for
  * nothing.
@@ -70,9 +72,11 @@ hsight__filter_table *hsight__free_filter_larger(hsight__free_filter *filter)
         if (table == NULL) {
             return NULL;
         }
+        memset(table, 0, table_bytes(size));
         table->mask = counters_of(size) - 1;
+    } else { /* a late lookup may still read it */
+        zero(table, size);
     }
-    zero(table, size);
     filter->tables[size] = table;
     return table;
 }

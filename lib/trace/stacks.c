@@ -4,10 +4,10 @@
  *   frames -> 64-bit hash -> stack_slots -> stack     the usual case: no frame is looked at again
  *                         \-> nodes, from the outermost frame inwards, by (caller, code, offset)
  *
- * The hash is a sum over frames of folded 64 x 64 bit products under a random seed, each with a key
- * of its own place (the NMH family: Black et al., "UMAC", CRYPTO 1999); two stacks are taken for
- * one with a chance of some 2^-63 a pair. Products do not wait for each other, so a frame costs one
- * multiplication.
+ * The hash is a sum over pairs of frames of folded 64 x 64 bit products, with keys by place that
+ * come from one random seed (after the NH family: Black et al., "UMAC", CRYPTO 1999, whose bound
+ * asks for independent keys and so is no proof here). Stacks of one hash are taken for one.
+ * Products do not wait for each other.
  *
  * A hash is made of addresses, and an address can come to mean another code object. Each death of a
  * code object raises retired_count; a stack found by hash that was last looked at before compares
@@ -283,12 +283,12 @@ static uint32_t node_of(hsight__stacks *stacks, hsight__stack_node node)
 
 /* ---- stacks ---- */
 
-/* Address and offset in one word: an address has no bits where offsets have theirs, but for very
- * long code, where the two mix. */
+/* Address and offset in one word, one to one: an address has at most 48 bits and the lowest four
+ * are 0. From 1 MiB of code on the two mix. */
 static inline uint64_t frame_word(const hsight_raw_frame *frame)
 {
     uint64_t offset = frame->offset;
-    return frame->code ^ (offset << 44 | offset >> 20);
+    return frame->code ^ (offset << 48 | offset >> 16);
 }
 
 /* Two words a multiplication, each with a key of its place (NH: Black et al., "UMAC", CRYPTO 1999),

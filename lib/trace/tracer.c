@@ -8,7 +8,7 @@
  * time in an epoch keeps what it was before as its share of that mark. A stack that did not change
  * since has its live figures as its share; so has every stack while the sum is still rising.
  *
- * I1  every change is made under the lock; forget() alone looks first, without it, whether
+ * I1  every change is made under the lock; forget() and its like look first, without it, whether
  *     there is anything: its block cannot be entered meanwhile, because it is not free yet
  * I2  totals.live_* are the sums of all stacks' live figures, and of all live blocks' weights
  * I3  totals.peak_bytes >= totals.live_bytes; equal while is_rising

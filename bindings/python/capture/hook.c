@@ -14,9 +14,9 @@
  * I5  tracer and code stay for the life of the process: a thread inside a wrapper that was taken
  *     out meanwhile finds a tracer that is not running
  *
- * Cost of an allocation between two samples: a word that tells that nothing else is to be done, and
- * a countdown, both thread-local; of a free: two loads, of a table that says which pages have known
- * blocks. */
+ * Cost of a small block (1 to 256 bytes) between two samples: a word that tells that nothing else
+ * is to be done, and a countdown, both thread-local; of a free: two loads, of a table that says
+ * which pages have known blocks. */
 #include "hook.h"
 
 #include "compat.h"
@@ -45,7 +45,8 @@ static _Thread_local local_state local __attribute__((tls_model("initial-exec"))
 
 static hsight_tracer *tracer;
 static uint32_t starts;
-/* What a thread's state is while all it has to do is count down; no state at all else. */
+/* What a thread's state is while all it has to do is count down; NOT_SAMPLING, which no thread's
+ * state ever is, else. */
 #define NOT_SAMPLING UINT64_MAX
 static _Atomic uint64_t sampling = NOT_SAMPLING;
 
@@ -74,13 +75,14 @@ static bool births_lost; /* since the start */
 
 enum { SHALLOW = 64, RECORDS_BEFORE_NAME = 8 };
 
-/* A new thread gets its name some time after its first allocation; before a sample there were many.
+/* A new thread gets its name some time after its first allocation; in sampled
+ * mode many came before the first sample.
  * Called after 1, 2, 4, 8, ... blocks of a thread. Whoever forks has the names locked. */
 static __attribute__((noinline)) void keep_name(const PyThreadState *thread)
 {
-    bool has_name = hsight_tracer_mode(tracer) == HSIGHT_TRACE_SAMPLED ||
-                    local.trace.recorded >= RECORDS_BEFORE_NAME;
-    if (has_name && local.named != local.trace.generation && thread != NULL &&
+    bool is_due = hsight_tracer_mode(tracer) == HSIGHT_TRACE_SAMPLED ||
+                  local.trace.recorded >= RECORDS_BEFORE_NAME;
+    if (is_due && local.named != local.trace.generation && thread != NULL &&
         !local.trace.has_lock && hsight__thread_names_keep(local.trace.number)) {
         local.named = local.trace.generation;
     }
@@ -137,7 +139,8 @@ static __attribute__((noinline)) void *allocated(unsigned domain, void *block, s
         refused();
         return NULL;
     }
-    uint64_t seen = atomic_load_explicit(&sampling, memory_order_relaxed);
+    /* Before the generation is looked at: a new start is never taken for one met earlier. */
+    uint64_t seen = atomic_load_explicit(&sampling, memory_order_acquire);
     hsight_trace_mode mode = hsight_tracer_mode(tracer);
     if (mode == HSIGHT_TRACE_SAMPLED) {
         bool wanted = hsight_tracer_wants(tracer, &local.trace, bytes);
