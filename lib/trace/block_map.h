@@ -128,22 +128,6 @@ static inline void hsight__slot_fill(hsight__slot *slot, uint64_t bytes, uint32_
     }
 }
 
-/* Take a block out; 0 for its stack when there is none, or when more than that is to be done. */
-static inline hsight__block hsight__slot_empty(hsight__slot *slot)
-{
-    uint32_t value = hsight__slot_load(slot), tag = value >> HSIGHT__SLOT_TAG_SHIFT;
-    if (tag == 0 || (value & HSIGHT__SLOT_CODE) != 0) {
-        return (hsight__block){0};
-    }
-    hsight__block block = {tag - 1, value & HSIGHT__STACK_MAX, false};
-    if (tag == HSIGHT__SLOT_SPLIT) {
-        block.bytes = hsight__slot_load(slot + 1);
-        hsight__slot_store(slot + 1, 0);
-    }
-    hsight__slot_store(slot, 0);
-    return block;
-}
-
 static inline void hsight__slot_write(hsight__slot *slot, const hsight__block *block)
 {
     uint32_t value = block->stack | (block->is_code ? HSIGHT__SLOT_CODE : 0);
@@ -156,6 +140,17 @@ static inline void hsight__slot_write(hsight__slot *slot, const hsight__block *b
     } else {
         hsight__slot_fill(slot, block->bytes, value);
     }
+}
+
+/* Take a block out; 0 for its stack when there is none, or when more than that is to be done. */
+static inline hsight__block hsight__slot_empty(hsight__slot *slot)
+{
+    hsight__block block = hsight__slot_read(slot);
+    if (block.stack == 0 || block.is_code) {
+        return (hsight__block){0};
+    }
+    hsight__slot_write(slot, &(hsight__block){0});
+    return block;
 }
 
 #endif

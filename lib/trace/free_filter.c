@@ -11,9 +11,7 @@
 
 #include <string.h>
 
-/* It grows when one counter in SPARSE would be in use: so many frees would be looked up for
- * nothing.
- */
+/* It grows when one counter in SPARSE is in use: that share of frees is looked up for nothing. */
 enum { FIRST_BITS = 15, BITS_STEP = 3, COUNTER_MAX = 255, SPARSE = 32 };
 
 void hsight__free_filter_init(hsight__free_filter *filter, const hsight_allocator *allocator)

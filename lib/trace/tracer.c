@@ -283,6 +283,14 @@ static inline hsight__stack *stack_of(hsight_tracer *tracer, const hsight__block
     return known ? hsight__stacks_get(&tracer->stacks, block->stack) : NULL;
 }
 
+static inline void subtract_block(hsight_tracer *tracer, bool exact, const hsight__block *block)
+{
+    hsight__stack *stack = stack_of(tracer, block);
+    if (stack != NULL) {
+        add_freed(tracer, stack, weight_of(tracer, exact, block->bytes));
+    }
+}
+
 /* A block goes: out of the tables, out of the figures. The lock is held. */
 static inline void remove_block(hsight_tracer *tracer, bool exact, const hsight__place *place,
                                 const hsight__block *block)
@@ -291,10 +299,7 @@ static inline void remove_block(hsight_tracer *tracer, bool exact, const hsight_
     if (block->is_code) {
         hsight__stacks_retire(&tracer->stacks, (uint64_t)(uintptr_t)place->address);
     }
-    hsight__stack *stack = stack_of(tracer, block);
-    if (stack != NULL) {
-        add_freed(tracer, stack, weight_of(tracer, exact, block->bytes));
-    }
+    subtract_block(tracer, exact, block);
 }
 
 /* Blocks whose free passed the hook by, because another one lies there now. The lock is held. */
@@ -467,14 +472,8 @@ static inline hsight__block take_at_once(hsight_tracer *tracer, const hsight_tra
                                          const hsight__place *place)
 {
     hsight__block known = hsight__slot_empty(place->slot);
-    hsight__stack *stack = stack_of(tracer, &known);
-    if (stack != NULL) {
-        if (is_temporary(tracer, true, thread, place->address, stack)) {
-            stack->figures.temporary_bytes += known.bytes;
-            stack->figures.temporary_blocks += HSIGHT__BLOCK_UNITS;
-        }
-        add_freed(tracer, stack, weight_of(tracer, true, known.bytes));
-    }
+    note_temporary(tracer, true, thread, place->address, &known);
+    subtract_block(tracer, true, &known);
     return known;
 }
 

@@ -75,9 +75,9 @@ static bool births_lost; /* since the start */
 
 enum { SHALLOW = 64, RECORDS_BEFORE_NAME = 8 };
 
-/* A new thread gets its name some time after its first allocation; in sampled
- * mode many came before the first sample.
- * Called after 1, 2, 4, 8, ... blocks of a thread. Whoever forks has the names locked. */
+/* Called after 1, 2, 4, 8, ... recorded blocks of a thread. A new one gets its name some time after
+ * its first allocation; in sampled mode many came before the first sample. Whoever forks has the
+ * names locked. */
 static __attribute__((noinline)) void keep_name(const PyThreadState *thread)
 {
     bool is_due = hsight_tracer_mode(tracer) == HSIGHT_TRACE_SAMPLED ||
