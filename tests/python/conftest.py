@@ -4,13 +4,17 @@
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from textwrap import dedent
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
 from running import finished
+
+if TYPE_CHECKING:
+    from heapsight import ClassTracker
 
 settings.register_profile("heapsight", deadline=None)  # the machine may be busy
 settings.load_profile("heapsight")
@@ -44,6 +48,39 @@ def write(tmp_path: Path) -> Callable[[str, str], Path]:
         return path
 
     return write_file
+
+
+BEGIN = """
+import heapsight, os, signal, sys, time
+
+def wait_for(dumps, count):
+    deadline = time.monotonic() + 60
+    while len(dumps.files) < count and time.monotonic() < deadline:
+        time.sleep(0.02)
+"""
+
+
+@pytest.fixture
+def program(write: Callable[[str, str], Path], python: Run) -> Run:
+    """program(source): run it, after BEGIN, in the test's folder."""
+
+    def run(source: str, **more: object) -> subprocess.CompletedProcess[str]:
+        path = write("prog.py", source)
+        path.write_text(BEGIN + path.read_text())
+        return python("prog.py", **more)
+
+    return run
+
+
+@pytest.fixture
+def tracker() -> Iterator["ClassTracker"]:
+    """A ClassTracker that lets go of its classes after the test."""
+    from heapsight import ClassTracker
+
+    made = ClassTracker()
+    yield made
+    made.stop_periodic_snapshots()
+    made.clear()
 
 
 @pytest.fixture(scope="session")

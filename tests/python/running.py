@@ -27,3 +27,8 @@ def one_sentence(done: subprocess.CompletedProcess[str]) -> str:
     assert lines[0].startswith("heapsight"), lines[0]
     assert "Traceback" not in lines[0]
     return lines[0]
+
+
+def without_us(text: str) -> str:
+    """What the program itself wrote to stderr."""
+    return "".join(line for line in text.splitlines(True) if not line.startswith("heapsight: "))
