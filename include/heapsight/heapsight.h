@@ -10,6 +10,7 @@
 #include "graph.h"
 #include "histogram.h"
 #include "path.h"
+#include "reach.h"
 #include "report.h"
 #include "site.h"
 #include "snapshot.h"

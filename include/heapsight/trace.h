@@ -11,6 +11,8 @@
 #include "base.h"
 #include "error.h"
 
+#include <stdbool.h>
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -73,6 +75,14 @@ typedef struct {
     uint64_t freed_blocks;
 } hsight_trace_domain;
 
+/** Live blocks of a stack that belong to no object: native ones. */
+typedef struct {
+    hsight_stack_id stack;
+    uint32_t reserved; /* 0 */
+    uint64_t bytes;
+    uint64_t blocks;
+} hsight_native_row;
+
 typedef struct {
     hsight_trace_mode mode;
     uint32_t frame_limit;
@@ -105,6 +115,12 @@ HSIGHT_API hsight_trace_frame hsight_trace_get_frame(const hsight_trace *trace,
 /** Stacks that allocated something, ascending. */
 HSIGHT_API uint32_t hsight_trace_row_count(const hsight_trace *trace);
 HSIGHT_API const hsight_trace_row *hsight_trace_rows(const hsight_trace *trace);
+
+/** Were native blocks looked for? Only where the trace is that of a snapshot and exact. */
+HSIGHT_API bool hsight_trace_knows_native(const hsight_trace *trace);
+/** Stacks with native blocks, ascending. */
+HSIGHT_API uint32_t hsight_trace_native_count(const hsight_trace *trace);
+HSIGHT_API const hsight_native_row *hsight_trace_native_rows(const hsight_trace *trace);
 
 #ifdef __cplusplus
 }

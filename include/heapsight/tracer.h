@@ -20,6 +20,7 @@ extern "C" {
 #endif
 
 typedef struct hsight_tracer hsight_tracer; /* opaque */
+typedef struct hsight_reach hsight_reach;   /* reach.h */
 
 /** What a thread brings along: zero bytes at first, then left to the tracer. Thread-local. */
 typedef struct {
@@ -127,12 +128,13 @@ HSIGHT_API void hsight_tracer_count_free(hsight_tracer *tracer, unsigned domain)
 HSIGHT_API uint32_t hsight_tracer_stack_of(hsight_tracer *tracer, const void *block);
 
 /** What is known now, as a value. O(stacks + the code they run through), never O(blocks).
+ * @param reach      may be NULL; what belongs to no object is then not known
  * @param stack_map  may be NULL; receives an array from the numbers of hsight_tracer_stack_of() to
  *                   stacks of the trace, `*map_count` items; release with hsight_stack_map_free()
  * @return HSIGHT_OK, HSIGHT_ENOMEM, HSIGHT_EINVAL while stopped */
-HSIGHT_API hsight_status hsight_tracer_take(hsight_tracer *tracer, hsight_trace **out,
-                                            hsight_stack_id **stack_map, uint32_t *map_count,
-                                            hsight_error *err);
+HSIGHT_API hsight_status hsight_tracer_take(hsight_tracer *tracer, const hsight_reach *reach,
+                                            hsight_trace **out, hsight_stack_id **stack_map,
+                                            uint32_t *map_count, hsight_error *err);
 HSIGHT_API void hsight_stack_map_free(hsight_stack_id *stack_map, uint32_t map_count);
 
 /** Around fork(): no call of another thread is under way in the child. The thread itself may go on

@@ -224,17 +224,19 @@ static bool find_chunk(const source *file, int kind, hsight__chunk *out)
     return false;
 }
 
-/* Those that are needed, and all of a trace or none. */
+/* All chunks of each part up to the last one that there is. */
 static hsight_status find_chunks(const source *file, hsight__container *out, hsight_error *err)
 {
     bool is_there[HSIGHT__CHUNK_COUNT];
-    out->has_trace = false;
+    out->last_part = HSIGHT__PART_HEAP;
     for (int kind = 0; kind < HSIGHT__CHUNK_COUNT; kind++) {
         is_there[kind] = find_chunk(file, kind, &out->chunks[kind]);
-        out->has_trace |= is_there[kind] && !hsight__chunk_kinds[kind].is_needed;
+        if (is_there[kind] && hsight__chunk_kinds[kind].part > out->last_part) {
+            out->last_part = hsight__chunk_kinds[kind].part;
+        }
     }
     for (int kind = 0; kind < HSIGHT__CHUNK_COUNT; kind++) {
-        if (!is_there[kind] && (hsight__chunk_kinds[kind].is_needed || out->has_trace)) {
+        if (!is_there[kind] && hsight__chunk_kinds[kind].part <= out->last_part) {
             return hsight__fail_damaged(err, "table of contents at offset 64: no %s chunk",
                                         hsight__chunk_kinds[kind].id);
         }

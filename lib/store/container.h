@@ -14,7 +14,7 @@ typedef struct {
 
 typedef struct {
     uint16_t minor;
-    bool has_trace; /* the chunks that are not needed are there */
+    hsight__part last_part; /* the file has this one and those before it */
     hsight__chunk chunks[HSIGHT__CHUNK_COUNT];
 } hsight__container;
 

@@ -7,7 +7,7 @@
 #include "base/error.h"
 
 const hsight__chunk_kind hsight__chunk_kinds[HSIGHT__CHUNK_COUNT] = {
-#define CHUNK_KIND(id, item_bytes, is_needed) {#id, item_bytes, is_needed},
+#define CHUNK_KIND(id, item_bytes, part) {#id, item_bytes, HSIGHT__PART_##part},
     HSIGHT__CHUNK_LIST(CHUNK_KIND)
 #undef CHUNK_KIND
 };

@@ -17,7 +17,7 @@
 #define HSIGHT__FORMAT_MAGIC       "\x89HSNAP\r\n"
 #define HSIGHT__FORMAT_MAGIC_BYTES 8
 #define HSIGHT__FORMAT_MAJOR       1
-#define HSIGHT__FORMAT_MINOR       1 /* the highest known; a file without a trace says 0 */
+#define HSIGHT__FORMAT_MINOR       2 /* the highest known; see HSIGHT__CHUNK_LIST */
 #define HSIGHT__FORMAT_ALIGNMENT   64
 #define HSIGHT__FORMAT_MAX_CHUNKS  256 /* bounds the search for duplicate ids */
 
@@ -57,42 +57,51 @@ static_assert(sizeof(hsight_root) == 32, "a root is 32 bytes");
 static_assert(offsetof(hsight_root, surplus) == 28, "a root has no holes");
 static_assert(sizeof(hsight_trace_row) == 72, "a row of a trace is 72 bytes");
 static_assert(offsetof(hsight_trace_row, figures) == 8, "figures follow the stack and a hole");
+static_assert(sizeof(hsight_native_row) == 24, "a row of native blocks is 24 bytes");
 static_assert(sizeof(hsight_stack_id) == 4, "ids are one u32");
 static_assert(sizeof(hsight_node_id) == 4 && sizeof(hsight_label) == 4, "ids are one u32");
 
-/* X(id, item_bytes, is_needed), in the order in which the writer puts them. Those that are not
- * needed hold the allocations of a snapshot that was taken while a tracer ran: all of them, or
- * none. */
+/* What is in a file, by the minor version that it needs: a heap; and a trace, of a snapshot that
+ * was taken while a tracer ran; and its native blocks, if they are known. Of each part there are
+ * all chunks or none, and none without the part before. */
+typedef enum {
+    HSIGHT__PART_HEAP = 0,
+    HSIGHT__PART_TRACE = 1,
+    HSIGHT__PART_NATIVE = 2
+} hsight__part;
+
+/* X(id, item_bytes, part), in the order in which the writer puts them. */
 #define HSIGHT__CHUNK_LIST(X)                                                                      \
-    X(META, 1, true)                                                                               \
-    X(ADDR, 8, true)                                                                               \
-    X(TYPE, 4, true)                                                                               \
-    X(SIZE, 4, true)                                                                               \
-    X(REFC, 4, true)                                                                               \
-    X(FLAG, 1, true)                                                                               \
-    X(EFST, 4, true)                                                                               \
-    X(EDGE, 4, true)                                                                               \
-    X(LABL, 4, true)                                                                               \
-    X(BIGN, 4, true)                                                                               \
-    X(BIGB, 8, true)                                                                               \
-    X(PRVN, 4, true)                                                                               \
-    X(PRVS, 4, true)                                                                               \
-    X(TNAM, 4, true)                                                                               \
-    X(TNOD, 4, true)                                                                               \
-    X(STRO, 8, true)                                                                               \
-    X(STRB, 1, true)                                                                               \
-    X(ROOT, 32, true)                                                                              \
-    X(TINF, 8, false)                                                                              \
-    X(NSTK, 4, false)                                                                              \
-    X(TSTC, 4, false)                                                                              \
-    X(TSTF, 4, false)                                                                              \
-    X(TFRM, 16, false)                                                                             \
-    X(TROW, 72, false)                                                                             \
-    X(TSTO, 8, false)                                                                              \
-    X(TSTB, 1, false)
+    X(META, 1, HEAP)                                                                               \
+    X(ADDR, 8, HEAP)                                                                               \
+    X(TYPE, 4, HEAP)                                                                               \
+    X(SIZE, 4, HEAP)                                                                               \
+    X(REFC, 4, HEAP)                                                                               \
+    X(FLAG, 1, HEAP)                                                                               \
+    X(EFST, 4, HEAP)                                                                               \
+    X(EDGE, 4, HEAP)                                                                               \
+    X(LABL, 4, HEAP)                                                                               \
+    X(BIGN, 4, HEAP)                                                                               \
+    X(BIGB, 8, HEAP)                                                                               \
+    X(PRVN, 4, HEAP)                                                                               \
+    X(PRVS, 4, HEAP)                                                                               \
+    X(TNAM, 4, HEAP)                                                                               \
+    X(TNOD, 4, HEAP)                                                                               \
+    X(STRO, 8, HEAP)                                                                               \
+    X(STRB, 1, HEAP)                                                                               \
+    X(ROOT, 32, HEAP)                                                                              \
+    X(TINF, 8, TRACE)                                                                              \
+    X(NSTK, 4, TRACE)                                                                              \
+    X(TSTC, 4, TRACE)                                                                              \
+    X(TSTF, 4, TRACE)                                                                              \
+    X(TFRM, 16, TRACE)                                                                             \
+    X(TROW, 72, TRACE)                                                                             \
+    X(TSTO, 8, TRACE)                                                                              \
+    X(TSTB, 1, TRACE)                                                                              \
+    X(TNAT, 24, NATIVE)
 
 enum {
-#define HSIGHT__CHUNK_ENUM(id, item_bytes, is_needed) HSIGHT__CHUNK_##id,
+#define HSIGHT__CHUNK_ENUM(id, item_bytes, part) HSIGHT__CHUNK_##id,
     HSIGHT__CHUNK_LIST(HSIGHT__CHUNK_ENUM)
 #undef HSIGHT__CHUNK_ENUM
         HSIGHT__CHUNK_COUNT
@@ -101,7 +110,7 @@ enum {
 typedef struct {
     char id[5];
     uint32_t item_bytes;
-    bool is_needed;
+    hsight__part part;
 } hsight__chunk_kind;
 
 /* Indexed by HSIGHT__CHUNK_*. */

@@ -72,7 +72,7 @@ hsight_status hsight__store_read(const hsight_allocator *allocator, const void *
         hsight_graph_free(graph);
         return status;
     }
-    if (container.has_trace) {
+    if (container.last_part != HSIGHT__PART_HEAP) {
         status = hsight__trace_of_chunks(&container, snapshot, err);
         if (status != HSIGHT_OK) {
             hsight_snapshot_free(snapshot);

@@ -16,7 +16,8 @@
     X(TSTF, innermost, stack_count, 1)                                                             \
     X(TFRM, frames, frame_count, 1)                                                                \
     X(TROW, rows, row_count, 0)                                                                    \
-    X(TSTO, string_offsets, string_count, 2)
+    X(TSTO, string_offsets, string_count, 2)                                                       \
+    X(TNAT, native_rows, native_count, 0)
 
 /* Where each number of TINF lies. X(field) */
 #define NUMBER_LIST(X)                                                                             \
@@ -113,16 +114,15 @@ static hsight_status check_count(const hsight__chunk chunks[], int chunk, uint64
 
 static hsight_status take_counts(const hsight__chunk chunks[], uint64_t node_count,
                                  hsight__trace_columns *out, hsight_error *err)
-{
+{ /* chunks that are not there are empty */
     const struct {
         int chunk;
         uint64_t extra;
         uint32_t *count;
     } sources[] = {
-        {HSIGHT__CHUNK_TSTC, 1, &out->stack_count},
-        {HSIGHT__CHUNK_TFRM, 1, &out->frame_count},
-        {HSIGHT__CHUNK_TROW, 0, &out->row_count},
-        {HSIGHT__CHUNK_TSTO, 2, &out->string_count},
+        {HSIGHT__CHUNK_TSTC, 1, &out->stack_count},  {HSIGHT__CHUNK_TFRM, 1, &out->frame_count},
+        {HSIGHT__CHUNK_TROW, 0, &out->row_count},    {HSIGHT__CHUNK_TSTO, 2, &out->string_count},
+        {HSIGHT__CHUNK_TNAT, 0, &out->native_count},
     };
     hsight_status status = HSIGHT_OK;
     for (size_t i = 0; i < sizeof sources / sizeof *sources && status == HSIGHT_OK; i++) {
@@ -221,6 +221,7 @@ hsight_status hsight__trace_of_chunks(const hsight__container *container, hsight
     if (status != HSIGHT_OK) {
         return status;
     }
+    columns.knows_native = container->last_part == HSIGHT__PART_NATIVE;
     point_columns(chunks, &columns);
     if (check_values(chunks, &columns, &fault) != HSIGHT_OK) {
         return hsight__fail_contents(container->minor, &fault, err);

@@ -30,7 +30,7 @@ static const char
 
 /* `entries` of the chunks that are written, one after the other. */
 typedef struct {
-    bool has_trace;
+    hsight__part last_part;
     uint32_t chunk_count;
     hsight__replacement file;
     hsight__crc32_tables crc;
@@ -46,7 +46,7 @@ static hsight_status pad(writer *to, hsight_error *err)
 
 static bool is_written(const writer *to, int kind)
 {
-    return hsight__chunk_kinds[kind].is_needed || to->has_trace;
+    return hsight__chunk_kinds[kind].part <= to->last_part;
 }
 
 static hsight_status write_chunk(writer *to, int kind, const hsight__chunk *chunk,
@@ -73,7 +73,7 @@ static hsight_status write_front(writer *to, hsight_error *err)
     hsight__file_header header = {
         .magic = HSIGHT__FORMAT_MAGIC,
         .major = HSIGHT__FORMAT_MAJOR,
-        .minor = to->has_trace ? HSIGHT__FORMAT_MINOR : 0,
+        .minor = (uint16_t)to->last_part,
         .chunk_count = to->chunk_count,
         .file_bytes = to->file.written_bytes,
         .contents_checksum = hsight__crc32(&to->crc, 0, to->entries, contents_bytes),
@@ -104,6 +104,13 @@ static hsight_status write_file(writer *to, const hsight__chunk chunks[HSIGHT__C
     return status == HSIGHT_OK ? write_front(to, err) : status;
 }
 
+static hsight__part last_part_of(const hsight_trace *trace)
+{
+    return trace == NULL                      ? HSIGHT__PART_HEAP
+           : hsight_trace_knows_native(trace) ? HSIGHT__PART_NATIVE
+                                              : HSIGHT__PART_TRACE;
+}
+
 hsight_status hsight_store_save(const hsight_snapshot *snapshot, const char *path,
                                 hsight_error *err)
 {
@@ -126,8 +133,8 @@ hsight_status hsight_store_save(const hsight_snapshot *snapshot, const char *pat
         goto out;
     }
     hsight__chunks_of_columns(hsight__graph_columns(graph), chunks);
-    to.has_trace = hsight_snapshot_trace(snapshot) != NULL;
-    if (to.has_trace) {
+    to.last_part = last_part_of(hsight_snapshot_trace(snapshot));
+    if (to.last_part != HSIGHT__PART_HEAP) {
         hsight__chunks_of_trace(snapshot, &numbers, chunks);
     }
     chunks[HSIGHT__CHUNK_META] = (hsight__chunk){.data = meta.data, .bytes = meta.count};

@@ -37,30 +37,30 @@ void hsight__block_map_init(hsight__block_map *map)
     }
 }
 
-/* Calls `each` with every leaf; `state` is passed on. */
-static void visit_leaves(hsight__block_map *map, void (*each)(hsight__slot *leaf, void *state),
-                         void *state)
+void hsight__block_map_visit(hsight__block_map *map,
+                             void (*each)(hsight__slot *leaf, uint64_t base, void *state),
+                             void *state)
 {
-    for (size_t i = 0; i < HSIGHT__TOP_SLOTS; i++) {
+    for (uint64_t i = 0; i < HSIGHT__TOP_SLOTS; i++) {
         hsight__middle *middle = atomic_load_explicit(&map->top[i], memory_order_acquire);
-        for (size_t j = 0; middle != NULL && j < HSIGHT__MIDDLE_SLOTS; j++) {
+        for (uint64_t j = 0; middle != NULL && j < HSIGHT__MIDDLE_SLOTS; j++) {
             hsight__slot *leaf = atomic_load_explicit(&middle->leaves[j], memory_order_acquire);
             if (leaf != NULL) {
-                each(leaf, state);
+                each(leaf, i << HSIGHT__MIDDLE_SHIFT | j << HSIGHT__LEAF_SHIFT, state);
             }
         }
     }
 }
 
-static void unmap_leaf(hsight__slot *leaf, void *state)
+static void unmap_leaf(hsight__slot *leaf, uint64_t base, void *state)
 {
-    (void)state;
+    (void)base, (void)state;
     munmap(leaf, LEAF_BYTES);
 }
 
 void hsight__block_map_free(hsight__block_map *map)
 {
-    visit_leaves(map, unmap_leaf, NULL);
+    hsight__block_map_visit(map, unmap_leaf, NULL);
     for (size_t i = 0; i < HSIGHT__TOP_SLOTS; i++) {
         hsight__middle *middle = atomic_load_explicit(&map->top[i], memory_order_relaxed);
         if (middle != NULL) {
@@ -70,9 +70,9 @@ void hsight__block_map_free(hsight__block_map *map)
     hsight__block_map_init(map);
 }
 
-static void empty_leaf(hsight__slot *leaf, void *state)
+static void empty_leaf(hsight__slot *leaf, uint64_t base, void *state)
 {
-    (void)state;
+    (void)base, (void)state;
     if (madvise(leaf, LEAF_BYTES, MADV_DONTNEED) != 0) { /* locked pages: zero them by hand */
         for (size_t i = 0; i <= HSIGHT__LEAF_SLOTS; i++) {
             atomic_store_explicit(&leaf[i], 0, memory_order_relaxed);
@@ -82,7 +82,7 @@ static void empty_leaf(hsight__slot *leaf, void *state)
 
 void hsight__block_map_clear(hsight__block_map *map)
 {
-    visit_leaves(map, empty_leaf, NULL);
+    hsight__block_map_visit(map, empty_leaf, NULL);
 }
 
 typedef struct {
@@ -90,8 +90,9 @@ typedef struct {
     uint64_t bytes;
 } residence;
 
-static void add_resident(hsight__slot *leaf, void *state)
+static void add_resident(hsight__slot *leaf, uint64_t base, void *state)
 {
+    (void)base;
     unsigned char pages[LEAF_BYTES / 4096 + 1];
     residence *sum = state;
     if (mincore(leaf, LEAF_BYTES, pages) != 0) {
@@ -105,7 +106,7 @@ static void add_resident(hsight__slot *leaf, void *state)
 uint64_t hsight__block_map_bytes(hsight__block_map *map)
 {
     residence sum = {.page_bytes = (uint64_t)sysconf(_SC_PAGESIZE)};
-    visit_leaves(map, add_resident, &sum);
+    hsight__block_map_visit(map, add_resident, &sum);
     for (size_t i = 0; i < HSIGHT__TOP_SLOTS; i++) {
         sum.bytes += atomic_load_explicit(&map->top[i], memory_order_relaxed) != NULL
                          ? sizeof(hsight__middle)

@@ -43,6 +43,10 @@ void hsight__block_map_init(hsight__block_map *map);
 void hsight__block_map_free(hsight__block_map *map);
 /* Forget all and give the memory back, but for the address space. */
 void hsight__block_map_clear(hsight__block_map *map);
+/* Calls `each` with every leaf, ascending; `base` is its first address, `state` is passed on. */
+void hsight__block_map_visit(hsight__block_map *map,
+                             void (*each)(hsight__slot *leaf, uint64_t base, void *state),
+                             void *state);
 /* Resident memory. O(leaves). */
 uint64_t hsight__block_map_bytes(hsight__block_map *map);
 

@@ -16,6 +16,7 @@
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "trace/reach_sums.h"
 #include "trace/take_rows.h"
 #include "trace/trace_columns.h"
 
@@ -29,6 +30,8 @@ typedef struct {
     hsight__vec innermost;
     hsight__vec frames; /* hsight__frame_item */
     hsight__vec rows;   /* hsight_trace_row */
+    hsight__vec native; /* hsight_native_row */
+    bool knows_native;
     hsight__strings strings;
 } product;
 
@@ -67,6 +70,7 @@ static void free_product(void *owner)
     hsight__vec_free(&made->innermost);
     hsight__vec_free(&made->frames);
     hsight__vec_free(&made->rows);
+    hsight__vec_free(&made->native);
     hsight__strings_free(&made->strings);
     allocator->release(allocator->state, made, sizeof *made);
 }
@@ -382,7 +386,8 @@ static hsight_status wrap(product *made, const hsight_trace_info *info, hsight_t
                           hsight_error *err)
 {
     hsight__strings_freeze(&made->strings);
-    hsight__vec *grown[] = {&made->callers, &made->innermost, &made->frames, &made->rows};
+    hsight__vec *grown[] = {&made->callers, &made->innermost, &made->frames, &made->rows,
+                            &made->native};
     for (size_t i = 0; i < sizeof grown / sizeof *grown; i++) {
         hsight__vec_shrink(grown[i]);
     }
@@ -391,10 +396,13 @@ static hsight_status wrap(product *made, const hsight_trace_info *info, hsight_t
         .frame_count = (uint32_t)made->frames.count - 1,
         .row_count = (uint32_t)made->rows.count,
         .string_count = hsight__strings_count(&made->strings),
+        .native_count = (uint32_t)made->native.count,
+        .knows_native = made->knows_native,
         .callers = made->callers.data,
         .innermost = made->innermost.data,
         .frames = made->frames.data,
         .rows = made->rows.data,
+        .native_rows = made->native.data,
         .string_offsets = made->strings.offsets.data,
         .string_bytes = made->strings.bytes.data,
         .string_bytes_count = made->strings.bytes.count,
@@ -415,6 +423,7 @@ static hsight_status new_product(const hsight_allocator *allocator, product **ou
     hsight__vec_init(&made->innermost, allocator, sizeof(uint32_t));
     hsight__vec_init(&made->frames, allocator, sizeof(hsight__frame_item));
     hsight__vec_init(&made->rows, allocator, sizeof(hsight_trace_row));
+    hsight__vec_init(&made->native, allocator, sizeof(hsight_native_row));
     hsight_status status = hsight__strings_init(&made->strings, allocator, err);
     if (status != HSIGHT_OK) {
         allocator->release(allocator->state, made, sizeof *made);
@@ -452,9 +461,28 @@ static void end_job(taking *job)
     hsight__map_free(&job->merged);
 }
 
-hsight_status hsight_tracer_take(hsight_tracer *tracer, hsight_trace **out,
-                                 hsight_stack_id **stack_map, uint32_t *map_count,
-                                 hsight_error *err)
+static hsight_status make_native_rows(const taking *job, const hsight_reach *reach,
+                                      hsight_error *err)
+{
+    if (reach == NULL) {
+        return HSIGHT_OK;
+    }
+    hsight__vec sums; /* by stack */
+    hsight__vec_init(&sums, job->made->allocator, sizeof(hsight__reach_sum));
+    hsight_status status = hsight__vec_append_zeros(&sums, job->stacks.count, err);
+    if (status == HSIGHT_OK) {
+        hsight__reach_sum_native(reach, &sums);
+        status = hsight__take_native_rows(&sums, &job->stacks, job->stack_of.data,
+                                          &job->made->native, err);
+    }
+    hsight__vec_free(&sums);
+    job->made->knows_native = true;
+    return status;
+}
+
+hsight_status hsight_tracer_take(hsight_tracer *tracer, const hsight_reach *reach,
+                                 hsight_trace **out, hsight_stack_id **stack_map,
+                                 uint32_t *map_count, hsight_error *err)
 {
     const hsight_allocator *allocator = tracer->memory.allocator;
     product *made = NULL;
@@ -474,6 +502,9 @@ hsight_status hsight_tracer_take(hsight_tracer *tracer, hsight_trace **out,
     if (status == HSIGHT_OK) {
         status = hsight__take_rows(&job.stacks, job.stack_of.data, job.is_rising ? 0 : job.epoch,
                                    &made->rows, err);
+    }
+    if (status == HSIGHT_OK) {
+        status = make_native_rows(&job, reach, err);
     }
     if (status == HSIGHT_OK && stack_map != NULL) {
         status = make_map(&job, stack_map, map_count, err);

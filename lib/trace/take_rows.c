@@ -98,3 +98,45 @@ hsight_status hsight__take_rows(const hsight__vec *stacks, const uint32_t *stack
     }
     return status;
 }
+
+/* ---- native blocks ---- */
+
+static int compare_native(const void *a, const void *b)
+{
+    uint32_t first = ((const hsight_native_row *)a)->stack.index;
+    uint32_t second = ((const hsight_native_row *)b)->stack.index;
+    return (first > second) - (first < second);
+}
+
+static void add_equal_native(hsight__vec *rows)
+{
+    hsight_native_row *all = rows->data;
+    size_t last = 0;
+    for (size_t i = 1; i < rows->count; i++) {
+        if (all[i].stack.index == all[last].stack.index) {
+            all[last].bytes += all[i].bytes;
+            all[last].blocks += all[i].blocks;
+        } else {
+            all[++last] = all[i];
+        }
+    }
+    rows->count = last + 1;
+}
+
+hsight_status hsight__take_native_rows(const hsight__vec *sums, const hsight__vec *stacks,
+                                       const uint32_t *stack_of, hsight__vec *rows,
+                                       hsight_error *err)
+{
+    const hsight__reach_sum *sum = sums->data;
+    const hsight__stack *all = stacks->data;
+    hsight_status status = HSIGHT_OK;
+    for (size_t i = 1; i < sums->count && status == HSIGHT_OK; i++) {
+        hsight_native_row row = {{stack_of[all[i].node]}, 0, sum[i].bytes, sum[i].blocks};
+        status = row.blocks != 0 ? hsight__vec_push(rows, &row, err) : HSIGHT_OK;
+    }
+    if (status == HSIGHT_OK && rows->count != 0) {
+        qsort(rows->data, rows->count, sizeof(hsight_native_row), compare_native);
+        add_equal_native(rows);
+    }
+    return status;
+}

@@ -3,6 +3,7 @@
 #ifndef HEAPSIGHT_LIB_TRACE_TAKE_ROWS_H
 #define HEAPSIGHT_LIB_TRACE_TAKE_ROWS_H
 
+#include "trace/reach_sums.h"
 #include "trace/sampler.h"
 #include "trace/stacks.h"
 
@@ -17,5 +18,9 @@ static inline uint64_t hsight__whole_blocks(uint64_t units)
  * Rows are appended, ascending and without such of zeros. @return HSIGHT_OK or HSIGHT_ENOMEM */
 hsight_status hsight__take_rows(const hsight__vec *stacks, const uint32_t *stack_of, uint64_t epoch,
                                 hsight__vec *rows, hsight_error *err);
+/* The same for hsight__reach_sum, by stack, into hsight_native_row. */
+hsight_status hsight__take_native_rows(const hsight__vec *sums, const hsight__vec *stacks,
+                                       const uint32_t *stack_of, hsight__vec *rows,
+                                       hsight_error *err);
 
 #endif

@@ -108,6 +108,21 @@ const hsight_trace_row *hsight_trace_rows(const hsight_trace *trace)
     return trace->columns.rows;
 }
 
+bool hsight_trace_knows_native(const hsight_trace *trace)
+{
+    return trace->columns.knows_native;
+}
+
+uint32_t hsight_trace_native_count(const hsight_trace *trace)
+{
+    return trace->columns.native_count;
+}
+
+const hsight_native_row *hsight_trace_native_rows(const hsight_trace *trace)
+{
+    return trace->columns.native_rows;
+}
+
 /* ---- check ---- */
 
 static hsight_status check_strings(const hsight__trace_columns *columns, hsight_error *err)
@@ -192,19 +207,33 @@ static hsight_status check_depths(const hsight__trace_columns *columns, hsight_e
     return status;
 }
 
+/* Row `r` of `stack` comes after one of `previous`. */
+static hsight_status check_row(const hsight__trace_columns *columns, const char *what, uint32_t r,
+                               uint32_t stack, uint32_t previous, hsight_error *err)
+{
+    if (stack > previous && stack <= columns->stack_count) {
+        return HSIGHT_OK;
+    }
+    return hsight__fail(err, HSIGHT_EINVAL, "%s row %u: stack %u after stack %u, of %u stacks",
+                        what, r, stack, previous, columns->stack_count);
+}
+
 static hsight_status check_rows(const hsight__trace_columns *columns, hsight_error *err)
 {
+    hsight_status status = HSIGHT_OK;
     uint32_t previous = 0;
-    for (uint32_t r = 0; r < columns->row_count; r++) {
+    for (uint32_t r = 0; r < columns->row_count && status == HSIGHT_OK; r++) {
         uint32_t stack = columns->rows[r].stack.index;
-        if (stack <= previous || stack > columns->stack_count) {
-            return hsight__fail(err, HSIGHT_EINVAL,
-                                "trace row %u: stack %u after stack %u, of %u stacks", r, stack,
-                                previous, columns->stack_count);
-        }
+        status = check_row(columns, "trace", r, stack, previous, err);
         previous = stack;
     }
-    return HSIGHT_OK;
+    previous = 0;
+    for (uint32_t r = 0; r < columns->native_count && status == HSIGHT_OK; r++) {
+        uint32_t stack = columns->native_rows[r].stack.index;
+        status = check_row(columns, "native", r, stack, previous, err);
+        previous = stack;
+    }
+    return status;
 }
 
 hsight_status hsight__trace_columns_check(const hsight__trace_columns *columns, hsight_error *err)

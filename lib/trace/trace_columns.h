@@ -3,8 +3,8 @@
  *
  * Internal to lib/: trace, snapshot and store see it; analyses use trace.h. Stack columns have
  * stack_count + 1 items, frames frame_count + 1, string_offsets string_count + 2; item 0 is unused
- * and zero. callers[s] < s, and 0 exactly where the frame is a thread. rows are strictly ascending
- * by stack. */
+ * and zero. callers[s] < s, and 0 exactly where the frame is a thread. rows and native_rows are
+ * strictly ascending by stack. */
 #ifndef HEAPSIGHT_LIB_TRACE_TRACE_COLUMNS_H
 #define HEAPSIGHT_LIB_TRACE_TRACE_COLUMNS_H
 
@@ -23,10 +23,13 @@ typedef struct {
     uint32_t frame_count;
     uint32_t row_count;
     uint32_t string_count;
+    uint32_t native_count;
+    bool knows_native;
     const uint32_t *callers;
     const uint32_t *innermost;
     const hsight__frame_item *frames;
     const hsight_trace_row *rows;
+    const hsight_native_row *native_rows;
     const uint64_t *string_offsets;
     const char *string_bytes;
     uint64_t string_bytes_count;

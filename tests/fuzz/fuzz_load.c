@@ -87,13 +87,25 @@ static uint64_t walk_stack(const hsight_trace *trace, hsight_stack_id stack)
     return sum;
 }
 
+static uint64_t walk_native(const hsight_trace *trace)
+{
+    uint64_t sum = 0;
+    const hsight_native_row *rows = hsight_trace_native_rows(trace);
+    assert(hsight_trace_knows_native(trace) || hsight_trace_native_count(trace) == 0);
+    for (uint32_t i = 0; i < hsight_trace_native_count(trace); i++) {
+        assert(rows[i].stack.index > (i > 0 ? rows[i - 1].stack.index : 0));
+        sum += walk_stack(trace, rows[i].stack) + rows[i].bytes + rows[i].blocks;
+    }
+    return sum;
+}
+
 static uint64_t walk_trace(const hsight_snapshot *snapshot)
 {
     const hsight_trace *trace = hsight_snapshot_trace(snapshot);
-    uint64_t sum = 0;
     if (trace == NULL) {
         return 0;
     }
+    uint64_t sum = walk_native(trace);
     for (uint32_t i = 0; i <= hsight_trace_frame_count(trace); i++) {
         sum += walk_frame(trace, (hsight_frame_id){i});
     }

@@ -5,6 +5,7 @@
  *     hsnap_tool tiny FILE          write the snapshot of tests/golden/v1/tiny.hsnap
  *     hsnap_tool traced FILE        the same with a trace; v1/traced.hsnap is that, but for what
  *                                   depends on time (make_bad.py --settle)
+ *     hsnap_tool native FILE        the same with native blocks; v1/native.hsnap in the same way
  *     hsnap_tool random SEED FILE   write a random snapshot, four of five with a trace; equal seeds
  *                                   give equal files, but for what depends on time
  *
@@ -323,10 +324,10 @@ static hsight_snapshot *make_tiny(void)
     return finish(builder, &info);
 }
 
-static int write_traced(const char *path)
+static int write_traced(const char *path, bool knows_native)
 {
     hsight_snapshot *snapshot = make_tiny();
-    join_tiny_trace(snapshot);
+    join_tiny_trace(snapshot, knows_native);
     return save(snapshot, path);
 }
 
@@ -465,11 +466,15 @@ int main(int argc, char **argv)
         return save(make_tiny(), argv[2]);
     }
     if (argc == 3 && strcmp(argv[1], "traced") == 0) {
-        return write_traced(argv[2]);
+        return write_traced(argv[2], false);
+    }
+    if (argc == 3 && strcmp(argv[1], "native") == 0) {
+        return write_traced(argv[2], true);
     }
     if (argc == 4 && strcmp(argv[1], "random") == 0) {
         return write_random(strtoull(argv[2], NULL, 10), argv[3]);
     }
-    fprintf(stderr, "usage: hsnap_tool dump FILE | tiny FILE | traced FILE | random SEED FILE\n");
+    fprintf(stderr, "usage: hsnap_tool dump FILE | tiny FILE | traced FILE | native FILE | "
+                    "random SEED FILE\n");
     return 2;
 }

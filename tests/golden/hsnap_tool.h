@@ -5,6 +5,8 @@
 
 #include <heapsight/snapshot.h>
 
+#include <stdbool.h>
+
 #define COUNT_OF(array) (sizeof(array) / sizeof *(array))
 
 enum { RANDOM_TEXT_BYTES = 25 };
@@ -22,8 +24,9 @@ size_t random_text(uint64_t *state, char out[RANDOM_TEXT_BYTES]);
 /* hsnap_trace.c */
 /* Nothing where there is no trace. */
 void dump_trace(const hsight_snapshot *snapshot);
-/* The trace of tests/golden/v1/traced.hsnap. */
-void join_tiny_trace(hsight_snapshot *snapshot);
+/* The trace of tests/golden/v1/traced.hsnap, or that of v1/native.hsnap. */
+void join_tiny_trace(hsight_snapshot *snapshot, bool knows_native);
+/* In mode exact, half of them know native blocks. */
 void join_random_trace(hsight_snapshot *snapshot, hsight_trace_mode mode, uint64_t *state);
 
 #endif

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <heapsight/reach.h>
 #include <heapsight/tracer.h>
 
 /* ---- dump ------------------------------------------------------------------------------------ */
@@ -65,6 +66,20 @@ static void dump_rows(const hsight_trace *trace)
     }
 }
 
+/* Not known, and none, are different answers. */
+static void dump_native(const hsight_trace *trace)
+{
+    if (!hsight_trace_knows_native(trace)) {
+        return;
+    }
+    const hsight_native_row *rows = hsight_trace_native_rows(trace);
+    printf("native rows %u\n", hsight_trace_native_count(trace));
+    for (uint32_t i = 0; i < hsight_trace_native_count(trace); i++) {
+        printf("native %u %u %llu %llu\n", i, rows[i].stack.index,
+               (unsigned long long)rows[i].bytes, (unsigned long long)rows[i].blocks);
+    }
+}
+
 void dump_trace(const hsight_snapshot *snapshot)
 {
     const hsight_trace *trace = hsight_snapshot_trace(snapshot);
@@ -78,6 +93,7 @@ void dump_trace(const hsight_snapshot *snapshot)
                hsight_trace_innermost(trace, (hsight_stack_id){i}).index);
     }
     dump_rows(trace);
+    dump_native(trace);
     uint32_t count = hsight_graph_node_count(hsight_snapshot_graph(snapshot));
     for (uint32_t i = 1; i <= count; i++) {
         printf("allocated %u %u\n", i, hsight_snapshot_stack(snapshot, (hsight_node_id){i}).index);
@@ -156,8 +172,21 @@ static void release(story *told, uint32_t thread, uint64_t address)
                          &gone);
 }
 
+/* Blocks of objects are met; none is followed, as there is no memory at the addresses. */
+static hsight_reach *search_native(const story *told, const hsight_graph *graph)
+{
+    hsight_reach *reach;
+    hsight_error err;
+    must(hsight_reach_new(told->tracer, &reach, &err), &err);
+    for (uint32_t i = 1; i <= hsight_graph_node_count(graph); i++) {
+        uint64_t address = hsight_graph_address(graph, (hsight_node_id){i});
+        hsight_reach_meet(reach, (const void *)(uintptr_t)address);
+    }
+    return reach;
+}
+
 /* As a capture does it: the stack of each object by its address. */
-static void end(story *told, hsight_snapshot *snapshot)
+static void end(story *told, hsight_snapshot *snapshot, bool knows_native)
 {
     const hsight_graph *graph = hsight_snapshot_graph(snapshot);
     const hsight_allocator *allocator = hsight_allocator_default();
@@ -165,7 +194,9 @@ static void end(story *told, hsight_snapshot *snapshot)
     hsight_trace *trace;
     hsight_stack_id *map;
     hsight_error err;
-    must(hsight_tracer_take(told->tracer, &trace, &map, &map_count, &err), &err);
+    hsight_reach *reach = knows_native ? search_native(told, graph) : NULL;
+    must(hsight_tracer_take(told->tracer, reach, &trace, &map, &map_count, &err), &err);
+    hsight_reach_free(reach);
     hsight_stack_id *stacks =
         allocator->allocate(allocator->state, ((size_t)count + 1) * sizeof *stacks);
     if (stacks == NULL) {
@@ -183,12 +214,23 @@ static void end(story *told, hsight_snapshot *snapshot)
 
 /* ---- tiny ------------------------------------------------------------------------------------ */
 
+/* Two blocks of one stack, and one of more than 4 GiB on a stack that allocated an object, too. */
+static void allocate_native(story *told)
+{
+    const hsight_raw_frame encode[] = {{address_of_code(5), 9}, {address_of_code(4), 7}};
+    const hsight_raw_frame unknown[] = {{address_of_code(3), 0}};
+    allocate(told, 0, 0x400000, 100, encode, 2);
+    allocate(told, 0, 0x500000, 200, encode, 2);
+    allocate(told, 1, 0x100000000000, 6442450944u, unknown, 1);
+}
+
 /* Two lines of one function, a name with a lone surrogate, a line that is not known, a thread
  * without a name and a block that no function allocated, two that did not stay, and objects that
  * nobody saw. */
-void join_tiny_trace(hsight_snapshot *snapshot)
+void join_tiny_trace(hsight_snapshot *snapshot, bool knows_native)
 {
-    story told = {.names = {"worker-1", "service.py", "Pool.pin", "l\xed\xa0\x80", "serve"}};
+    story told = {
+        .names = {"worker-1", "service.py", "Pool.pin", "l\xed\xa0\x80", "serve", "encode"}};
     const uint64_t session = 0x7f0000005000, array = 0x7f0000006000, cycle = 0x7f0000007000;
     const hsight_raw_frame first[] = {{address_of_code(2), 41}, {address_of_code(4), 7}};
     const hsight_raw_frame second[] = {{address_of_code(2), 42}, {address_of_code(4), 7}};
@@ -202,7 +244,10 @@ void join_tiny_trace(hsight_snapshot *snapshot)
     allocate(&told, 2, 0x200000, 16, first, 2);
     release(&told, 2, 0x200000);
     allocate(&told, 2, 0x300000, 24, NULL, 0);
-    end(&told, snapshot);
+    if (knows_native) {
+        allocate_native(&told);
+    }
+    end(&told, snapshot, knows_native);
 }
 
 /* ---- random ---------------------------------------------------------------------------------- */
@@ -253,5 +298,5 @@ void join_random_trace(hsight_snapshot *snapshot, hsight_trace_mode mode, uint64
         }
     }
     count_random(&told, state);
-    end(&told, snapshot);
+    end(&told, snapshot, mode == HSIGHT_TRACE_EXACT && below(state, 2) > 0);
 }

@@ -7,7 +7,8 @@
     make_bad.py --settle FILE  set to 0 what of a trace depends on time, as in v1/traced.hsnap
 
 Checksums are made right again behind the damage, so that each file reaches the rule it breaks.
-Files are added, never changed: what one heapsight refuses, every later one must refuse. The
+Files are added, never changed: what one heapsight refuses, every later one must refuse. Only the
+words change where a minor version comes to be known: what was newer is damaged from then on. The
 files of v1/ that are not plain (PERMITTED) must be read, now and later.
 """
 
@@ -95,6 +96,11 @@ def traced() -> bytes:
     return (HERE / "v1" / "traced.hsnap").read_bytes()
 
 
+def native() -> bytes:
+    """The same snapshot with a trace that knows native blocks."""
+    return (HERE / "v1" / "native.hsnap").read_bytes()
+
+
 def parts(data: bytes) -> File:
     """A file in parts."""
     minor, count = struct.unpack_from("<HI", data, 10)
@@ -121,6 +127,11 @@ def changed(*changes: Change) -> bytes:
 def trace_changed(*changes: Change) -> bytes:
     """traced.hsnap with something done to its parts."""
     return apply(traced(), changes)
+
+
+def native_changed(*changes: Change) -> bytes:
+    """native.hsnap with something done to its parts."""
+    return apply(native(), changes)
 
 
 def raw(offset: int, value: bytes) -> bytes:
@@ -214,18 +225,25 @@ def row_stack(number: int, value: int) -> Change:
     return poke(b"TROW", "I", 18 * number, value)
 
 
+def native_stack(number: int, value: int) -> Change:
+    """Replace the stack of a row of native blocks."""
+    return poke(b"TNAT", "I", 6 * number, value)
+
+
 def settle(file: File) -> None:
     """memory_bytes and duration_ns of TINF are 0."""
     file.poke(b"TINF", "Q", 9, 0)
     file.poke(b"TINF", "Q", 10, 0)
 
 
+TRACE_CHUNKS = (b"TINF", b"NSTK", b"TSTC", b"TSTF", b"TFRM", b"TROW", b"TSTO", b"TSTB")
+
+
 def make_incomplete_traces() -> dict[str, bytes]:
     """One of the chunks of a trace is missing, or all but one."""
-    chunks = (b"TINF", b"NSTK", b"TSTC", b"TSTF", b"TFRM", b"TROW", b"TSTO", b"TSTB")
     files = {}
-    for name in chunks:
-        others = [drop(other) for other in chunks if other != name]
+    for name in TRACE_CHUNKS:
+        others = [drop(other) for other in TRACE_CHUNKS if other != name]
         text = name.decode().lower()
         files[f"trace-without-{text}"] = trace_changed(drop(name))
         files[f"trace-of-{text}-alone"] = trace_changed(*others)
@@ -257,6 +275,7 @@ def make_bad_traces() -> dict[str, bytes]:
         "trace-mode-large": trace_changed(poke(b"TINF", "Q", 0, 1 << 32 | 1)),
         "trace-1025-frames": trace_changed(poke(b"TINF", "Q", 1, 1025)),
         "minor-2-trace-mode-4": trace_changed(attributes(minor=2), poke(b"TINF", "Q", 0, 4)),
+        "minor-3-trace-mode-4": trace_changed(attributes(minor=3), poke(b"TINF", "Q", 0, 4)),
         # values
         "trace-strings-begin": trace_changed(poke(b"TSTO", "Q", 1, 1)),
         "trace-strings-descend": trace_changed(poke(b"TSTO", "Q", 4, 1)),
@@ -279,6 +298,22 @@ def make_bad_traces() -> dict[str, bytes]:
         "trace-rows-descend": trace_changed(row_stack(2, 3)),
         "trace-rows-twice": trace_changed(row_stack(2, 4)),
         "trace-object-of-11": trace_changed(poke(b"NSTK", "I", 8, 11)),
+    }
+
+
+def make_bad_native() -> dict[str, bytes]:
+    """Name -> bytes. native.hsnap: K 11, rows of stacks 6, 7 and 11."""
+    return {
+        "native-not-whole": native_changed(resize(b"TNAT", 56)),
+        "native-of-0": native_changed(native_stack(0, 0)),
+        "native-of-12": native_changed(native_stack(2, 12)),
+        "native-descends": native_changed(native_stack(1, 5)),
+        "native-twice": native_changed(native_stack(1, 6)),
+        "native-without-rows": native_changed(drop(b"TROW")),
+        "native-without-trace": native_changed(*map(drop, TRACE_CHUNKS)),
+        "native-empty-without-trace": native_changed(
+            *map(drop, TRACE_CHUNKS), resize(b"TNAT", 0), attributes(minor=0)
+        ),
     }
 
 
@@ -398,11 +433,12 @@ def make_all() -> dict[str, bytes]:
         "root-string-19": changed(root(2, 19)),
         "minor-1-root-kind-7": changed(attributes(minor=1), root(1, 7)),
         "minor-2-root-kind-7": changed(attributes(minor=2), root(1, 7)),
+        "minor-3-root-kind-7": changed(attributes(minor=3), root(1, 7)),
     }
 
 
 def make_permitted() -> dict[str, bytes]:
-    """Files of v1/ that every version must read: what a later minor may add to the two others."""
+    """Files of v1/ that every version must read: what a later minor may add to the three others."""
     adds: Callable[[bytes, bytes], Change] = lambda n, d: lambda f: f.chunks.insert(3, (n, d))
     return {
         "later-minor": changed(
@@ -418,10 +454,14 @@ def make_permitted() -> dict[str, bytes]:
             poke(b"TROW", "I", 1, 7),
         ),
         "traced-other-order": trace_changed(lambda f: f.chunks.reverse()),
+        "native-later-minor": native_changed(attributes(minor=7), poke(b"TNAT", "I", 7, 7)),
+        "native-other-order": native_changed(lambda f: f.chunks.reverse()),
+        "native-minor-0": native_changed(attributes(minor=0)),
+        "native-none": native_changed(resize(b"TNAT", 0)),
     }
 
 
-BAD = make_all() | make_incomplete_traces() | make_bad_traces()
+BAD = make_all() | make_incomplete_traces() | make_bad_traces() | make_bad_native()
 PERMITTED = make_permitted()
 
 

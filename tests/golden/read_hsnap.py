@@ -64,6 +64,7 @@ TRACE_COLUMNS = {
     "TROW": ("2I8Q", "rows", 0),
     "TSTO": ("Q", "strings", 2),
 }
+NATIVE_ROW = struct.Struct("<2I2Q")  # section 3.8
 TRACE_COUNTED_BY = {"stacks": "TSTC", "frames": "TFRM", "rows": "TROW", "strings": "TSTO"}
 TRACE_NUMBERS = (
     "mode",
@@ -117,6 +118,7 @@ class Trace:
     numbers: tuple[int, ...]
     columns: dict[str, list[tuple[int, ...]]]
     strings: list[bytes]
+    native: list[tuple[int, ...]] | None
 
 
 @dataclass
@@ -221,7 +223,7 @@ def require_ids(chunk: str, ids: tuple[int, ...], low: int, high: int) -> None:
 
 
 def require_sorted(chunk: str, ids: tuple[int, ...], high: int) -> None:
-    """Strictly ascending object numbers."""
+    """Strictly ascending numbers of objects or stacks."""
     require_ids(chunk, ids, 1, high)
     require(all(a < b for a, b in pairwise(ids)), f"{chunk} is not ascending")
 
@@ -279,16 +281,25 @@ def require_stacks(counts: dict[str, int], columns: dict[str, list[tuple[int, ..
         require_ids("TSTF", (frame,), 1, counts["frames"])
         is_thread = columns["TFRM"][frame][3] != 0
         require(is_thread == (caller == 0), f"TSTF: stack {stack} does not begin with a thread")
-    named = tuple(row[0] for row in columns["TROW"])
-    require_ids("TROW", named, 1, counts["stacks"])
-    require(all(a < b for a, b in pairwise(named)), "TROW is not ascending")
+    require_sorted("TROW", tuple(row[0] for row in columns["TROW"]), counts["stacks"])
     require_ids("NSTK", tuple(stack for (stack,) in columns["NSTK"]), 0, counts["stacks"])
 
 
+def read_native(chunks: dict[str, bytes], stacks: int) -> list[tuple[int, ...]] | None:
+    """Section 3.8. None where nothing is known about native blocks."""
+    if "TNAT" not in chunks:
+        return None
+    items, rest = divmod(len(chunks["TNAT"]), NATIVE_ROW.size)
+    require(rest == 0 and items <= MAX_OTHER_COUNT, "length of TNAT")
+    rows = list(NATIVE_ROW.iter_unpack(chunks["TNAT"]))
+    require_sorted("TNAT", tuple(row[0] for row in rows), stacks)
+    return rows
+
+
 def read_trace(chunks: dict[str, bytes], objects: int) -> Trace | None:
-    """Section 3.7. None where there is no trace."""
+    """Sections 3.7 and 3.8. None where there is no trace."""
     needed = (*TRACE_COLUMNS, "TINF", "TSTB")
-    if not any(chunk in chunks for chunk in needed):
+    if not any(chunk in chunks for chunk in (*needed, "TNAT")):
         return None
     for chunk in needed:
         require(chunk in chunks, f"no {chunk} chunk")
@@ -302,7 +313,8 @@ def read_trace(chunks: dict[str, bytes], objects: int) -> Trace | None:
     offsets = tuple(offset for (offset,) in columns["TSTO"])
     require_offsets("TSTO", offsets, len(chunks["TSTB"]))
     require_stacks(counts, columns)
-    return Trace(numbers, columns, [chunks["TSTB"][a:b] for a, b in pairwise(offsets)])
+    strings = [chunks["TSTB"][a:b] for a, b in pairwise(offsets)]
+    return Trace(numbers, columns, strings, read_native(chunks, counts["stacks"]))
 
 
 def read(path: Path) -> Snapshot:
@@ -362,6 +374,10 @@ def dump_trace(trace: Trace) -> list[str]:
     lines += [f"stack {i} {caller} {frame}" for i, ((caller,), (frame,)) in enumerate(pairs, 1)]
     for i, (stack, _reserved, *figures) in enumerate(columns["TROW"]):
         lines.append(f"row {i} {stack} " + " ".join(map(str, figures)))
+    if trace.native is not None:
+        lines.append(f"native rows {len(trace.native)}")
+        for i, (stack, _reserved, size, blocks) in enumerate(trace.native):
+            lines.append(f"native {i} {stack} {size} {blocks}")
     return lines + [f"allocated {i} {n}" for i, (n,) in enumerate(columns["NSTK"][1:], 1)]
 
 

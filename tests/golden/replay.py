@@ -110,6 +110,9 @@ def self_test(tool: Path) -> list[str]:
         traced = place / "v1" / "traced.txt"
         lines = traced.read_text(encoding="ascii").replace("allocated 7 9", "allocated 7 8")
         traced.write_text(lines, encoding="ascii")
+        native = place / "v1" / "native.txt"
+        lines = native.read_text(encoding="ascii").replace("native 1 7 24 1", "native 1 7 24 2")
+        native.write_text(lines, encoding="ascii")
         with (place / "bad" / "empty.txt").open("a", encoding="ascii") as file:
             file.write("more\n")
         shutil.copy(HERE / "v1" / "tiny.hsnap", place / "bad" / "text.hsnap")
@@ -122,10 +125,12 @@ def self_test(tool: Path) -> list[str]:
             "other contents, read_hsnap.py": any("tiny.hsnap: read_hsnap" in text for text in good),
             "other stack, library": any("traced.hsnap: the library" in text for text in good),
             "other stack, read_hsnap.py": any("traced.hsnap: read_hsnap" in text for text in good),
+            "other native row, library": any("native.hsnap: the lib" in text for text in good),
+            "other native row, read_hsnap.py": any("native.hsnap: read_" in text for text in good),
             "other message": any("empty.hsnap: expected" in text for text in bad),
             "good file, library": any("text.hsnap: expected" in text for text in bad),
             "good file, read_hsnap.py": any("text.hsnap: read_hsnap" in text for text in bad),
-            "nothing else": len(good) == 4 and len(bad) == 3,
+            "nothing else": len(good) == 6 and len(bad) == 3,
             "no good files": bool(check_good(tool, place / "none")),
             "no bad files": bool(check_bad(tool, place / "none")),
             "document": bool(check_document(document)),

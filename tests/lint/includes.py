@@ -45,6 +45,7 @@ PUBLIC_LAYER = {
     "graph.h": "graph",
     "trace.h": "trace",
     "tracer.h": "trace",
+    "reach.h": "trace",
     "snapshot.h": "snapshot",
     "store.h": "store",
     "diff.h": "analyse",

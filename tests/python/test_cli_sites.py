@@ -206,8 +206,8 @@ def test_a_table_of_sites_is_made_once(ask, monkeypatch, more):
     calls = []
 
     def counted(module):
-        made = module.site_rows
-        monkeypatch.setattr(module, "site_rows", lambda *words: calls.append(1) or made(*words))
+        made = module.snapshot_sites
+        monkeypatch.setattr(module, "snapshot_sites", lambda *words: calls.append(1) or made(*words))
 
     counted(_snapshot)
     counted(_diff)

@@ -140,7 +140,7 @@ static hsight_trace *trace_on(const hsight_allocator *allocator)
     ck_assert_int_eq(hsight_tracer_new(allocator, &tracer, NULL), HSIGHT_OK);
     ck_assert_int_eq(hsight_tracer_start(tracer, &options, NULL), HSIGHT_OK);
     hsight_tracer_record(tracer, &thread, (const void *)(uintptr_t)0x10100, 8, NULL, 0);
-    ck_assert_int_eq(hsight_tracer_take(tracer, &trace, NULL, NULL, NULL), HSIGHT_OK);
+    ck_assert_int_eq(hsight_tracer_take(tracer, NULL, &trace, NULL, NULL, NULL), HSIGHT_OK);
     hsight_tracer_free(tracer);
     ck_assert_uint_eq(hsight_trace_stack_count(trace), 1);
     return trace;

@@ -12,10 +12,10 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Each test: 0 a plain snapshot, 1 one with a trace. */
-static kit_bytes sample_file(const char *path, int has_trace)
+/* Each test: as kit_sample_of(). */
+static kit_bytes sample_file(const char *path, int minor)
 {
-    hsight_snapshot *sample = has_trace ? kit_traced("damage") : kit_sample("damage");
+    hsight_snapshot *sample = kit_sample_of(minor, "damage");
     kit_save(sample, path);
     hsight_snapshot_free(sample);
     return kit_read(path);
@@ -161,10 +161,10 @@ int main(void)
     TCase *tests = tcase_create("store_damage");
     tcase_add_checked_fixture(tests, kit_open, kit_close);
     tcase_set_timeout(tests, 300);
-    tcase_add_loop_test(tests, every_change_of_a_byte_is_refused, 0, 2);
-    tcase_add_loop_test(tests, every_cut_is_refused, 0, 2);
-    tcase_add_loop_test(tests, every_change_in_a_file_is_refused, 0, 2);
-    tcase_add_loop_test(tests, every_cut_of_a_file_is_refused, 0, 2);
-    tcase_add_loop_test(tests, every_longer_file_is_refused, 0, 2);
+    tcase_add_loop_test(tests, every_change_of_a_byte_is_refused, 0, KIT_ALL);
+    tcase_add_loop_test(tests, every_cut_is_refused, 0, KIT_ALL);
+    tcase_add_loop_test(tests, every_change_in_a_file_is_refused, 0, KIT_ALL);
+    tcase_add_loop_test(tests, every_cut_of_a_file_is_refused, 0, KIT_ALL);
+    tcase_add_loop_test(tests, every_longer_file_is_refused, 0, KIT_ALL);
     return run_tests("store_damage", tests);
 }

@@ -164,15 +164,28 @@ hsight_snapshot *kit_sample(const char *label)
                         label);
 }
 
-hsight_snapshot *kit_traced(const char *label)
+void kit_join(hsight_snapshot *snapshot, int minor)
 {
     const made_block blocks[] = {
         {.address = 0x10100, .bytes = 5368709120u, .stack = "Pool.pin:41 serve:9 main:3"},
         {.address = 0x10200, .bytes = 54, .stack = "serve:9 main:3"},
         {.address = 0x900000, .bytes = 7, .thread = 1, .stack = "Pool.pin:0", .is_freed = true},
+        {.address = 0x200000000, .bytes = 6442450944u, .stack = "serve:9 main:3"},
+        {.address = 0x400000000, .bytes = 80, .thread = 1, .stack = "Pool.pin:0"},
+        {.address = 0x400000100, .bytes = 20, .thread = 1, .stack = "Pool.pin:0"},
     };
+    const size_t count = sizeof blocks / sizeof *blocks;
+    if (minor == KIT_NATIVE) {
+        made_trace_join_native(snapshot, blocks, count);
+    } else if (minor == KIT_TRACED) {
+        made_trace_join(snapshot, HSIGHT_TRACE_EXACT, blocks, count);
+    }
+}
+
+hsight_snapshot *kit_sample_of(int minor, const char *label)
+{
     hsight_snapshot *sample = kit_sample(label);
-    made_trace_join(sample, HSIGHT_TRACE_EXACT, blocks, sizeof blocks / sizeof *blocks);
+    kit_join(sample, minor);
     return sample;
 }
 
@@ -285,10 +298,13 @@ static void assert_same_traces(const hsight_trace *a, const hsight_trace *b)
     ck_assert_uint_eq(x->row_count, y->row_count);
     ck_assert_uint_eq(x->string_count, y->string_count);
     ck_assert_uint_eq(x->string_bytes_count, y->string_bytes_count);
+    ck_assert_uint_eq(x->native_count, y->native_count);
+    ck_assert_int_eq(x->knows_native, y->knows_native);
     assert_same_column(x->callers, y->callers, stacks, sizeof *x->callers);
     assert_same_column(x->innermost, y->innermost, stacks, sizeof *x->innermost);
     assert_same_column(x->frames, y->frames, x->frame_count + (size_t)1, sizeof *x->frames);
     assert_same_column(x->rows, y->rows, x->row_count, sizeof *x->rows);
+    assert_same_column(x->native_rows, y->native_rows, x->native_count, sizeof *x->native_rows);
     assert_same_column(x->string_offsets, y->string_offsets, x->string_count + (size_t)2, 8);
     assert_same_column(x->string_bytes, y->string_bytes, (size_t)x->string_bytes_count, 1);
 }

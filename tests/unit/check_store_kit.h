@@ -36,8 +36,13 @@ void kit_damage(kit_bytes *file, const char *chunk, uint32_t item, uint32_t valu
 
 /* Kinds of references, roots and sizes on a few objects; about 2 KiB as a file. */
 hsight_snapshot *kit_sample(const char *label);
-/* The same, with the stacks that allocated a and b: a second half to the file, minor version 1. */
-hsight_snapshot *kit_traced(const char *label);
+/* How much a sample has: the minor version of its file. */
+enum { KIT_PLAIN, KIT_TRACED, KIT_NATIVE, KIT_ALL };
+/* kit_sample(); with the stacks that allocated a and b; with two rows of native blocks as well. The
+ * trace is a second half to the file. */
+hsight_snapshot *kit_sample_of(int minor, const char *label);
+/* Give the trace of that to another snapshot, if it has one. */
+void kit_join(hsight_snapshot *snapshot, int minor);
 /* A snapshot of `count` objects: about 50 bytes each as a file. */
 hsight_snapshot *kit_large(uint32_t count);
 /* Consumes the graph. */

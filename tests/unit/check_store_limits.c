@@ -81,12 +81,13 @@ START_TEST(most_items)
 }
 END_TEST
 
-/* Lengths of a trace without anything, beside a graph without anything. */
-static void make_empty_trace(hsight__container *container)
+/* Lengths of a trace without anything, beside a graph without anything. The chunk of native blocks
+ * is there in the last part only, as where a file is opened. */
+static void make_empty_trace(hsight__container *container, hsight__part last_part)
 {
     static const uint64_t numbers[HSIGHT__TRACE_NUMBERS] = {HSIGHT_TRACE_EXACT};
     static const uint64_t zeros[2];
-    *container = (hsight__container){.has_trace = true};
+    *container = (hsight__container){.last_part = last_part};
     const struct {
         int chunk;
         uint64_t bytes;
@@ -99,15 +100,21 @@ static void make_empty_trace(hsight__container *container)
     }
     container->chunks[HSIGHT__CHUNK_TINF] =
         (hsight__chunk){.data = numbers, .bytes = sizeof numbers, .offset = 4096};
+    if (last_part == HSIGHT__PART_NATIVE) {
+        container->chunks[HSIGHT__CHUNK_TNAT] = (hsight__chunk){.data = zeros, .offset = 4096};
+    }
 }
 
 START_TEST(a_trace_of_nothing_fits)
 {
     hsight__container container;
     hsight_snapshot *snapshot = kit_snapshot(graph_text_build(""), "nothing");
-    make_empty_trace(&container);
+    make_empty_trace(&container, (hsight__part)_i);
     ck_assert_int_eq(hsight__trace_of_chunks(&container, snapshot, NULL), HSIGHT_OK);
-    ck_assert_uint_eq(hsight_trace_stack_count(hsight_snapshot_trace(snapshot)), 0);
+    const hsight_trace *trace = hsight_snapshot_trace(snapshot);
+    ck_assert_uint_eq(hsight_trace_stack_count(trace), 0);
+    ck_assert_uint_eq(hsight_trace_native_count(trace), 0);
+    ck_assert_int_eq(hsight_trace_knows_native(trace), _i == HSIGHT__PART_NATIVE);
     hsight_snapshot_free(snapshot);
 }
 END_TEST
@@ -127,6 +134,7 @@ START_TEST(impossible_lengths_of_a_trace)
         {HSIGHT__CHUNK_TSTF, 4, 1},
         {HSIGHT__CHUNK_NSTK, 4, 1},
         {HSIGHT__CHUNK_TINF, 8, HSIGHT__TRACE_NUMBERS},
+        {HSIGHT__CHUNK_TNAT, 24, 0},
     };
     const uint64_t item_bytes = tables[_i].item_bytes, least = tables[_i].least;
     const uint64_t lengths[] = {
@@ -142,7 +150,7 @@ START_TEST(impossible_lengths_of_a_trace)
         hsight__container container;
         hsight_error err;
         char part[40];
-        make_empty_trace(&container);
+        make_empty_trace(&container, HSIGHT__PART_NATIVE);
         container.chunks[tables[_i].chunk].bytes = lengths[i];
         ck_assert_int_eq(hsight__trace_of_chunks(&container, snapshot, &err), HSIGHT_EFORMAT);
         snprintf(part, sizeof part,
@@ -172,8 +180,9 @@ int main(void)
     tcase_add_test(tests, lengths_of_nothing_fit);
     tcase_add_loop_test(tests, too_many_items, 0, 7);
     tcase_add_test(tests, most_items);
-    tcase_add_test(tests, a_trace_of_nothing_fits);
-    tcase_add_loop_test(tests, impossible_lengths_of_a_trace, 0, 7);
+    tcase_add_loop_test(tests, a_trace_of_nothing_fits, HSIGHT__PART_TRACE,
+                        HSIGHT__PART_NATIVE + 1);
+    tcase_add_loop_test(tests, impossible_lengths_of_a_trace, 0, 8);
     tcase_add_test(tests, text_of_4_gib);
     return run_tests("store_limits", tests);
 }

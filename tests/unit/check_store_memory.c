@@ -4,17 +4,16 @@
 
 #include "failing_allocator.h"
 #include "graph_text.h"
-#include "made_trace.h"
 #include "store/load.h"
 #include "suite.h"
 
 #include <stdbool.h>
 
-/* _i: 0 a plain snapshot, 1 one with a trace */
+/* _i: as kit_sample_of() */
 START_TEST(load_with_each_request_refused)
 {
     kit_path path = kit_file("memory.hsnap");
-    hsight_snapshot *sample = _i == 1 ? kit_traced("memory") : kit_sample("memory");
+    hsight_snapshot *sample = kit_sample_of(_i, "memory");
     kit_save(sample, path.path);
     bool refused = true;
     size_t walked = 0;
@@ -37,7 +36,7 @@ START_TEST(load_with_each_request_refused)
         }
         ck_assert_uint_eq(memory.live_blocks, 0);
     }
-    ck_assert_uint_eq(walked, 3 + (unsigned)_i); /* keeper, graph, snapshot, trace */
+    ck_assert_uint_eq(walked, _i == KIT_PLAIN ? 3 : 4); /* keeper, graph, snapshot, trace */
     hsight_snapshot_free(sample);
 }
 END_TEST
@@ -61,11 +60,19 @@ END_TEST
 /* One whose trace is refused gives back the snapshot that was already there, and the file. */
 START_TEST(refused_trace_keeps_no_memory)
 {
+    static const struct {
+        const char *chunk;
+        uint32_t item, value;
+        const char *message;
+    } damages[] = {
+        {"TSTC", 1, 1, "trace stack 1: caller 1 is not before it"},
+        {"TNAT", 0, 0, "native row 0: stack 0 after stack 0"},
+    };
     kit_path path = kit_file("memory.hsnap");
-    hsight_snapshot *traced = kit_traced("memory");
+    hsight_snapshot *traced = kit_sample_of(KIT_NATIVE, "memory");
     kit_save(traced, path.path);
     kit_bytes file = kit_read(path.path);
-    kit_damage(&file, "TSTC", 1, 1);
+    kit_damage(&file, damages[_i].chunk, damages[_i].item, damages[_i].value);
     kit_write(path.path, file.data, file.size);
     failing_allocator memory;
     failing_allocator_init(&memory, 0);
@@ -73,7 +80,7 @@ START_TEST(refused_trace_keeps_no_memory)
     hsight_error err;
     ck_assert_int_eq(hsight__store_load_with(&memory.allocator, path.path, &loaded, &err),
                      HSIGHT_EFORMAT);
-    kit_assert_message(&err, HSIGHT_EFORMAT, "trace stack 1: caller 1 is not before it");
+    kit_assert_message(&err, HSIGHT_EFORMAT, damages[_i].message);
     ck_assert_ptr_null(loaded);
     ck_assert_uint_eq(memory.live_blocks, 0);
     kit_free(&file);
@@ -92,9 +99,7 @@ START_TEST(save_with_each_request_refused)
         failing_allocator_init(&memory, 0);
         hsight_snapshot *young =
             kit_snapshot(graph_text_build_on(&memory.allocator, "a>b"), "young");
-        if (_i == 1) {
-            made_trace_join_random(young, 1);
-        }
+        kit_join(young, _i);
         kit_save(old, path.path);
         size_t held = memory.live_blocks;
         memory.refuse_at = memory.requests + n;
@@ -118,9 +123,9 @@ int main(void)
 {
     TCase *tests = tcase_create("store_memory");
     tcase_add_checked_fixture(tests, kit_open, kit_close);
-    tcase_add_loop_test(tests, load_with_each_request_refused, 0, 2);
+    tcase_add_loop_test(tests, load_with_each_request_refused, 0, KIT_ALL);
     tcase_add_test(tests, refused_file_keeps_no_memory);
-    tcase_add_test(tests, refused_trace_keeps_no_memory);
-    tcase_add_loop_test(tests, save_with_each_request_refused, 0, 2);
+    tcase_add_loop_test(tests, refused_trace_keeps_no_memory, 0, 2);
+    tcase_add_loop_test(tests, save_with_each_request_refused, 0, KIT_ALL);
     return run_tests("store_memory", tests);
 }

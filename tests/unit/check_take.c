@@ -74,7 +74,7 @@ START_TEST(what_looks_the_same_is_one)
     record(tracer, &threads[0], 0x103000, 4000, 0x3000, 10);
     record(tracer, &threads[0], 0x104000, 50000, 0x2000, 12);
     record(tracer, &threads[1], 0x105000, 600000, 0x2000, 10);
-    ck_assert_int_eq(hsight_tracer_take(tracer, &trace, &map, &map_count, &err), HSIGHT_OK);
+    ck_assert_int_eq(hsight_tracer_take(tracer, NULL, &trace, &map, &map_count, &err), HSIGHT_OK);
     uint32_t stacks[6];
     for (uint32_t i = 0; i < 6; i++) {
         uint32_t number = hsight_tracer_stack_of(tracer, at(0x100000 + 0x1000 * (uint64_t)i));
@@ -121,7 +121,7 @@ START_TEST(refused_memory_leaves_nothing_behind)
         hsight_trace *trace = NULL;
         hsight_stack_id *map = NULL;
         uint32_t map_count = 0;
-        hsight_status status = hsight_tracer_take(tracer, &trace, &map, &map_count, &err);
+        hsight_status status = hsight_tracer_take(tracer, NULL, &trace, &map, &map_count, &err);
         refused = memory.refused;
         /* Giving spare room back may be refused without harm. */
         ck_assert_int_eq(status, trace == NULL ? HSIGHT_ENOMEM : HSIGHT_OK);
@@ -133,7 +133,7 @@ START_TEST(refused_memory_leaves_nothing_behind)
         failed += status != HSIGHT_OK;
         ck_assert_uint_eq(memory.live_blocks, before);
         memory.refuse_at = 0;
-        ck_assert_int_eq(hsight_tracer_take(tracer, &trace, NULL, NULL, &err), HSIGHT_OK);
+        ck_assert_int_eq(hsight_tracer_take(tracer, NULL, &trace, NULL, NULL, &err), HSIGHT_OK);
         hsight_trace_free(trace);
         hsight_tracer_free(tracer);
         ck_assert_uint_eq(memory.live_blocks, 0);
@@ -158,7 +158,7 @@ START_TEST(a_stack_without_a_block_has_no_row)
         }
         refused = memory.refused;
         memory.refuse_at = 0;
-        ck_assert_int_eq(hsight_tracer_take(tracer, &trace, NULL, NULL, &err), HSIGHT_OK);
+        ck_assert_int_eq(hsight_tracer_take(tracer, NULL, &trace, NULL, NULL, &err), HSIGHT_OK);
         uint64_t dropped = hsight_trace_get_info(trace)->dropped_count;
         ck_assert_uint_le(dropped, refused ? 1 : 0);
         ck_assert_uint_eq(hsight_trace_row_count(trace), 80 - dropped);
@@ -175,7 +175,7 @@ START_TEST(a_tracer_that_is_stopped_has_no_trace)
     hsight_tracer *tracer = start(&memory.allocator);
     hsight_trace *trace = NULL;
     hsight_tracer_stop(tracer);
-    ck_assert_int_eq(hsight_tracer_take(tracer, &trace, NULL, NULL, &err), HSIGHT_EINVAL);
+    ck_assert_int_eq(hsight_tracer_take(tracer, NULL, &trace, NULL, NULL, &err), HSIGHT_EINVAL);
     ck_assert_str_eq(err.message, "the tracer is not running; start it first");
     ck_assert_ptr_null(trace);
     hsight_tracer_free(tracer);

@@ -76,7 +76,7 @@ hsight_trace *trace_kit_take(hsight_tracer *tracer)
 {
     hsight_trace *trace = NULL;
     hsight_error err;
-    ck_assert_int_eq(hsight_tracer_take(tracer, &trace, NULL, NULL, &err), HSIGHT_OK);
+    ck_assert_int_eq(hsight_tracer_take(tracer, NULL, &trace, NULL, NULL, &err), HSIGHT_OK);
     const hsight__trace_columns *columns = hsight__trace_get_columns(trace);
     ck_assert_int_eq(hsight__trace_columns_check(columns, &err), HSIGHT_OK);
     return trace;

@@ -6,6 +6,8 @@
 #include "failing_allocator.h"
 #include "suite.h"
 
+#include <heapsight/reach.h>
+
 #include <string.h>
 
 static const void *at(uint32_t block)
@@ -81,6 +83,42 @@ START_TEST(equal_frames_are_merged)
 }
 END_TEST
 
+/* The same with native blocks, although another stack comes between. */
+START_TEST(native_blocks_of_equal_stacks_are_one_row)
+{
+    hsight_tracer *tracer = trace_kit_start(HSIGHT_TRACE_EXACT, 0);
+    hsight_trace_thread thread = {0};
+    const hsight_raw_frame frame = {0x1000, 5}, other = {0x2000, 6}, twin = {0x3000, 5};
+    trace_kit_name(0x3000, "f1000");
+    record(tracer, &thread, 0, &frame, 1);
+    record(tracer, &thread, 1, &other, 1);
+    record(tracer, &thread, 2, &twin, 1);
+    record(tracer, &thread, 3, &twin, 1);
+    record(tracer, &thread, 4, &twin, 1);
+    hsight_reach *reach = NULL;
+    hsight_trace *trace = NULL;
+    ck_assert_int_eq(hsight_reach_new(tracer, &reach, NULL), HSIGHT_OK);
+    hsight_reach_meet(reach, at(3)); /* of an object */
+    ck_assert_int_eq(hsight_tracer_take(tracer, reach, &trace, NULL, NULL, NULL), HSIGHT_OK);
+    hsight_reach_free(reach);
+    const hsight_trace_row *all = hsight_trace_rows(trace);
+    const hsight_native_row *native = hsight_trace_native_rows(trace);
+    ck_assert_int_eq(hsight__trace_columns_check(hsight__trace_get_columns(trace), NULL),
+                     HSIGHT_OK);
+    ck_assert_uint_eq(hsight_trace_row_count(trace), 2);
+    ck_assert_uint_eq(hsight_trace_native_count(trace), 2);
+    for (size_t i = 0; i < 2; i++) {
+        ck_assert_uint_eq(native[i].stack.index, all[i].stack.index);
+        ck_assert_uint_eq(native[i].blocks, i == 0 ? 3 : 1);
+        ck_assert_uint_eq(native[i].bytes, i == 0 ? 30 : 10);
+    }
+    ck_assert_uint_eq(all[0].figures.live_blocks, 4);
+    hsight_trace_free(trace);
+    hsight_tracer_free(tracer);
+    trace_kit_name(0, NULL);
+}
+END_TEST
+
 START_TEST(the_map_leads_from_blocks_to_stacks)
 {
     hsight_tracer *tracer = trace_kit_start(HSIGHT_TRACE_EXACT, 0);
@@ -92,7 +130,7 @@ START_TEST(the_map_leads_from_blocks_to_stacks)
     hsight_trace *trace = NULL;
     hsight_stack_id *map = NULL;
     uint32_t count = 0;
-    ck_assert_int_eq(hsight_tracer_take(tracer, &trace, &map, &count, NULL), HSIGHT_OK);
+    ck_assert_int_eq(hsight_tracer_take(tracer, NULL, &trace, &map, &count, NULL), HSIGHT_OK);
     for (uint32_t i = 0; i < 200; i++) {
         uint32_t known = hsight_tracer_stack_of(tracer, at(i));
         ck_assert(known > 0 && known < count);
@@ -165,7 +203,7 @@ START_TEST(refused_memory_costs_the_trace_only)
         hsight_stack_id *map = NULL;
         uint32_t count = 0;
         hsight_error err;
-        hsight_status status = hsight_tracer_take(tracer, &trace, &map, &count, &err);
+        hsight_status status = hsight_tracer_take(tracer, NULL, &trace, &map, &count, &err);
         if (status == HSIGHT_OK) { /* also where a column could not be made smaller */
             ck_assert_uint_eq(hsight_trace_row_count(trace), 300);
             hsight_stack_map_free(map, count);
@@ -197,6 +235,7 @@ static uint64_t offsets[] = {0, 0, 4, 8};
 static hsight__frame_item frames[3];
 static uint32_t callers[4], innermost[4];
 static hsight_trace_row rows[2];
+static hsight_native_row native_rows[2];
 static hsight__trace_columns columns;
 
 static void make_columns(void)
@@ -210,8 +249,25 @@ static void make_columns(void)
     memset(rows, 0, sizeof rows);
     rows[0].stack.index = 2;
     rows[1].stack.index = 3;
-    columns =
-        (hsight__trace_columns){3, 2, 2, 2, callers, innermost, frames, rows, offsets, bytes, 8};
+    memset(native_rows, 0, sizeof native_rows);
+    native_rows[0].stack.index = 1;
+    native_rows[1].stack.index = 3;
+    columns = (hsight__trace_columns){
+        .stack_count = 3,
+        .frame_count = 2,
+        .row_count = 2,
+        .string_count = 2,
+        .native_count = 2,
+        .knows_native = true,
+        .callers = callers,
+        .innermost = innermost,
+        .frames = frames,
+        .rows = rows,
+        .native_rows = native_rows,
+        .string_offsets = offsets,
+        .string_bytes = bytes,
+        .string_bytes_count = 8,
+    };
 }
 
 static void expect_refused(const char *word)
@@ -250,11 +306,19 @@ START_TEST(each_damage_is_found)
     innermost[3] = 3;
     expect_refused("stack 3");
     rows[0].stack.index = 0;
-    expect_refused("row 0");
+    expect_refused("trace row 0: stack 0");
     rows[1].stack.index = 2;
-    expect_refused("row 1");
+    expect_refused("trace row 1: stack 2 after stack 2");
     rows[1].stack.index = 4;
-    expect_refused("row 1");
+    expect_refused("trace row 1: stack 4");
+    native_rows[0].stack.index = 0;
+    expect_refused("native row 0: stack 0");
+    native_rows[0].stack.index = 3; /* the others' last stack does not matter */
+    expect_refused("native row 1: stack 3 after stack 3");
+    native_rows[1].stack.index = 4;
+    expect_refused("native row 1: stack 4");
+    native_rows[1].stack.index = UINT32_MAX;
+    expect_refused("native row 1");
 }
 END_TEST
 
@@ -280,6 +344,9 @@ START_TEST(wrapping_consumes_the_owner_on_success_only)
                      HSIGHT_OK);
     ck_assert_uint_eq(hsight_trace_get_info(trace)->live_bytes, 5);
     ck_assert_uint_eq(hsight_trace_row_count(trace), 2);
+    ck_assert(hsight_trace_knows_native(trace));
+    ck_assert_uint_eq(hsight_trace_native_count(trace), 2);
+    ck_assert_ptr_eq(hsight_trace_native_rows(trace), native_rows);
     hsight_trace_free(trace);
     ck_assert_int_eq(released, 1);
     ck_assert_uint_eq(memory.live_blocks, 0);
@@ -292,6 +359,7 @@ int main(void)
     TCase *tests = tcase_create("trace_take");
     tcase_add_test(tests, a_stack_is_named_from_the_inside_out);
     tcase_add_test(tests, equal_frames_are_merged);
+    tcase_add_test(tests, native_blocks_of_equal_stacks_are_one_row);
     tcase_add_test(tests, the_map_leads_from_blocks_to_stacks);
     tcase_add_test(tests, a_trace_does_not_change_and_outlives_its_tracer);
     tcase_add_test(tests, counts_have_no_rows);

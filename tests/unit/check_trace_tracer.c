@@ -267,7 +267,7 @@ START_TEST(nothing_happens_while_stopped)
         ck_assert(!hsight_tracer_forget(tracer, &thread, address_of(1), &taken));
         hsight_tracer_restore(tracer, &thread, address_of(1), &(hsight_traced_block){100, 1, 1});
         ck_assert_uint_eq(hsight_tracer_stack_of(tracer, address_of(1)), 0);
-        ck_assert_int_eq(hsight_tracer_take(tracer, &trace, NULL, NULL, &err), HSIGHT_EINVAL);
+        ck_assert_int_eq(hsight_tracer_take(tracer, NULL, &trace, NULL, NULL, &err), HSIGHT_EINVAL);
         hsight_tracer_stop(tracer);
         trace_kit_restart(tracer, HSIGHT_TRACE_EXACT, 0);
         hsight_tracer_record(tracer, &thread, address_of(1), 100, &one_frame, 1);

@@ -568,19 +568,19 @@ bool hsight_hook_births_are_lost(void)
     return births_lost;
 }
 
-hsight_status hsight_hook_take(hsight_trace **out, hsight_stack_id **stack_map, uint32_t *map_count,
-                               hsight_error *err)
+hsight_status hsight_hook_take(const hsight_reach *reach, hsight_trace **out,
+                               hsight_stack_id **stack_map, uint32_t *map_count, hsight_error *err)
 {
     if (!hsight_hook_is_running()) {
         return fail(err, HSIGHT_EINVAL, "no tracer is running; start a heapsight.Tracer first");
     }
     hsight__thread_names_refresh();
     if (stack_map != NULL) { /* it fits the numbers that the caller asks for with the same GIL */
-        return hsight_tracer_take(tracer, out, stack_map, map_count, err);
+        return hsight_tracer_take(tracer, reach, out, stack_map, map_count, err);
     }
     hsight_status status;
     Py_BEGIN_ALLOW_THREADS;
-    status = hsight_tracer_take(tracer, out, NULL, NULL, err);
+    status = hsight_tracer_take(tracer, reach, out, NULL, NULL, err);
     Py_END_ALLOW_THREADS;
     return status;
 }

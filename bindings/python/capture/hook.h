@@ -36,8 +36,8 @@ bool hsight_hook_is_removed(void);
 bool hsight_hook_births_are_lost(void);
 /** hsight_tracer_take() with the names that threads have now. Without a map to be made the GIL is
  * released meanwhile. */
-hsight_status hsight_hook_take(hsight_trace **out, hsight_stack_id **stack_map, uint32_t *map_count,
-                               hsight_error *err);
+hsight_status hsight_hook_take(const hsight_reach *reach, hsight_trace **out,
+                               hsight_stack_id **stack_map, uint32_t *map_count, hsight_error *err);
 /** Stack of an object's block for the map of hsight_hook_take(); 0: not known, or not running. */
 uint32_t hsight_hook_stack_of(PyObject *object);
 /** Call `call` soon, by the main thread, after an allocator had no memory for somebody; NULL for no

@@ -3,6 +3,7 @@
 #include "join.h"
 
 #include "hook.h"
+#include "native.h"
 #include "visit.h"
 
 /* Stacks of all objects by the tracer's numbers; later turned into those of the trace. */
@@ -27,6 +28,26 @@ static void renumber(hsight_stack_id *stacks, uint32_t count, const hsight_stack
     }
 }
 
+/* Trace and join; consumes `stacks` on success. */
+static hsight_status take(hsight_snapshot *snapshot, const hsight_reach *reach,
+                          hsight_stack_id *stacks, hsight_error *err)
+{
+    uint32_t count = hsight_graph_node_count(hsight_snapshot_graph(snapshot)), map_count = 0;
+    hsight_trace *trace = NULL;
+    hsight_stack_id *map = NULL;
+    hsight_status status = hsight_hook_take(reach, &trace, &map, &map_count, err);
+    if (status != HSIGHT_OK) {
+        return status;
+    }
+    renumber(stacks, count, map, map_count);
+    hsight_stack_map_free(map, map_count);
+    status = hsight_snapshot_join(snapshot, trace, stacks, err);
+    if (status != HSIGHT_OK) {
+        hsight_trace_free(trace);
+    }
+    return status;
+}
+
 hsight_status hsight__join(hsight_snapshot *snapshot, const uint8_t *preheaders,
                            uint32_t preheader_count, hsight_error *err)
 {
@@ -35,24 +56,19 @@ hsight_status hsight__join(hsight_snapshot *snapshot, const uint8_t *preheaders,
     }
     const hsight_graph *graph = hsight_snapshot_graph(snapshot);
     const hsight_allocator *memory = hsight_allocator_default();
-    uint32_t count = hsight_graph_node_count(graph), map_count = 0;
-    size_t bytes = ((size_t)count + 1) * sizeof(hsight_stack_id);
-    hsight_trace *trace = NULL;
-    hsight_stack_id *map = NULL, *stacks = memory->allocate(memory->state, bytes);
+    size_t bytes = ((size_t)hsight_graph_node_count(graph) + 1) * sizeof(hsight_stack_id);
+    hsight_stack_id *stacks = memory->allocate(memory->state, bytes);
+    hsight_reach *reach = NULL;
     if (stacks == NULL) {
         return hsight__out_of_memory(err);
     }
     stacks[0].index = 0;
     look_up(graph, preheaders, preheader_count, stacks);
-    hsight_status status = hsight_hook_take(&trace, &map, &map_count, err);
+    hsight_status status = hsight__search_native(graph, hsight_hook_tracer(), &reach, err);
     if (status == HSIGHT_OK) {
-        renumber(stacks, count, map, map_count);
-        hsight_stack_map_free(map, map_count);
-        status = hsight_snapshot_join(snapshot, trace, stacks, err);
-        if (status != HSIGHT_OK) {
-            hsight_trace_free(trace);
-        }
+        status = take(snapshot, reach, stacks, err);
     }
+    hsight_reach_free(reach);
     if (status != HSIGHT_OK) {
         memory->release(memory->state, stacks, bytes);
     }

@@ -108,6 +108,9 @@ class Trace:
     def rows(self) -> list[tuple[int, int, int, int, int, int, int, int, int]]:
         """(stack, live bytes, live blocks, total bytes, total blocks, peak bytes, peak blocks,
         temporary bytes, temporary blocks), by stack."""
+    def native_rows(self) -> list[tuple[int, int, int]] | None:
+        """(stack, bytes, blocks) of live blocks that belong to no object, by stack; None: that is
+        known of exact traces of snapshots only."""
 
 def trace_start(
     mode: str,

@@ -17,7 +17,7 @@ from heapsight._sites import (
     NO_SITE,
     not_sampled_last,
     not_sampled_text,
-    site_rows,
+    snapshot_sites,
     type_at_site,
 )
 from heapsight._snapshot import SHOWN_ROWS, Snapshot
@@ -65,7 +65,8 @@ class Diff(Handle[_core.Diff]):
 
         Rows, limit, sort and only as in types(). Objects of a snapshot that was taken without a
         tracer count as "(not known)"; where samples were drawn, objects without a known place as
-        "(not sampled)", after the places. Raises HeapsightLookupError where the later snapshot has
+        "(not sampled)", after the places. Native blocks have the type "(no object)", as in
+        Snapshot.types(by="site"). Raises HeapsightLookupError where the later snapshot has
         no allocation sites. Cost: one pass over the objects of both.
         """
         return first(self._sites(sort, only)[0], limit)
@@ -89,7 +90,7 @@ class Diff(Handle[_core.Diff]):
         check_sort(sort)
         wanted = type_filter(only)
         before, after = self._pair
-        now = [row for row in site_rows(after.sites()) if wanted(row.type)]
+        now = [row for row in snapshot_sites(after) if wanted(row.type)]
         then = [row for row in _sites_before(before) if wanted(row.type)]
         changes: dict[tuple[str, str], list[int]] = {}
         for rows, sign in ((now, 1), (then, -1)):
@@ -153,7 +154,7 @@ def diff(before: Snapshot, after: Snapshot) -> Diff:
 
 def _sites_before(before: _core.Snapshot) -> list[SiteRow]:
     if before.trace is not None:
-        return site_rows(before.sites())
+        return snapshot_sites(before)
     return [SiteRow(NO_SITE, *row) for row in before.types()]
 
 

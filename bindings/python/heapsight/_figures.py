@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from heapsight import _core
-from heapsight._core import HeapsightValueError
+from heapsight._core import HeapsightLookupError, HeapsightValueError
 from heapsight._frames import Frame, stack_text
 from heapsight._rows import check_limit
 from heapsight._stacks import GROUPS, Stacks
@@ -15,8 +15,9 @@ from heapsight._trace_words import FIGURE_WORDS, GROUP_WORDS, dropped, estimate,
 
 __all__ = ["FIGURES", "AllocationRow", "GrowthRow", "TraceFigures"]
 
-# Figure -> where its bytes and its blocks are in a row of the extension.
-FIGURES = {"live": (1, 2), "total": (3, 4), "peak": (5, 6), "temporary": (7, 8)}
+# Figure -> where its bytes and its blocks are in a row of the extension; native blocks have rows of
+# their own.
+FIGURES = {"live": (1, 2), "total": (3, 4), "peak": (5, 6), "temporary": (7, 8), "native": (1, 2)}
 SHOWN_ROWS = 20
 
 
@@ -81,6 +82,17 @@ class TraceFigures:
         """What was freed before the next allocation of its thread; rows as in rows()."""
         return self.rows("temporary", limit, sort, **chosen)
 
+    def native(
+        self, limit: int | None = 10, sort: str = "size", **chosen: Any
+    ) -> list[AllocationRow]:
+        """What is alive and belongs to no object of the snapshot; rows as in rows().
+
+        Memory that C code asked the interpreter's allocators for and that no object leads to, and
+        objects that only C code knows, such as those a missing Py_DECREF leaves behind. Raises
+        HeapsightLookupError unless the trace is exact and that of a snapshot.
+        """
+        return self.rows("native", limit, sort, **chosen)
+
     def rows(
         self,
         figure: str = "live",
@@ -92,7 +104,7 @@ class TraceFigures:
         file: str | None = None,
         thread: str | None = None,
     ) -> list[AllocationRow]:
-        """Rows of one figure: "live", "peak", "total" or "temporary"; most first.
+        """Rows of one figure: "live", "peak", "total", "temporary" or "native"; most first.
 
         limit: rows at most, None for all. sort: "size" (bytes) or "count" (blocks).
         by: what a row adds up: one "stack", "line" (the innermost frame), "function", "file" or
@@ -104,8 +116,8 @@ class TraceFigures:
         dist-packages or lib/pythonX.Y, from there on; of the program's what follows the folder
         around that of the main script, anywhere; of any other the whole. "__main__" is the main
         script.
-        Raises HeapsightValueError for a figure, sort or by that does not exist. Cost: one pass over
-        the stacks.
+        Raises HeapsightValueError for a figure, sort or by that does not exist, and for "native"
+        HeapsightLookupError as native() does. Cost: one pass over the stacks.
         """
         bytes_at, blocks_at = _choice("figure", figure, FIGURES)
         order = {"size": 0, "count": 1}
@@ -115,7 +127,7 @@ class TraceFigures:
         stacks = self._stacks
         passes = stacks.filter(module, file)
         sums: dict[Any, list[int]] = {}
-        for row in self._rows:
+        for row in self._rows_of(figure):
             stack = row[0]
             if stacks.is_ours[stack] or not (row[bytes_at] or row[blocks_at]):
                 continue
@@ -139,7 +151,7 @@ class TraceFigures:
         bytes_at, blocks_at = _choice("figure", figure, FIGURES)
         stacks = self._stacks
         sums: dict[tuple[int, int, bool], list[int]] = {}
-        for row in self._rows:
+        for row in self._rows_of(figure):
             stack = row[0]
             if not stacks.is_ours[stack] and (row[bytes_at] or row[blocks_at]):
                 key = stacks.merged[stack], stacks.thread[stack], stack in stacks.cut
@@ -222,6 +234,17 @@ class TraceFigures:
             lost and f"{lost} here",
         ]
         return "".join(f"{line}\n" for line in lines if line)
+
+    def _rows_of(self, figure: str) -> Sequence[tuple[int, ...]]:
+        if figure != "native":
+            return self._rows
+        rows = self._held.native_rows()
+        if rows is None:
+            raise HeapsightLookupError(
+                "which blocks belong to no object is known only of a snapshot that was taken while"
+                ' Tracer("exact") was running, in a process that may read its own memory'
+            )
+        return rows
 
     @cached_property
     def _rows(self) -> Sequence[tuple[int, ...]]:

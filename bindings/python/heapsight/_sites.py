@@ -4,12 +4,15 @@
 from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
-from heapsight._frames import Frame, frame_text, own_folders
+from heapsight import _core
+from heapsight._figures import TraceFigures
+from heapsight._frames import Frame, frame_text, own_folders, stack_text
 from heapsight._rows import SiteDiffRow, SiteRow
 from heapsight._text import printable, remainder, size_text, text_table
 
 __all__ = [
     "HEADING",
+    "NO_OBJECT",
     "NOT_SAMPLED",
     "NO_SITE",
     "not_sampled_last",
@@ -17,11 +20,13 @@ __all__ = [
     "site_rows",
     "sites_table",
     "sites_text",
+    "snapshot_sites",
     "type_at_site",
 ]
 
 NO_SITE = "(not known)"  # where no tracer saw the allocation
 NOT_SAMPLED = "(not sampled)"  # the same where the tracer draws samples
+NO_OBJECT = "(no object)"  # in place of a type: blocks that belong to none
 OWN_SITE = "(heapsight)"  # what it made for the program, such as the loader of the main module
 HEADING = "type and where it was allocated"
 SHOWN_SITES = 3
@@ -32,6 +37,11 @@ Counted = tuple[tuple[str, str, int, int], str, int, int]
 Row = TypeVar("Row", SiteRow, SiteDiffRow)
 
 
+def snapshot_sites(held: _core.Snapshot, sort: str = "size") -> list[SiteRow]:
+    """What each place allocated, native blocks too; sort as in site_rows()."""
+    return _sorted(site_rows(held.sites()) + _native_rows(held.trace), sort)
+
+
 def site_rows(counted: Sequence[Counted], sort: str = "size") -> list[SiteRow]:
     """The named form of what the extension counted; sort: "size" (bytes), "count" or "type"."""
     own = own_folders({frame[1] for frame, *_ in counted})
@@ -40,10 +50,19 @@ def site_rows(counted: Sequence[Counted], sort: str = "size") -> list[SiteRow]:
         total = sums.setdefault((_site_text(frame, own), name), [0, 0])
         total[0] += count
         total[1] += size
-    rows = [SiteRow(*key, *total) for key, total in sums.items()]
+    return _sorted([SiteRow(*key, *total) for key, total in sums.items()], sort)
+
+
+def _sorted(rows: list[SiteRow], sort: str) -> list[SiteRow]:
     at = {"count": 2, "size": 3}.get(sort)
-    rows.sort(key=lambda row: (-int(row[at]) if at else 0, row.type, row.site))
-    return rows
+    return sorted(rows, key=lambda row: (-int(row[at]) if at else 0, row.type, row.site))
+
+
+def _native_rows(trace: _core.Trace | None) -> list[SiteRow]:
+    if trace is None or trace.native_rows() is None:
+        return []
+    rows = TraceFigures(trace).native(None, by="line")
+    return [SiteRow(stack_text(row.stack), NO_OBJECT, row.blocks, row.bytes) for row in rows]
 
 
 def _site_text(frame: tuple[str, str, int, int], own: tuple[str, ...]) -> str:

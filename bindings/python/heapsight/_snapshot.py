@@ -10,7 +10,7 @@ from heapsight._errors import HeapsightTypeError
 from heapsight._graph import Graph, check_graph_options
 from heapsight._handle import Handle
 from heapsight._rows import SiteRow, TypeRow, check_limit, check_sort, first, type_filter
-from heapsight._sites import not_sampled_last, site_rows, sites_table
+from heapsight._sites import not_sampled_last, sites_table, snapshot_sites
 from heapsight._text import html_table, printable, remainder, size_text, text_table
 from heapsight._trace import Trace
 from heapsight._why import Why
@@ -101,13 +101,15 @@ class Snapshot(Handle[_core.Snapshot]):
         limit: rows at most, None for all. sort: "size" (bytes), "count" or "type".
         only: a package, module or type name; other types are left out. Objects that a sampling
         tracer did not draw are at "(not sampled)", after the places; what no tracer saw at
-        "(not known)"; what heapsight made for the program at "(heapsight)".
+        "(not known)"; what heapsight made for the program at "(heapsight)". Where an exact tracer
+        was running, rows of the type "(no object)" count blocks that are alive and that no object
+        leads to, as in Trace.native().
         Raises HeapsightValueError for another sort, by or a limit below 1, and HeapsightLookupError
         for by="site" where no tracer was running. Cost: one pass over the objects.
         """
         wanted = type_filter(only)
         if by == "site":
-            sites = site_rows(self._open.sites(check_sort(sort)), sort)
+            sites = snapshot_sites(self._open, check_sort(sort))
             rows = [row for row in sites if wanted(row.type)]
             return first(not_sampled_last(rows) if self._is_sampled else rows, limit)
         _check_by(by)

@@ -12,6 +12,7 @@ FIGURE_WORDS = {
     "peak": "Alive when most memory was in use",
     "total": "Allocated in all",
     "temporary": "Freed before the next allocation",
+    "native": "Alive and part of no object",
 }
 GROUP_WORDS = {
     "stack": "stacks",

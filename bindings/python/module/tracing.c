@@ -108,7 +108,7 @@ static PyObject *trace_take(PyObject *module, PyObject *unused)
     hsight_error err;
     hsight_trace *trace = NULL;
     core_state *state = core_get_state(module);
-    hsight_status status = hsight_hook_take(&trace, NULL, NULL, &err);
+    hsight_status status = hsight_hook_take(NULL, &trace, NULL, NULL, &err);
     return status == HSIGHT_OK ? core_trace_new(state, trace) : core_raise(state, &err);
 }
 
@@ -137,7 +137,7 @@ static PyObject *trace_site(PyObject *module, PyObject *object)
     if (known >= sites.count) {
         hsight_error err;
         free_sites(&sites);
-        if (hsight_hook_take(&sites.trace, &sites.map, &sites.count, &err) != HSIGHT_OK) {
+        if (hsight_hook_take(NULL, &sites.trace, &sites.map, &sites.count, &err) != HSIGHT_OK) {
             return core_raise(core_get_state(module), &err);
         }
     }

@@ -123,10 +123,27 @@ static PyObject *rows(PyObject *self, PyObject *unused)
     return list_of(self, hsight_trace_row_count(core_value(self)), row_tuple);
 }
 
+static PyObject *native_tuple(const hsight_trace *trace, uint32_t index)
+{
+    const hsight_native_row *row = &hsight_trace_native_rows(trace)[index];
+    return Py_BuildValue("(IKK)", (unsigned int)row->stack.index, (unsigned long long)row->bytes,
+                         (unsigned long long)row->blocks);
+}
+
+static PyObject *native_rows(PyObject *self, PyObject *unused)
+{
+    (void)unused;
+    if (!hsight_trace_knows_native(core_value(self))) {
+        Py_RETURN_NONE;
+    }
+    return list_of(self, hsight_trace_native_count(core_value(self)), native_tuple);
+}
+
 static PyMethodDef methods[] = {
     {"frames", frames, METH_NOARGS, NULL},
     {"stacks", stacks, METH_NOARGS, NULL},
     {"rows", rows, METH_NOARGS, NULL},
+    {"native_rows", native_rows, METH_NOARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
 

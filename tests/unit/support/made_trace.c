@@ -6,8 +6,10 @@
 
 #include "random_graph.h"
 
+#include <heapsight/reach.h>
 #include <heapsight/tracer.h>
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -124,7 +126,20 @@ static void tell_counts(session *run, const made_block *blocks, size_t count)
     }
 }
 
-static void join(session *run, hsight_snapshot *snapshot)
+/* Blocks of objects are met; none is followed, as there is no memory at the addresses. */
+static hsight_reach *search_native(const session *run, const hsight_graph *graph)
+{
+    hsight_reach *reach;
+    hsight_error err;
+    must(hsight_reach_new(run->tracer, &reach, &err), &err);
+    for (uint32_t i = 1; i <= hsight_graph_node_count(graph); i++) {
+        uint64_t address = hsight_graph_address(graph, (hsight_node_id){i});
+        hsight_reach_meet(reach, (const void *)(uintptr_t)address);
+    }
+    return reach;
+}
+
+static void join(session *run, hsight_snapshot *snapshot, bool knows_native)
 {
     const hsight_graph *graph = hsight_snapshot_graph(snapshot);
     const hsight_allocator *allocator = hsight_allocator_default();
@@ -132,7 +147,9 @@ static void join(session *run, hsight_snapshot *snapshot)
     hsight_trace *trace;
     hsight_stack_id *map;
     hsight_error err;
-    must(hsight_tracer_take(run->tracer, &trace, &map, &map_count, &err), &err);
+    hsight_reach *reach = knows_native ? search_native(run, graph) : NULL;
+    must(hsight_tracer_take(run->tracer, reach, &trace, &map, &map_count, &err), &err);
+    hsight_reach_free(reach);
     size_t bytes = ((size_t)node_count + 1) * sizeof *map;
     hsight_stack_id *stacks = allocator->allocate(allocator->state, bytes);
     ck_assert_ptr_nonnull(stacks);
@@ -145,8 +162,8 @@ static void join(session *run, hsight_snapshot *snapshot)
     must(hsight_snapshot_join(snapshot, trace, stacks, &err), &err);
 }
 
-void made_trace_join(hsight_snapshot *snapshot, hsight_trace_mode mode, const made_block *blocks,
-                     size_t count)
+static void tell_and_join(hsight_snapshot *snapshot, hsight_trace_mode mode, bool knows_native,
+                          const made_block *blocks, size_t count)
 {
     session run = {.code_count = 0};
     hsight_error err;
@@ -163,8 +180,19 @@ void made_trace_join(hsight_snapshot *snapshot, hsight_trace_mode mode, const ma
     must(hsight_tracer_new(NULL, &run.tracer, &err), &err);
     must(hsight_tracer_start(run.tracer, &options, &err), &err);
     (mode == HSIGHT_TRACE_COUNTS ? tell_counts : tell)(&run, blocks, count);
-    join(&run, snapshot);
+    join(&run, snapshot, knows_native);
     hsight_tracer_free(run.tracer);
+}
+
+void made_trace_join(hsight_snapshot *snapshot, hsight_trace_mode mode, const made_block *blocks,
+                     size_t count)
+{
+    tell_and_join(snapshot, mode, false, blocks, count);
+}
+
+void made_trace_join_native(hsight_snapshot *snapshot, const made_block *blocks, size_t count)
+{
+    tell_and_join(snapshot, HSIGHT_TRACE_EXACT, true, blocks, count);
 }
 
 /* ---- random ---------------------------------------------------------------------------------- */
@@ -210,7 +238,8 @@ void made_trace_join_random(hsight_snapshot *snapshot, uint64_t seed)
         blocks[count] = random_block(&state, 0x20000000 + 4096 * (uint64_t)i, stacks[count]);
         blocks[count].is_freed = random_below(&state, 2) == 0;
     }
-    made_trace_join(snapshot, HSIGHT_TRACE_EXACT, blocks, count);
+    bool knows_native = random_below(&state, 2) == 0;
+    tell_and_join(snapshot, HSIGHT_TRACE_EXACT, knows_native, blocks, count);
     free(blocks);
     free(stacks);
 }

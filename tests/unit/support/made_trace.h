@@ -28,7 +28,10 @@ typedef struct {
  * needs for itself, differ from run to run. */
 void made_trace_join(hsight_snapshot *snapshot, hsight_trace_mode mode, const made_block *blocks,
                      size_t count);
-/* About three quarters of the objects, and some other blocks; equal seeds, equal blocks. */
+/* In mode exact, and live blocks that no object of the graph lies in are native ones. */
+void made_trace_join_native(hsight_snapshot *snapshot, const made_block *blocks, size_t count);
+/* About three quarters of the objects, and some other blocks, which are native ones in half of all
+ * snapshots; equal seeds, equal blocks. */
 void made_trace_join_random(hsight_snapshot *snapshot, uint64_t seed);
 
 #endif

@@ -34,7 +34,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--figure",
         choices=tuple(FIGURES),
         help="live: not freed yet (default); peak: alive when most memory was in use; total: all"
-        " that was allocated; temporary: freed before the next allocation",
+        " that was allocated; temporary: freed before the next allocation; native: alive and part of"
+        " no object, of an exact trace only",
     )
     parser.add_argument("--by", choices=GROUPS, help="what a row adds up (default: line)")
     parser.add_argument("--sort", choices=("size", "count"), help="order (default: size)")

@@ -1,0 +1,489 @@
+/* SPDX-License-Identifier: MIT */
+/* check_trace_reach.c - which blocks are found from which memory, and which are left. */
+#include <heapsight/reach.h>
+
+#include "check_trace_kit.h"
+#include "failing_allocator.h"
+#include "random_graph.h"
+#include "suite.h"
+#include "trace/block_map.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#define ARENA_BYTES ((size_t)24 << 20) /* more than two regions of the block map */
+#define REGION      ((uintptr_t)1 << HSIGHT__LEAF_SHIFT)
+
+static char *arena; /* begins where a region does */
+static char *mapped;
+static hsight_tracer *tracer;
+static hsight_trace_thread thread;
+
+static void set_up(void)
+{
+    mapped = mmap(NULL, ARENA_BYTES + REGION, PROT_READ | PROT_WRITE,
+                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    ck_assert_ptr_ne(mapped, MAP_FAILED);
+    arena = (char *)(((uintptr_t)mapped + REGION - 1) & ~(REGION - 1));
+    memset(&thread, 0, sizeof thread);
+    tracer = trace_kit_start(HSIGHT_TRACE_EXACT, 0);
+}
+
+static void tear_down(void)
+{
+    hsight_tracer_free(tracer);
+    munmap(mapped, ARENA_BYTES + REGION);
+}
+
+/* A block of the function with this number, at an offset in the arena. */
+static void *block(uint64_t function, size_t offset, size_t bytes)
+{
+    hsight_raw_frame frame = {function, 1};
+    hsight_tracer_record(tracer, &thread, arena + offset, bytes, &frame, 1);
+    return arena + offset;
+}
+
+static void point(void *from, size_t at, const void *to)
+{
+    memcpy((char *)from + at, &to, sizeof to);
+}
+
+static hsight_reach *begin(void)
+{
+    hsight_reach *reach;
+    hsight_error err;
+    ck_assert_int_eq(hsight_reach_new(tracer, &reach, &err), HSIGHT_OK);
+    return reach;
+}
+
+static void follow(hsight_reach *reach, const void *object, size_t bytes)
+{
+    ck_assert_int_eq(hsight_reach_follow(reach, object, bytes, NULL), HSIGHT_OK);
+}
+
+static hsight_trace *finish(hsight_reach *reach)
+{
+    hsight_trace *trace;
+    ck_assert_int_eq(hsight_tracer_take(tracer, reach, &trace, NULL, NULL, NULL), HSIGHT_OK);
+    ck_assert(hsight_trace_knows_native(trace));
+    hsight_reach_free(reach);
+    return trace;
+}
+
+/* Bytes of native blocks of the function with this number. */
+static uint64_t native_bytes(const hsight_trace *trace, uint64_t function)
+{
+    char name[32];
+    snprintf(name, sizeof name, "f%llx", (unsigned long long)function);
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < hsight_trace_native_count(trace); i++) {
+        const hsight_native_row *row = &hsight_trace_native_rows(trace)[i];
+        hsight_frame_id frame = hsight_trace_innermost(trace, row->stack);
+        hsight_string found = hsight_trace_get_frame(trace, frame).function;
+        if (found.length == strlen(name) && memcmp(found.data, name, found.length) == 0) {
+            ck_assert_uint_ne(row->blocks, 0);
+            sum += row->bytes;
+        }
+    }
+    return sum;
+}
+
+/* Ends the search. */
+static void expect_native(hsight_reach *reach, uint64_t function, uint64_t bytes)
+{
+    hsight_trace *trace = finish(reach);
+    ck_assert_uint_eq(native_bytes(trace, function), bytes);
+    hsight_trace_free(trace);
+}
+
+START_TEST(what_an_object_leads_to_is_its_own)
+{
+    void *object = block(1, 0, 32), *table = block(2, 64, 64), *item = block(3, 256, 16);
+    block(4, 512, 48); /* nobody's */
+    block(4, 1024, 52);
+    point(object, 24, table);
+    point(table, 56, item);
+    hsight_reach *reach = begin();
+    hsight_reach_meet(reach, object);
+    follow(reach, object, 0);
+    hsight_trace *trace = finish(reach);
+    ck_assert_uint_eq(hsight_trace_native_count(trace), 1);
+    ck_assert_uint_eq(hsight_trace_native_rows(trace)->blocks, 2);
+    ck_assert_uint_eq(native_bytes(trace, 4), 100);
+    hsight_trace_free(trace);
+}
+END_TEST
+
+/* Where a program without address randomisation may have its heap. */
+START_TEST(the_first_addresses_of_all)
+{
+    hsight_raw_frame frame = {7, 1};
+    void *small = (void *)(uintptr_t)0x10100, *large = (void *)(uintptr_t)0x600000;
+    hsight_tracer_record(tracer, &thread, small, 16, &frame, 1);
+    hsight_tracer_record(tracer, &thread, large, 1 << 20, &frame, 1);
+    hsight_reach *reach = begin();
+    hsight_reach_meet(reach, small);
+    hsight_reach_meet(reach, (char *)large + 100000);
+    expect_native(reach, 7, 0);
+}
+END_TEST
+
+START_TEST(blocks_that_lead_to_each_other_are_native)
+{
+    void *one = block(1, 0, 16), *other = block(1, 16, 16);
+    point(one, 0, other);
+    point(other, 0, one);
+    expect_native(begin(), 1, 32);
+}
+END_TEST
+
+/* Where addresses lead: _i is a row. */
+static const struct {
+    size_t offset; /* of the block */
+    size_t bytes;
+    size_t leads; /* from the block's begin on */
+    bool is_found;
+} ways[] = {
+    {4096, 40, 0, true},                            /* the begin */
+    {4096, 40, 39, true},                           /* the last byte */
+    {4096, 40, 40, false},                          /* the end */
+    {4096, 0, 0, true},                             /* a block of no bytes */
+    {4096, 0, 3, true},                             /* the begin, tagged */
+    {4096, 0, 16, false},                           /* behind it */
+    {4096, 60000, 59999, true},                     /* far from the begin */
+    {4096, 1 << 20, (1 << 20) - 1, true},           /* farther than `begins` is searched */
+    {4096, 1 << 20, 1 << 20, false},                /* behind it */
+    {(8 << 20) - 32, 64, 48, true},                 /* it begins in the region before */
+    {(8 << 20) - 32, 9 << 20, (9 << 20) - 1, true}, /* and ends in the one after */
+    {(8 << 20) - 32, 64, 64, false},
+    {4104, 40, 39, true}, /* not aligned: in the side table */
+    {4104, 40, 40, false},
+};
+
+START_TEST(an_address_leads_into_a_block)
+{
+    void *object = block(1, 0, 8);
+    const char *target = block(2, ways[_i].offset, ways[_i].bytes);
+    point(object, 0, target + ways[_i].leads);
+    hsight_reach *reach = begin();
+    follow(reach, object, 0);
+    hsight_trace *trace = finish(reach);
+    ck_assert_uint_eq(hsight_trace_native_count(trace), ways[_i].is_found ? 1 : 2); /* the object */
+    hsight_trace_free(trace);
+}
+END_TEST
+
+START_TEST(a_long_block_does_not_hide_those_behind_it)
+{
+    void *object = block(1, 0, 16), *long_one = block(2, 16, 1 << 20);
+    void *behind = block(3, 16 + (1 << 20), 16);
+    point(object, 0, behind);
+    hsight_reach *reach = begin();
+    follow(reach, object, 0);
+    hsight_trace *trace = finish(reach);
+    ck_assert_uint_eq(native_bytes(trace, 2), 1 << 20);
+    ck_assert_uint_eq(native_bytes(trace, 3), 0);
+    ck_assert_ptr_nonnull(long_one);
+    hsight_trace_free(trace);
+}
+END_TEST
+
+START_TEST(a_block_of_the_side_table_leads_on)
+{
+    void *object = block(1, 0, 16), *odd = block(2, 72, 40), *last = block(3, 256, 16);
+    point(object, 0, odd);
+    point(odd, 24, last); /* at an address that is aligned */
+    hsight_reach *reach = begin();
+    hsight_reach_meet(reach, object);
+    follow(reach, object, 0);
+    hsight_trace *trace = finish(reach);
+    ck_assert_uint_eq(hsight_trace_native_count(trace), 0);
+    hsight_trace_free(trace);
+}
+END_TEST
+
+START_TEST(some_words_of_a_block)
+{
+    void *text = block(1, 0, 64);
+    point(text, 8, block(2, 128, 16));
+    point(text, 16, block(3, 256, 16));
+    point(text, 24, block(4, 512, 16));
+    hsight_reach *reach = begin();
+    ck_assert_int_eq(hsight_reach_follow_variables(reach, arena + 16, 8, NULL, NULL), HSIGHT_OK);
+    hsight_trace *trace = finish(reach);
+    ck_assert_uint_eq(native_bytes(trace, 2), 16);
+    ck_assert_uint_eq(native_bytes(trace, 3), 0);
+    ck_assert_uint_eq(native_bytes(trace, 4), 16);
+    hsight_trace_free(trace);
+}
+END_TEST
+
+/* An object that is older than the tracer: its own word is what tells how long it is. */
+START_TEST(a_block_that_is_not_known_is_as_long_as_it_says)
+{
+    void *old = arena + 64;
+    point(old, 16, block(1, 4096, 16));
+    point(old, 24, block(2, 8192, 16));
+    hsight_reach *reach = begin();
+    follow(reach, old, 24);
+    hsight_trace *trace = finish(reach);
+    ck_assert_uint_eq(native_bytes(trace, 1), 0);
+    ck_assert_uint_eq(native_bytes(trace, 2), 16);
+    hsight_trace_free(trace);
+}
+END_TEST
+
+START_TEST(a_met_block_is_followed_by_itself_only)
+{
+    void *object = block(1, 0, 16), *text = block(2, 64, 64);
+    point(object, 0, text);
+    point(text, 32, block(3, 256, 16)); /* a number that looks like an address */
+    hsight_reach *reach = begin();
+    hsight_reach_meet(reach, object);
+    hsight_reach_meet(reach, text);
+    follow(reach, object, 0);
+    expect_native(reach, 3, 16);
+}
+END_TEST
+
+START_TEST(an_ignored_block_is_found_and_not_followed)
+{
+    static const char text_type, other_type;
+    const hsight_reach_object kind = {32, 8, (uintptr_t)&text_type};
+    const char *const types[] = {&text_type, &other_type, &text_type};
+    const size_t bytes[] = {32, 32, 24}; /* the last one is too short to be a text */
+    const bool is_followed[] = {false, true, true};
+    void *object = block(1, 0, 16), *found = block(2, 64, bytes[_i]);
+    point(object, 0, found);
+    point(found, 8, types[_i]);
+    point(found, 16, block(3, 256, 16));
+    hsight_reach *reach = begin();
+    hsight_reach_ignore(reach, &kind, 1);
+    hsight_reach_meet(reach, object);
+    follow(reach, object, 0);
+    hsight_trace *trace = finish(reach);
+    ck_assert_uint_eq(native_bytes(trace, 2), 0);
+    ck_assert_uint_eq(native_bytes(trace, 3), is_followed[_i] ? 0 : 16);
+    hsight_trace_free(trace);
+}
+END_TEST
+
+/* static -> an old object -> its table, which is younger than the tracer; and a static that leads
+ * to memory that is no such object */
+START_TEST(variables_lead_through_old_objects)
+{
+    static const char type;
+    static void *variables[3];
+    const hsight_reach_object kind = {24, 8, (uintptr_t)&type};
+    char *old = arena + 64, *other = arena + 128;
+    variables[1] = old;
+    variables[2] = other;
+    if (_i == 1) { /* a block before it that was met already hides nothing */
+        void *met = block(4, 0, 16);
+        variables[0] = met;
+    }
+    point(old, 8, &type);
+    point(old, 16, block(1, 4096, 16));
+    point(old, 24, block(2, 8192, 16)); /* behind it */
+    point(other, 16, block(3, 12288, 16));
+    hsight_reach *reach = begin();
+    ck_assert_int_eq(hsight_reach_follow_variables(reach, variables, sizeof variables, &kind, NULL),
+                     HSIGHT_OK);
+    hsight_trace *trace = finish(reach);
+    ck_assert_uint_eq(native_bytes(trace, 1), 0);
+    ck_assert_uint_eq(native_bytes(trace, 2), 16);
+    ck_assert_uint_eq(native_bytes(trace, 3), 16);
+    hsight_trace_free(trace);
+}
+END_TEST
+
+START_TEST(memory_that_is_gone_is_passed_over)
+{
+    char *object = block(1, 0, 16), *hole = block(2, 8192, 3 * 4096);
+    point(object, 0, hole);
+    point(hole, 2 * 4096 + 8, block(3, 256, 16));
+    point(hole, 4096 + 8, block(4, 512, 16));
+    hsight_reach *reach = begin();
+    ck_assert_int_eq(munmap(hole + 4096, 4096), 0);
+    follow(reach, object, 0);
+    follow(reach, NULL, 64); /* nobody's memory at all */
+    hsight_trace *trace = finish(reach);
+    ck_assert_uint_eq(native_bytes(trace, 2), 0);
+    ck_assert_uint_eq(native_bytes(trace, 3), 0);
+    ck_assert_uint_eq(native_bytes(trace, 4), 16);
+    hsight_trace_free(trace);
+}
+END_TEST
+
+START_TEST(only_what_lived_from_the_begin_to_the_end_counts)
+{
+    hsight_traced_block gone;
+    void *freed = block(1, 0, 16);
+    block(2, 64, 16);
+    hsight_reach *reach = begin();
+    ck_assert(hsight_tracer_forget(tracer, &thread, freed, &gone));
+    block(3, 128, 16);              /* a region that is known, a place that is not */
+    block(4, 2 * REGION + 128, 16); /* a region that is not */
+    hsight_trace *trace = finish(reach);
+    ck_assert_uint_eq(hsight_trace_native_count(trace), 1);
+    ck_assert_uint_eq(native_bytes(trace, 2), 16);
+    hsight_trace_free(trace);
+}
+END_TEST
+
+START_TEST(other_modes_do_not_know)
+{
+    hsight_reach *reach;
+    hsight_error err;
+    hsight_tracer_stop(tracer);
+    ck_assert_int_eq(hsight_reach_new(tracer, &reach, &err), HSIGHT_EINVAL);
+    trace_kit_restart(tracer, HSIGHT_TRACE_SAMPLED, 512);
+    ck_assert_int_eq(hsight_reach_new(tracer, &reach, &err), HSIGHT_EINVAL);
+    hsight_trace *trace = trace_kit_take(tracer);
+    ck_assert(!hsight_trace_knows_native(trace));
+    ck_assert_uint_eq(hsight_trace_native_count(trace), 0);
+    hsight_trace_free(trace);
+    hsight_reach_free(NULL);
+}
+END_TEST
+
+/* ---- at random, beside a search that looks at every pair ---- */
+
+enum { BLOCKS = 300, WORDS_MAX = 12 };
+
+typedef struct {
+    uint64_t *at;
+    size_t words;
+    bool is_reached;
+} random_block;
+
+static bool leads(const random_block *from, const random_block *to)
+{
+    for (size_t i = 0; i < from->words; i++) {
+        size_t bytes = to->words > 1 ? to->words * sizeof(uint64_t) : 16; /* or a tagged address */
+        if (from->at[i] >= (uintptr_t)to->at && from->at[i] - (uintptr_t)to->at < bytes) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void reach_all(random_block *blocks)
+{
+    for (bool has_changed = true; has_changed;) {
+        has_changed = false;
+        for (size_t i = 0; i < BLOCKS; i++) {
+            for (size_t j = 0; blocks[i].is_reached && j < BLOCKS; j++) {
+                if (!blocks[j].is_reached && leads(&blocks[i], &blocks[j])) {
+                    blocks[j].is_reached = has_changed = true;
+                }
+            }
+        }
+    }
+}
+
+START_TEST(random_blocks)
+{
+    static random_block blocks[BLOCKS];
+    uint64_t state = (uint64_t)_i + 1;
+    size_t offset = REGION - 8192; /* across a border */
+    for (size_t i = 0; i < BLOCKS; i++) {
+        blocks[i] = (random_block){.words = 1 + random_below(&state, WORDS_MAX)};
+        blocks[i].at = block(1, offset, blocks[i].words * sizeof(uint64_t));
+        offset +=
+            (blocks[i].words * sizeof(uint64_t) + 15) / 16 * 16 + 16 * random_below(&state, 3);
+    }
+    for (size_t i = 0; i < BLOCKS; i++) {
+        for (size_t w = 0; w < blocks[i].words; w++) {
+            uint64_t target = (uintptr_t)(arena + REGION - 8192) + 8 * random_below(&state, 4096);
+            blocks[i].at[w] =
+                random_below(&state, 12) == 0 ? target : random_below(&state, 1 << 20);
+        }
+    }
+    hsight_reach *reach = begin();
+    for (size_t i = 0; i < 10; i++) {
+        random_block *object = &blocks[random_below(&state, BLOCKS)];
+        object->is_reached = true;
+        hsight_reach_meet(reach, object->at);
+        follow(reach, object->at, 0);
+    }
+    reach_all(blocks);
+    uint64_t expected = 0;
+    for (size_t i = 0; i < BLOCKS; i++) {
+        expected += blocks[i].is_reached ? 0 : blocks[i].words * sizeof(uint64_t);
+    }
+    ck_assert_uint_ne(expected, 0);
+    expect_native(reach, 1, expected);
+}
+END_TEST
+
+/* ---- without memory ---- */
+
+/* A whole search; *bytes: what it found of function 3. */
+static hsight_status search(const void *object, uint64_t *bytes)
+{
+    hsight_reach *reach = NULL;
+    hsight_trace *trace = NULL;
+    hsight_status status = hsight_reach_new(tracer, &reach, NULL);
+    if (status == HSIGHT_OK) {
+        status = hsight_reach_follow(reach, object, 0, NULL);
+    }
+    if (status == HSIGHT_OK) {
+        status = hsight_tracer_take(tracer, reach, &trace, NULL, NULL, NULL);
+    }
+    *bytes = trace != NULL ? native_bytes(trace, 3) : 0;
+    hsight_trace_free(trace);
+    hsight_reach_free(reach);
+    return status;
+}
+
+START_TEST(refused_memory_leaves_nothing_behind)
+{
+    static failing_allocator memory; /* the tracer is freed with it by tear_down() */
+    const hsight_tracer_options options = trace_kit_options(HSIGHT_TRACE_EXACT, 0);
+    failing_allocator_init(&memory, 0);
+    hsight_tracer_free(tracer);
+    ck_assert_int_eq(hsight_tracer_new(&memory.allocator, &tracer, NULL), HSIGHT_OK);
+    ck_assert_int_eq(hsight_tracer_start(tracer, &options, NULL), HSIGHT_OK);
+    void *object = block(1, 0, 16);
+    point(object, 0, block(2, 64, 1 << 20));
+    block(3, 72 + (1 << 20), 16);
+    const size_t held = memory.live_bytes;
+    size_t failures = 0;
+    do {
+        uint64_t bytes;
+        memory.refused = false;
+        memory.refuse_at = memory.requests + failures + 1;
+        hsight_status status = search(object, &bytes);
+        ck_assert_int_eq(status, bytes == 16 ? HSIGHT_OK : HSIGHT_ENOMEM);
+        ck_assert_uint_eq(memory.live_bytes, held);
+        failures++;
+    } while (memory.refused);
+    ck_assert_uint_gt(failures, 10);
+}
+END_TEST
+
+int main(void)
+{
+    TCase *tests = tcase_create("trace_reach");
+    tcase_add_checked_fixture(tests, set_up, tear_down);
+    tcase_add_test(tests, what_an_object_leads_to_is_its_own);
+    tcase_add_test(tests, the_first_addresses_of_all);
+    tcase_add_test(tests, blocks_that_lead_to_each_other_are_native);
+    tcase_add_loop_test(tests, an_address_leads_into_a_block, 0, sizeof ways / sizeof *ways);
+    tcase_add_test(tests, a_long_block_does_not_hide_those_behind_it);
+    tcase_add_test(tests, a_block_of_the_side_table_leads_on);
+    tcase_add_test(tests, some_words_of_a_block);
+    tcase_add_test(tests, a_block_that_is_not_known_is_as_long_as_it_says);
+    tcase_add_test(tests, a_met_block_is_followed_by_itself_only);
+    tcase_add_loop_test(tests, an_ignored_block_is_found_and_not_followed, 0, 3);
+    tcase_add_loop_test(tests, variables_lead_through_old_objects, 0, 2);
+    tcase_add_test(tests, memory_that_is_gone_is_passed_over);
+    tcase_add_test(tests, only_what_lived_from_the_begin_to_the_end_counts);
+    tcase_add_test(tests, other_modes_do_not_know);
+    tcase_add_loop_test(tests, random_blocks, 0, 40);
+    tcase_add_test(tests, refused_memory_leaves_nothing_behind);
+    return run_tests("trace_reach", tests);
+}
