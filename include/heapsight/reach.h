@@ -39,11 +39,15 @@ typedef struct {
  * whether they are met or not. `kinds` are borrowed until the search is freed. */
 HSIGHT_API void hsight_reach_ignore(hsight_reach *reach, const hsight_reach_object *kinds,
                                     size_t count);
-/** The block that begins here is that of an object: follow() does not look into it by itself. O(1).
- */
-HSIGHT_API void hsight_reach_meet(hsight_reach *reach, const void *begin);
-/** Follow the addresses in an object, in the blocks they lead to, and so on. Memory that cannot be
- * read is passed over.
+/** The block that begins here is that of an object: follow() does not look into it by itself. Where
+ * an object has not all of its block, the next follow() looks into the whole of it.
+ * @return HSIGHT_OK or HSIGHT_ENOMEM. O(1) */
+HSIGHT_API hsight_status hsight_reach_meet(hsight_reach *reach, const void *begin,
+                                           hsight_error *err);
+/** The block that this address leads into belongs to an object and holds no addresses. O(1) */
+HSIGHT_API void hsight_reach_pass(hsight_reach *reach, const void *buffer);
+/** Follow the addresses in an object, in the blocks they lead to, and so on. What lies behind
+ * memory that cannot be read is passed over.
  * @param begin  of the object's block
  * @param bytes  how much to read where its block is not known
  * @return HSIGHT_OK or HSIGHT_ENOMEM; O(bytes it is the first to look at) */

@@ -16,7 +16,9 @@ enum { PAGES = 1024 };
 
 struct hsight__own_memory {
     const hsight_allocator *allocator;
-    int file; /* -1: not needed */
+    int file;    /* /proc/self/mem; -1: not needed */
+    int pagemap; /* /proc/self/pagemap; -1: cannot be read */
+    size_t page_bytes;
     uint64_t tags[PAGES];
     bool is_readable[PAGES];
     char pages[PAGES][HSIGHT__COPY_BYTES];
@@ -57,6 +59,8 @@ hsight_status hsight__own_memory_new(const hsight_allocator *allocator, hsight__
     }
     memory->allocator = allocator;
     memory->file = -1;
+    memory->pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+    memory->page_bytes = (size_t)sysconf(_SC_PAGESIZE);
     for (size_t i = 0; i < PAGES; i++) {
         memory->tags[i] = 0;
     }
@@ -77,6 +81,9 @@ void hsight__own_memory_free(hsight__own_memory *memory)
     if (memory->file >= 0) {
         close(memory->file);
     }
+    if (memory->pagemap >= 0) {
+        close(memory->pagemap);
+    }
     const hsight_allocator *allocator = memory->allocator;
     allocator->release(allocator->state, memory, sizeof *memory);
 }
@@ -92,4 +99,24 @@ const void *hsight__own_memory_read(hsight__own_memory *memory, uint64_t address
     }
     *bytes = (size_t)(HSIGHT__COPY_BYTES - offset);
     return memory->is_readable[at] ? memory->pages[at] + offset : NULL;
+}
+
+size_t hsight__own_memory_page_bytes(const hsight__own_memory *memory)
+{
+    return memory->page_bytes;
+}
+
+uint64_t hsight__own_memory_touched(const hsight__own_memory *memory, const void *begin)
+{
+    const uint64_t present_or_swapped = UINT64_C(3) << 62; /* proc_pid_pagemap(5) */
+    uint64_t entries[64], touched = 0;
+    off_t at = (off_t)((uintptr_t)begin / memory->page_bytes * sizeof *entries);
+    if (memory->pagemap < 0 ||
+        pread(memory->pagemap, entries, sizeof entries, at) != (ssize_t)sizeof entries) {
+        return UINT64_MAX;
+    }
+    for (int i = 0; i < 64; i++) {
+        touched |= (entries[i] & present_or_swapped) != 0 ? UINT64_C(1) << i : 0;
+    }
+    return touched;
 }

@@ -24,4 +24,10 @@ void hsight__own_memory_free(hsight__own_memory *memory);
  * next call. O(1): a system call for a page that was not read lately. */
 const void *hsight__own_memory_read(hsight__own_memory *memory, uint64_t address, size_t *bytes);
 
+/* Of the system. */
+size_t hsight__own_memory_page_bytes(const hsight__own_memory *memory);
+/* For each of 64 pages of the system from `begin` on a bit, the lowest first: was anything ever
+ * written to it, or is that not known? Without reading it, which would make it take memory. */
+uint64_t hsight__own_memory_touched(const hsight__own_memory *memory, const void *begin);
+
 #endif

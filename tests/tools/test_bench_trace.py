@@ -12,7 +12,7 @@ import pytest
 CHECKOUT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(CHECKOUT / "tools"))
 
-from bench_lib import trace_modes, trace_report, trace_workload  # noqa: E402
+from bench_lib import process, trace_modes, trace_report, trace_workload  # noqa: E402
 
 WORKER = CHECKOUT / "tools/bench_lib/trace_worker.py"
 
@@ -20,7 +20,7 @@ WORKER = CHECKOUT / "tools/bench_lib/trace_worker.py"
 def worker(*words: object) -> dict[str, Any]:
     done = subprocess.run([sys.executable, str(WORKER), *map(str, words)], capture_output=True,
                           text=True, timeout=120, check=True)
-    answer: dict[str, Any] = json.loads(done.stdout)
+    answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return answer
 
 
@@ -38,6 +38,49 @@ def test_the_program_gives_the_same_answer_each_time() -> None:
     assert trace_workload.run(0.01) == trace_workload.run(0.01)
     assert trace_workload.arrangements(4) == 2  # 1302 and 2031: no two neighbours in a row
     assert trace_workload.size(trace_workload.grow(5)) == 63
+
+
+def test_the_program_is_cut_into_turns_of_equal_work() -> None:
+    turns = trace_workload.turns(0.01)
+    answers = [turn() for turn in turns]
+    assert answers[1:-1] == [answers[1]] * trace_workload.TURNS
+    assert answers[-1] == [2**16 - 1]  # the tree that stays
+    assert len(trace_workload.turns(1)) == len(turns) + 1  # the recursion
+
+
+TAKES_TURNS = """
+import json, sys
+for turn in range(3):
+    sys.stdin.readline()
+    with open("order", "a") as order:
+        order.write(sys.argv[1])
+    print("turn", flush=True)
+sys.stdin.readline()
+print(json.dumps({"name": sys.argv[1]}))
+"""
+
+
+def test_processes_take_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    commands = {name: [sys.executable, "-c", TAKES_TURNS, name] for name in "abc"}
+    found = process.take_turns(commands, 60, RuntimeError)
+    assert found == {name: {"name": name} for name in "abc"}
+    assert (tmp_path / "order").read_text() == "abcabcabc"
+
+
+@pytest.mark.parametrize(("source", "seconds", "words"), [
+    ("raise SystemExit('no such mode')", 60, "bad failed: no such mode"),
+    ("import time; time.sleep(600)", 0.5, "bad took over 0.5 s"),
+    ("import sys; sys.stdin.readline(); print('turn', flush=True); sys.exit('late')", 60,
+     "bad failed: late"),
+])
+def test_a_process_that_fails_ends_all(source: str, seconds: float, words: str, tmp_path: Path,
+                                       monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    commands = {"good": [sys.executable, "-c", TAKES_TURNS, "good"],
+                "bad": [sys.executable, "-c", source]}
+    with pytest.raises(RuntimeError, match=words):
+        process.take_turns(commands, seconds, RuntimeError)
 
 
 def test_ratios_are_medians_over_rounds() -> None:

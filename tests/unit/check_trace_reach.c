@@ -63,6 +63,11 @@ static void follow(hsight_reach *reach, const void *object, size_t bytes)
     ck_assert_int_eq(hsight_reach_follow(reach, object, bytes, NULL), HSIGHT_OK);
 }
 
+static void meet(hsight_reach *reach, const void *object)
+{
+    ck_assert_int_eq(hsight_reach_meet(reach, object, NULL), HSIGHT_OK);
+}
+
 static hsight_trace *finish(hsight_reach *reach)
 {
     hsight_trace *trace;
@@ -106,7 +111,7 @@ START_TEST(what_an_object_leads_to_is_its_own)
     point(object, 24, table);
     point(table, 56, item);
     hsight_reach *reach = begin();
-    hsight_reach_meet(reach, object);
+    meet(reach, object);
     follow(reach, object, 0);
     hsight_trace *trace = finish(reach);
     ck_assert_uint_eq(hsight_trace_native_count(trace), 1);
@@ -124,8 +129,8 @@ START_TEST(the_first_addresses_of_all)
     hsight_tracer_record(tracer, &thread, small, 16, &frame, 1);
     hsight_tracer_record(tracer, &thread, large, 1 << 20, &frame, 1);
     hsight_reach *reach = begin();
-    hsight_reach_meet(reach, small);
-    hsight_reach_meet(reach, (char *)large + 100000);
+    meet(reach, small);
+    meet(reach, (char *)large + 100000);
     expect_native(reach, 7, 0);
 }
 END_TEST
@@ -196,7 +201,7 @@ START_TEST(a_block_of_the_side_table_leads_on)
     point(object, 0, odd);
     point(odd, 24, last); /* at an address that is aligned */
     hsight_reach *reach = begin();
-    hsight_reach_meet(reach, object);
+    meet(reach, object);
     follow(reach, object, 0);
     hsight_trace *trace = finish(reach);
     ck_assert_uint_eq(hsight_trace_native_count(trace), 0);
@@ -241,8 +246,8 @@ START_TEST(a_met_block_is_followed_by_itself_only)
     point(object, 0, text);
     point(text, 32, block(3, 256, 16)); /* a number that looks like an address */
     hsight_reach *reach = begin();
-    hsight_reach_meet(reach, object);
-    hsight_reach_meet(reach, text);
+    meet(reach, object);
+    meet(reach, text);
     follow(reach, object, 0);
     expect_native(reach, 3, 16);
 }
@@ -261,7 +266,7 @@ START_TEST(an_ignored_block_is_found_and_not_followed)
     point(found, 16, block(3, 256, 16));
     hsight_reach *reach = begin();
     hsight_reach_ignore(reach, &kind, 1);
-    hsight_reach_meet(reach, object);
+    meet(reach, object);
     follow(reach, object, 0);
     hsight_trace *trace = finish(reach);
     ck_assert_uint_eq(native_bytes(trace, 2), 0);
@@ -303,7 +308,7 @@ START_TEST(memory_that_is_gone_is_passed_over)
 {
     char *object = block(1, 0, 16), *hole = block(2, 8192, 3 * 4096);
     point(object, 0, hole);
-    point(hole, 2 * 4096 + 8, block(3, 256, 16));
+    point(hole, 8, block(3, 256, 16));
     point(hole, 4096 + 8, block(4, 512, 16));
     hsight_reach *reach = begin();
     ck_assert_int_eq(munmap(hole + 4096, 4096), 0);
@@ -314,6 +319,63 @@ START_TEST(memory_that_is_gone_is_passed_over)
     ck_assert_uint_eq(native_bytes(trace, 3), 0);
     ck_assert_uint_eq(native_bytes(trace, 4), 16);
     hsight_trace_free(trace);
+}
+END_TEST
+
+/* What is not mapped ends an object, whatever it says of itself. */
+START_TEST(an_absurd_size_is_soon_read)
+{
+    char *old = arena + ARENA_BYTES - 4096;
+    point(old, 16, block(1, 0, 16));
+    hsight_reach *reach = begin();
+    follow(reach, old, SIZE_MAX);
+    follow(reach, old, SIZE_MAX / 2);
+    expect_native(reach, 1, 0);
+}
+END_TEST
+
+START_TEST(an_object_may_have_a_part_of_its_block)
+{
+    char *shared = block(1, 64, 200);
+    point(shared, 8, block(2, 512, 16));
+    point(shared, 180, block(3, 1024, 16));
+    hsight_reach *reach = begin();
+    meet(reach, shared + 96);
+    follow(reach, shared + 96, 16);
+    hsight_trace *trace = finish(reach);
+    ck_assert_uint_eq(native_bytes(trace, 1) + native_bytes(trace, 2), 0);
+    hsight_trace_free(trace);
+}
+END_TEST
+
+START_TEST(a_buffer_is_passed)
+{
+    char *buffer = block(1, 64, 200);
+    point(buffer, 8, block(2, 512, 16));
+    hsight_reach *reach = begin();
+    hsight_reach_pass(reach, buffer + 32); /* its object knows where its first byte is */
+    hsight_reach_pass(reach, NULL);
+    follow(reach, arena + 4096, 8); /* nothing */
+    hsight_trace *trace = finish(reach);
+    ck_assert_uint_eq(native_bytes(trace, 1), 0);
+    ck_assert_uint_eq(native_bytes(trace, 2), 16);
+    hsight_trace_free(trace);
+}
+END_TEST
+
+/* The block map takes memory where blocks are, not where a search looked for some. */
+START_TEST(looking_takes_no_memory)
+{
+    block(1, 0, 16);
+    block(2, 2 * REGION - 64, 16);
+    hsight_trace *before = trace_kit_take(tracer);
+    hsight_reach *reach = begin();
+    hsight_trace *after = finish(reach);
+    ck_assert_uint_eq(hsight_trace_native_count(after), 2);
+    ck_assert_uint_eq(hsight_trace_get_info(after)->memory_bytes,
+                      hsight_trace_get_info(before)->memory_bytes);
+    hsight_trace_free(after);
+    hsight_trace_free(before);
 }
 END_TEST
 
@@ -406,7 +468,7 @@ START_TEST(random_blocks)
     for (size_t i = 0; i < 10; i++) {
         random_block *object = &blocks[random_below(&state, BLOCKS)];
         object->is_reached = true;
-        hsight_reach_meet(reach, object->at);
+        meet(reach, object->at);
         follow(reach, object->at, 0);
     }
     reach_all(blocks);
@@ -481,6 +543,10 @@ int main(void)
     tcase_add_loop_test(tests, an_ignored_block_is_found_and_not_followed, 0, 3);
     tcase_add_loop_test(tests, variables_lead_through_old_objects, 0, 2);
     tcase_add_test(tests, memory_that_is_gone_is_passed_over);
+    tcase_add_test(tests, an_absurd_size_is_soon_read);
+    tcase_add_test(tests, an_object_may_have_a_part_of_its_block);
+    tcase_add_test(tests, a_buffer_is_passed);
+    tcase_add_test(tests, looking_takes_no_memory);
     tcase_add_test(tests, only_what_lived_from_the_begin_to_the_end_counts);
     tcase_add_test(tests, other_modes_do_not_know);
     tcase_add_loop_test(tests, random_blocks, 0, 40);

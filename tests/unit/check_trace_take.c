@@ -98,7 +98,7 @@ START_TEST(native_blocks_of_equal_stacks_are_one_row)
     hsight_reach *reach = NULL;
     hsight_trace *trace = NULL;
     ck_assert_int_eq(hsight_reach_new(tracer, &reach, NULL), HSIGHT_OK);
-    hsight_reach_meet(reach, at(3)); /* of an object */
+    ck_assert_int_eq(hsight_reach_meet(reach, at(3), NULL), HSIGHT_OK); /* of an object */
     ck_assert_int_eq(hsight_tracer_take(tracer, reach, &trace, NULL, NULL, NULL), HSIGHT_OK);
     hsight_reach_free(reach);
     const hsight_trace_row *all = hsight_trace_rows(trace);

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: MIT
 """tools/bench trace: what tracing costs, beside plain, tracemalloc and memray.
 
-Each measurement is a fresh process that runs an allocation-bound program; the modes take turns,
-round after round. Time is the CPU time of the program, start of the tracer included. tracemalloc
-with 10 and 25 frames runs fewer rounds, because one takes a minute and more. Then two traces of
-600,000 live blocks and 10 frames are compared, by heapsight and by tracemalloc.
+In each round every mode has a fresh process, and all run the same allocation-bound program, a
+part at a time and in turns, so that a slow phase of the machine hits them alike. Time is the
+CPU time of the program, start of the tracer included. tracemalloc with 10 and 25 frames runs fewer
+rounds, because one takes a minute and more. Then two traces of 600,000 live blocks and 10 frames are
+compared, by heapsight and by tracemalloc.
 """
 
 from __future__ import annotations
@@ -52,9 +53,8 @@ def parse(argv: Sequence[str], positive: Callable[[str], int], venv: Path,
     return options
 
 
-def measure(python: Path, fail: Fail, mode: str, workload: str, scale: float) -> dict[str, Any]:
-    return process.measure([python, WORKER, mode, workload, str(scale)], mode, MEASUREMENT_SECONDS,
-                           fail)
+def command(python: Path, mode: str, workload: str, scale: float) -> list[str | Path]:
+    return [python, WORKER, mode, workload, str(scale)]
 
 
 def check_answers(results: Mapping[str, Sequence[Mapping[str, Any]]], fail: Fail) -> None:
@@ -70,10 +70,11 @@ def run(options: argparse.Namespace, python: Path, missing: Mapping[str, str], s
     scale = QUICK_SCALE if options.quick else 1.0
     results: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
     for number in range(options.rounds):
-        for name in names:
-            if number < MODES[name].most_rounds:
-                say(f"round {number + 1} of {options.rounds}: {name}")
-                results[name].append(measure(python, fail, name, workload, scale))
+        chosen = [name for name in names if number < MODES[name].most_rounds]
+        say(f"round {number + 1} of {options.rounds}: {', '.join(chosen)}")
+        commands = {name: command(python, name, workload, scale) for name in chosen}
+        for name, measurement in process.take_turns(commands, MEASUREMENT_SECONDS, fail).items():
+            results[name].append(measurement)
     check_answers(results, fail)
     rows = summarise(results)
     diffs: dict[str, list[dict[str, Any]]] = {}
@@ -82,7 +83,8 @@ def run(options: argparse.Namespace, python: Path, missing: Mapping[str, str], s
             if number == 0 or name != SLOW_DIFF:
                 say(f"round {number + 1} of {DIFF_ROUNDS}: {name}")
                 nodes = QUICK_DIFF_NODES if options.quick else DIFF_NODES
-                diffs.setdefault(name, []).append(measure(python, fail, name, workload, nodes))
+                diffs.setdefault(name, []).append(process.measure(
+                    command(python, name, workload, nodes), name, MEASUREMENT_SECONDS, fail))
     diff_cpu_s = {name: middle(measurements, "cpu_s") for name, measurements in diffs.items()}
     verdicts = judge(rows) + judge_diff(diff_cpu_s)
     if options.json:

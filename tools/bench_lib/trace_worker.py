@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
 """One measurement in a process of its own: trace_worker.py MODE WORKLOAD SCALE, JSON on stdout.
 
-WORKLOAD is "own" or the path of a program with a function run(). MODE "heapsight-diff" or
-"tracemalloc-diff" times the comparison of two traces; SCALE is then the number of nodes.
+WORKLOAD is "own" or the path of a program with a function run(). It is run in turns: before each a
+line is read, after each one is written, so that several processes can alternate; at the end of stdin
+none waits. MODE "heapsight-diff" or "tracemalloc-diff" times the comparison of two traces; SCALE is
+then the number of nodes.
 """
 
 from __future__ import annotations
@@ -25,29 +27,35 @@ from bench_lib.trace_modes import DIFFS, MODES
 GROWTH = 50  # one node in so many is new in the second trace
 
 
-def program(workload: str, scale: float) -> Callable[[], Any]:
+def turns_of(workload: str, scale: float) -> list[Callable[[], Any]]:
     if workload == "own":
-        return lambda: trace_workload.run(scale)
+        return list(trace_workload.turns(scale))
     spec = importlib.util.spec_from_file_location("workload", workload)
     if spec is None or spec.loader is None:
         raise SystemExit(f"{workload} is no Python program")
     module = importlib.util.module_from_spec(spec)
     sys.modules["workload"] = module
     spec.loader.exec_module(module)
-    run: Callable[[], Any] = module.run
-    return run
+    return [module.run]
 
 
-def measure(mode: str, workload: str, scale: float) -> dict[str, Any]:
-    run = program(workload, scale)
+def measure(mode: str, turns: list[Callable[[], Any]], say: Callable[[str], object],
+            wait: Callable[[], object]) -> dict[str, Any]:
     begin = MODES[mode].prepare()
     gc.collect()
+    wait()
     start = time.process_time()
     end = begin()
-    answer = run()
     cpu_s = time.process_time() - start
+    answers = []
+    for turn in turns:
+        start = time.process_time()
+        answers.append(turn())
+        cpu_s += time.process_time() - start
+        say("turn")
+        wait()
     memory, blocks = end()
-    return {"cpu_s": cpu_s, "answer": repr(answer), "tracer_bytes": memory, "peak_blocks": blocks}
+    return {"cpu_s": cpu_s, "answer": repr(answers), "tracer_bytes": memory, "peak_blocks": blocks}
 
 
 def deep(frames: int, build: Callable[[], Any]) -> Any:
@@ -73,7 +81,12 @@ def main() -> None:
     if mode in DIFFS:
         print(json.dumps(measure_diff(mode, int(float(scale)))))
     else:
-        print(json.dumps(measure(mode, workload, float(scale))))
+        told = sys.stdout
+        sys.stdout = sys.stderr  # the program's own words are not ours
+        turns = turns_of(workload, float(scale))
+        result = measure(mode, turns, lambda text: print(text, file=told, flush=True),
+                         sys.stdin.readline)
+        print(json.dumps(result), file=told)
 
 
 if __name__ == "__main__":

@@ -129,9 +129,8 @@ def size(tree: Branch | None) -> int:
 
 
 def forest(rounds: int) -> int:
-    """One tree that stays, many that come and go."""
-    kept = grow(15)
-    return sum(size(grow(9)) for _ in range(rounds)) + size(kept)
+    """Trees that come and go."""
+    return sum(size(grow(9)) for _ in range(rounds))
 
 
 def callbacks(rounds: int) -> int:
@@ -149,13 +148,33 @@ PARTS: tuple[tuple[Callable[[int], int], int], ...] = (
 )
 
 
+TURNS = 16
+
+
 def under(frames: int, part: Callable[[int], int], rounds: int) -> int:
     return under(frames - 1, part, rounds) if frames else part(rounds)
 
 
-def run(scale: float = 1.0) -> list[int]:
-    """All parts; `scale` shortens them, but for the recursion, which is left out below 1."""
-    if scale >= 1:
-        return [under(EXTRA_FRAMES, part, rounds) for part, rounds in PARTS]
-    return [under(EXTRA_FRAMES, part, max(int(rounds * scale), 1))
-            for part, rounds in PARTS if part is not arrangements]
+def turns(scale: float = 1.0) -> list[Callable[[], list[int]]]:
+    """All parts, cut into turns of about the same length, while one large tree stays. `scale` shortens
+    them, but for the recursion, which has a turn of its own and is left out below 1."""
+    kept: list[Branch] = []
+
+    def plant() -> list[int]:
+        kept.append(grow(15))
+        return []
+
+    def turn() -> list[int]:
+        return [under(EXTRA_FRAMES, part, max(int(rounds * scale / TURNS), 1))
+                for part, rounds in PARTS if part is not arrangements]
+
+    def recursion() -> list[int]:
+        return [under(EXTRA_FRAMES, part, rounds) for part, rounds in PARTS if part is arrangements]
+
+    return [plant, *[turn] * TURNS, *([recursion] if scale >= 1 else []),
+            lambda: [size(kept[0])]]
+
+
+def run(scale: float = 1.0) -> list[list[int]]:
+    """All turns, one after the other."""
+    return [turn() for turn in turns(scale)]

@@ -57,6 +57,10 @@ typedef struct {
 /* `type` has Py_TPFLAGS_MANAGED_DICT (test with hsight__compat_has_managed_dict). */
 void hsight__compat_read_attributes(PyObject *object, PyTypeObject *type,
                                     hsight__compat_attributes *out);
+/* Bytes of values that follow an instance in its own block; 0 where they lie in another one. */
+size_t hsight__compat_following_values_bytes(PyObject *object, PyTypeObject *type);
+/* Where in an exact str words begin and end that may lead to memory of its own; equal for none. */
+void hsight__compat_text_addresses(PyObject *text, size_t *begin, size_t *end);
 bool hsight__compat_has_managed_dict(PyTypeObject *type);
 /* Where an instance points to a values block apart from it (before 3.13), from the object on; else
  * 0.

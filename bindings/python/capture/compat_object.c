@@ -74,6 +74,19 @@ bool hsight__compat_is_frozendict(PyTypeObject *type)
 #endif
 }
 
+void hsight__compat_text_addresses(PyObject *text, size_t *begin, size_t *end)
+{
+    bool is_ascii = PyUnicode_IS_COMPACT_ASCII(text);
+#if PY_VERSION_HEX >= 0x030C0000
+    *begin = is_ascii ? sizeof(PyASCIIObject) : offsetof(PyCompactUnicodeObject, utf8);
+#else
+    *begin = offsetof(PyASCIIObject, wstr); /* wide characters, for calls that asked for them */
+#endif
+    *end = is_ascii                     ? sizeof(PyASCIIObject)
+           : PyUnicode_IS_COMPACT(text) ? sizeof(PyCompactUnicodeObject)
+                                        : sizeof(PyUnicodeObject);
+}
+
 /* ---- instance attributes ---- */
 
 bool hsight__compat_has_managed_dict(PyTypeObject *type)
@@ -156,6 +169,18 @@ void hsight__compat_read_attributes(PyObject *object, PyTypeObject *type,
     if (out->dict == NULL && values != NULL) {
         take_values(out, values, type);
     }
+#endif
+}
+
+size_t hsight__compat_following_values_bytes(PyObject *object, PyTypeObject *type)
+{
+#if PY_VERSION_HEX >= 0x030D0000
+    hsight__compat_attributes attributes;
+    hsight__compat_read_attributes(object, type, &attributes);
+    return attributes.bytes;
+#else
+    (void)object, (void)type;
+    return 0;
 #endif
 }
 

@@ -58,16 +58,14 @@ hsight_status hsight__join(hsight_snapshot *snapshot, const uint8_t *preheaders,
     const hsight_allocator *memory = hsight_allocator_default();
     size_t bytes = ((size_t)hsight_graph_node_count(graph) + 1) * sizeof(hsight_stack_id);
     hsight_stack_id *stacks = memory->allocate(memory->state, bytes);
-    hsight_reach *reach = NULL;
     if (stacks == NULL) {
         return hsight__out_of_memory(err);
     }
     stacks[0].index = 0;
     look_up(graph, preheaders, preheader_count, stacks);
-    hsight_status status = hsight__search_native(graph, hsight_hook_tracer(), &reach, err);
-    if (status == HSIGHT_OK) {
-        status = take(snapshot, reach, stacks, err);
-    }
+    hsight_reach *reach =
+        hsight__search_native(graph, preheaders, preheader_count, hsight_hook_tracer());
+    hsight_status status = take(snapshot, reach, stacks, err);
     hsight_reach_free(reach);
     if (status != HSIGHT_OK) {
         memory->release(memory->state, stacks, bytes);

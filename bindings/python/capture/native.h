@@ -7,10 +7,11 @@
 #include <heapsight/reach.h>
 
 /* Follow all objects of a graph that was made just now. The GIL must be held, and nothing may have
- * run since.
- * @param out  for hsight_tracer_take(); NULL where there is no such search: in other modes than
- *             exact, and where the system does not let a process read its own memory */
-hsight_status hsight__search_native(const hsight_graph *graph, hsight_tracer *tracer,
-                                    hsight_reach **out, hsight_error *err);
+ * run since. `preheaders` are as hsight__join() takes them.
+ * @return for hsight_tracer_take(), owned by the caller; NULL where native blocks stay unknown: in
+ *         other modes than exact, where memory is refused or the system does not let a process read
+ *         its own, and beside subinterpreters */
+hsight_reach *hsight__search_native(const hsight_graph *graph, const uint8_t *preheaders,
+                                    uint32_t preheader_count, hsight_tracer *tracer);
 
 #endif

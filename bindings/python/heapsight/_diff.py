@@ -14,6 +14,7 @@ from heapsight._rows import (
 )
 from heapsight._sites import (
     HEADING,
+    NO_OBJECT,
     NO_SITE,
     not_sampled_last,
     not_sampled_text,
@@ -90,8 +91,9 @@ class Diff(Handle[_core.Diff]):
         check_sort(sort)
         wanted = type_filter(only)
         before, after = self._pair
-        now = [row for row in snapshot_sites(after) if wanted(row.type)]
-        then = [row for row in _sites_before(before) if wanted(row.type)]
+        then, now = _comparable(before, after)
+        now = [row for row in now if wanted(row.type)]
+        then = [row for row in then if wanted(row.type)]
         changes: dict[tuple[str, str], list[int]] = {}
         for rows, sign in ((now, 1), (then, -1)):
             for row in rows:
@@ -150,6 +152,17 @@ def diff(before: Snapshot, after: Snapshot) -> Diff:
     Both may come from files and from different processes. Cost: one pass over the objects of each.
     """
     return Diff(_core.diff(before._open, after._open), before._open, after._open)
+
+
+def _comparable(
+    before: _core.Snapshot, after: _core.Snapshot
+) -> tuple[list[SiteRow], list[SiteRow]]:
+    """Rows of sites of both; native blocks only where they are known of every trace."""
+    rows = _sites_before(before), snapshot_sites(after)
+    if all(trace is None or trace.native_rows() is not None for trace in (before.trace, after.trace)):
+        return rows
+    then, now = ([row for row in side if row.type != NO_OBJECT] for side in rows)
+    return then, now
 
 
 def _sites_before(before: _core.Snapshot) -> list[SiteRow]:

@@ -87,9 +87,11 @@ class TraceFigures:
     ) -> list[AllocationRow]:
         """What is alive and belongs to no object of the snapshot; rows as in rows().
 
-        Memory that C code asked the interpreter's allocators for and that no object leads to, and
-        objects that only C code knows, such as those a missing Py_DECREF leaves behind. Raises
-        HeapsightLookupError unless the trace is exact and that of a snapshot.
+        Memory that C code asked the interpreter's allocators for and that neither an object nor the
+        interpreter leads to: leaked, in a static variable of an extension, or in use by a C
+        function that is running. And objects that no object leads to and the collector does not
+        track, such as a str that a missing Py_DECREF left behind. Raises HeapsightLookupError
+        unless the trace is exact and that of a snapshot.
         """
         return self.rows("native", limit, sort, **chosen)
 
@@ -242,7 +244,8 @@ class TraceFigures:
         if rows is None:
             raise HeapsightLookupError(
                 "which blocks belong to no object is known only of a snapshot that was taken while"
-                ' Tracer("exact") was running, in a process that may read its own memory'
+                ' Tracer("exact") was running, in a process that may read its own memory, had some'
+                " left, and has no subinterpreters"
             )
         return rows
 

@@ -4,8 +4,12 @@
 from __future__ import annotations
 
 import json
+import struct
 import subprocess
+import sys
+import zlib
 from collections.abc import Callable
+from pathlib import Path
 from textwrap import dedent
 
 import pytest
@@ -89,6 +93,102 @@ def test_an_object_that_only_a_forgotten_reference_keeps(python: Run) -> None:
             found = heapsight.snapshot()
             # A missing Py_DECREF leaves a str that nothing leads to.
             assert native(found, "make") == (size, 50), (native(found, "make"), size)
+        """)
+
+
+def test_a_container_that_was_forgotten_is_an_object(python: Run) -> None:
+    """The collector knows it, so the snapshot has it: held by C code, and not native."""
+    passes(python, """
+        def make():
+            items = [None] * 50
+            c.Py_IncRef(ctypes.py_object(items))
+            return id(items)
+
+        with heapsight.Tracer("exact", frames=3):
+            address = make()
+            found = heapsight.snapshot()
+            assert native(found, "make") == (0, 0)
+            assert "held by C code" in str(found.why(address)), found.why(address)
+        """)
+
+
+def test_text_bytes_and_numbers_lead_nowhere(python: Run) -> None:
+    """What they hold may look like an address."""
+    passes(python, """
+        with heapsight.Tracer("exact", frames=3):
+            address = malloc("PyMem_", 1000)
+            word = address.to_bytes(8, "little")
+            kept = [word * 9, bytearray(word * 9), address, complex(1), float(address)]
+            kept.append((word * 9).decode("latin-1") + "\u1234")
+            kept.append(memoryview(kept[1]))
+            assert native(heapsight.snapshot(), "malloc") == (1000, 1)
+        """)
+
+
+def test_utf8_that_a_str_keeps_is_its_own(python: Run) -> None:
+    passes(python, """
+        c.PyUnicode_AsUTF8.argtypes = [ctypes.py_object]
+        c.PyUnicode_AsUTF8.restype = ctypes.c_void_p
+
+        def spell(texts):
+            for text in texts:
+                c.PyUnicode_AsUTF8(text)
+
+        texts = ["\xe9" * number for number in range(100, 200)]
+        with heapsight.Tracer("exact", frames=3):
+            spell(texts)
+            found = heapsight.snapshot()
+            assert sum(row.bytes for row in found.trace.live(None)) > 29_000
+            assert native(found, "spell") == (0, 0), native(found, "spell")
+            if sys.version_info < (3, 12):
+                c.PyUnicode_AsUnicode.argtypes = [ctypes.py_object]
+                for text in map(str, range(10**6, 10**6 + 100)):
+                    texts.append(text)
+                    c.PyUnicode_AsUnicode(text)
+                assert native(heapsight.snapshot(), "<module>") == (0, 0)
+        """)
+
+
+def test_old_objects_end_where_they_end(python: Run) -> None:
+    """What lies behind an object that is older than the tracer does not belong to it."""
+    passes(python, """
+        class Listed(list):
+            pass
+
+        class Sized(bytes):
+            __slots__ = ()
+
+        old = [Listed([None] * 50_000) for _ in range(20)], Sized(b"x" * 100)
+        old[0][0].name = "old"
+        with heapsight.Tracer("exact", frames=3):
+            addresses = [malloc("PyObject_", 64) for _ in range(2000)]
+            for address, following in zip(addresses, addresses[1:]):
+                ctypes.c_void_p.from_address(address).value = following
+            first = native(heapsight.snapshot(), "malloc")
+            assert first[1] > 1900, first
+            length = ctypes.c_ssize_t.from_address(id(old[1]) + 16)
+            length.value = 1 << 40  # and it lies about its size
+            heap = heapsight.snapshot(collect=False)
+            length.value = 100
+            assert heap.trace.native(1)
+        """)
+
+
+@pytest.mark.skipif(sys.version_info < (3, 13), reason="no module for subinterpreters")
+def test_beside_subinterpreters_they_are_not_known(python: Run) -> None:
+    passes(python, """
+        import _interpreters
+
+        other = _interpreters.create()
+        with heapsight.Tracer("exact", frames=3):
+            heap = heapsight.snapshot()
+            try:
+                heap.trace.native()
+            except heapsight.HeapsightLookupError as refused:
+                assert "subinterpreters" in str(refused)
+            else:
+                raise AssertionError("objects of the other interpreter are in no snapshot")
+        _interpreters.destroy(other)
         """)
 
 
@@ -253,6 +353,38 @@ def test_the_command_shows_their_stacks(python: Run, heapsight: Run) -> None:
         "stacks", "--figure", "native", "--report", "collapsed", "-o", "native.txt", "last.hsnap"
     )
     assert done.returncode == 0, done.stderr
+
+
+def without_native_blocks(path: Path) -> None:
+    """The file as format 1.1 had it: no chunk TNAT, which is the last one."""
+    data = path.read_bytes()
+    count = struct.unpack_from("<I", data, 12)[0] - 1
+    entries = [list(struct.unpack_from("<4sIQQ", data, 64 + 24 * number)) for number in range(count)]
+    body = b""
+    for entry in entries:
+        chunk = data[entry[2] : entry[2] + entry[3]]
+        front = 64 + 24 * count + len(body)
+        body += bytes(-front % 64)
+        entry[2] = 64 + 24 * count + len(body)
+        body += chunk
+    contents = b"".join(struct.pack("<4sIQQ", *entry) for entry in entries)
+    size = 64 + len(contents) + len(body)
+    head = struct.pack(
+        "<8sHHIQI32x", data[:8], 1, 1, count, size, zlib.crc32(contents)
+    )
+    path.write_bytes(head + struct.pack("<I", zlib.crc32(head)) + contents + body)
+
+
+def test_a_diff_has_them_only_where_both_know(
+    python: Run, heapsight: Run, tmp_path: Path
+) -> None:
+    passes(python, LEAK.format(mode="exact"))
+    words = "diff", "--sites", "--only", "(no object)", "first.hsnap", "last.hsnap"
+    assert "+30" in heapsight(*words).stdout
+    without_native_blocks(tmp_path / "first.hsnap")
+    done = heapsight(*words)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "(no object)" not in done.stdout, done.stdout
 
 
 @pytest.mark.parametrize("mode", ["sampled", "counts"])

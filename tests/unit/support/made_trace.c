@@ -134,7 +134,7 @@ static hsight_reach *search_native(const session *run, const hsight_graph *graph
     must(hsight_reach_new(run->tracer, &reach, &err), &err);
     for (uint32_t i = 1; i <= hsight_graph_node_count(graph); i++) {
         uint64_t address = hsight_graph_address(graph, (hsight_node_id){i});
-        hsight_reach_meet(reach, (const void *)(uintptr_t)address);
+        must(hsight_reach_meet(reach, (const void *)(uintptr_t)address, &err), &err);
     }
     return reach;
 }
