@@ -31,15 +31,18 @@ static bool is_long(const hsight__region *in, uint64_t begin, uint64_t bytes)
     return bytes > HSIGHT__LONG_BYTES || begin + bytes > in->base + HSIGHT__REGION_BYTES;
 }
 
-/* The 64 slots of a word of `begins`. */
+/* The 64 slots of a word of `begins`. `is_size`: the slot before is of a block that has its size in
+ * the next one, which may look like a block itself. */
 static hsight_status fill_word(hsight_reach *reach, const hsight__region *in, size_t word,
-                               hsight_error *err)
+                               bool *is_size, hsight_error *err)
 {
     hsight__long_block found[64];
     size_t count = 0;
     hsight__lock_take(&reach->tracer->lock);
     for (size_t i = 0; i < 64; i++) {
-        hsight__block block = hsight__slot_read(&in->slots[word * 64 + i]);
+        const hsight__slot *slot = &in->slots[word * 64 + i];
+        hsight__block block = *is_size ? (hsight__block){0} : hsight__slot_read(slot);
+        *is_size = !*is_size && hsight__slot_is_split(slot);
         if (block.stack != 0) {
             in->begins[word] |= UINT64_C(1) << i;
             uint64_t begin = in->base + (word * 64 + i) * HSIGHT__GRANULE_BYTES;
@@ -58,13 +61,14 @@ static hsight_status fill_region(hsight_reach *reach, const hsight__region *in, 
         hsight__own_memory_page_bytes(reach->memory) / sizeof(hsight__slot) / 64;
     hsight_status status = HSIGHT_OK;
     uint64_t touched = 0;
+    bool is_size = false;
     for (size_t word = 0; word < HSIGHT__REACH_WORDS && status == HSIGHT_OK; word++) {
         size_t page = word / page_words;
         if (word % (page_words * 64) == 0) {
             touched = hsight__own_memory_touched(reach->memory, in->slots + word * 64);
         }
         if ((touched >> page % 64 & 1) != 0) {
-            status = fill_word(reach, in, word, err);
+            status = fill_word(reach, in, word, &is_size, err);
         }
     }
     return status;

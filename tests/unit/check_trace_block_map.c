@@ -102,6 +102,33 @@ START_TEST(the_size_word_of_a_block_is_no_block)
 }
 END_TEST
 
+/* The fast ways in and out of a slot, beside the one for all. */
+START_TEST(filling_and_emptying)
+{
+    for (uint32_t bytes = 0; bytes <= 40; bytes += 4) {
+        hsight__slot *slot = hsight__block_map_reach(&map, at(0x10000));
+        hsight__slot_fill(slot, bytes, 7);
+        expect(0x10000, bytes, 7, false);
+        ck_assert(hsight__slot_is_split(slot) == (bytes > HSIGHT__SLOT_BYTES_MAX));
+        hsight__block taken = hsight__slot_empty(slot);
+        ck_assert(taken.stack == 7 && taken.bytes == bytes && !taken.is_code);
+        ck_assert(!hsight__slot_is_taken(slot) && !hsight__slot_is_taken(slot + 1));
+        ck_assert_uint_eq(hsight__slot_empty(slot).stack, 0);
+    }
+}
+END_TEST
+
+/* There is more to do when code is freed. */
+START_TEST(code_is_not_emptied_on_the_fast_way)
+{
+    hsight__slot *slot = hsight__block_map_reach(&map, at(0x10000));
+    hsight__slot_fill(slot, 200, 7 | HSIGHT__SLOT_CODE);
+    expect(0x10000, 200, 7, true);
+    ck_assert_uint_eq(hsight__slot_empty(slot).stack, 0);
+    expect(0x10000, 200, 7, true);
+}
+END_TEST
+
 START_TEST(largest_values)
 {
     put(0x10000, UINT32_MAX, HSIGHT__STACK_MAX, true);
@@ -194,6 +221,8 @@ int main(void)
     tcase_add_test(tests, sizes_around_the_split);
     tcase_add_test(tests, a_shrinking_block_frees_the_next_slot);
     tcase_add_test(tests, the_size_word_of_a_block_is_no_block);
+    tcase_add_test(tests, filling_and_emptying);
+    tcase_add_test(tests, code_is_not_emptied_on_the_fast_way);
     tcase_add_test(tests, largest_values);
     tcase_add_test(tests, a_code_object_alone_has_no_size);
     tcase_add_test(tests, blocks_at_the_end_of_a_leaf);

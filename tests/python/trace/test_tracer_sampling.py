@@ -132,3 +132,37 @@ def test_rare_samples_cost_nothing(python: Run) -> None:
     )
     done = python("-c", source)
     assert done.stdout.split() == ["0", "[]"], done.stderr
+
+
+MODES = """
+import heapsight
+
+def work():
+    return [object() for _ in range(20_000)]  # 16 bytes each: none is a sample by its size
+
+def live(mode, sample_bytes):
+    with heapsight.Tracer(mode, frames=1, sample_bytes=sample_bytes, seed=5) as tracer:
+        kept = work()
+        rows = tracer.live(None, by="function")
+        del kept
+        gone = tracer.live(None, by="function")
+    return [sum(row.bytes for row in part if row.stack and row.stack[0].function.startswith("work"))
+            for part in (rows, gone)]
+
+exact = live("exact", 512)
+assert exact[0] >= 20_000 * 16 + 20_000 * 8 and exact[1] == 0, exact
+for mode, sample_bytes in [("sampled", 64), ("exact", 64), ("sampled", 4096), ("sampled", 256),
+                           ("exact", 1 << 20), ("sampled", 1024), ("exact", 8)] * 2:
+    kept, gone = live(mode, sample_bytes)
+    if mode == "exact":
+        assert [kept, gone] == exact, (mode, sample_bytes, kept, gone, exact)
+    else:  # 120 samples at least, a deviation of 9 %
+        assert 0.6 < kept / exact[0] < 1.4, (mode, sample_bytes, kept, exact)
+        assert gone == 0, (mode, sample_bytes, gone)
+"""
+
+
+def test_one_thread_goes_through_modes_and_distances(python: Run) -> None:
+    """What a thread keeps of one start must not reach into the next, nor hide the first blocks."""
+    done = python("-c", MODES)
+    assert (done.returncode, done.stderr) == (0, "")
