@@ -2,7 +2,7 @@
 """tools/bench programs: what tracing costs programs of pyperformance, and whether its lines agree.
 
 Each measurement is a fresh process that runs a whole program of pyperformance without pyperf's own
-repetition; the modes take turns, round after round. A program repeats itself until it takes half a
+repetition; the modes take turns, some tenths of a second each, round after round. A program repeats itself until it takes half a
 second untraced. The result is the geometric mean over the programs of the ratio to plain within a
 round (median over rounds).
 
@@ -69,8 +69,12 @@ def parse(argv: Sequence[str], positive: Callable[[str], int], venv: Path,
     return options
 
 
+def command(python: Path, mode: str, name: str, loops: int) -> list[str | Path]:
+    return [python, WORKER, mode, name, str(loops)]
+
+
 def measure(python: Path, fail: Fail, mode: str, name: str, loops: int) -> dict[str, Any]:
-    return process.measure([python, WORKER, mode, name, str(loops)], f"{name}, {mode}",
+    return process.measure(command(python, mode, name, loops), f"{name}, {mode}",
                            MEASUREMENT_SECONDS, fail)
 
 
@@ -106,8 +110,10 @@ def run_cost(options: argparse.Namespace, python: Path, say: Say,
         say(f"{name}: {loops} loops")
         results[name] = {mode: [] for mode in MODES}
         for _ in range(options.rounds):
+            commands = {mode: command(python, mode, name, loops) for mode in MODES}
+            found = process.take_turns(commands, MEASUREMENT_SECONDS, fail)
             for mode in MODES:
-                results[name][mode].append(measure(python, fail, mode, name, loops))
+                results[name][mode].append(found[mode])
     table, means = summarise(results)
     if not options.json:
         print(f"\ntimes plain, CPU time, median of {options.rounds}"
