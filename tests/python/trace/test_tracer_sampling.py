@@ -155,7 +155,9 @@ for mode, sample_bytes in [("sampled", 64), ("exact", 64), ("sampled", 4096), ("
                            ("exact", 1 << 20), ("sampled", 1024), ("exact", 8)] * 2:
     kept, gone = live(mode, sample_bytes)
     if mode == "exact":
-        assert [kept, gone] == exact, (mode, sample_bytes, kept, gone, exact)
+        assert gone == 0, (mode, sample_bytes, gone)
+        # An iterator or two are new or come from a free list (3.14).
+        assert abs(kept - exact[0]) < 100, (mode, sample_bytes, kept, exact)
     else:  # 120 samples at least, a deviation of 9 %
         assert 0.6 < kept / exact[0] < 1.4, (mode, sample_bytes, kept, exact)
         assert gone == 0, (mode, sample_bytes, gone)
