@@ -99,8 +99,8 @@ HSIGHT_API uint32_t hsight_tracer_frame_limit(const hsight_tracer *tracer);
 /** Sampled mode: does this allocation fall on a sample? O(1), no lock. */
 HSIGHT_API bool hsight_tracer_wants(hsight_tracer *tracer, hsight_trace_thread *thread,
                                     size_t bytes);
-/** Sampled mode: may this block, which is being freed, be one that was kept? If not, there is
- * nothing to forget. In other modes the answer means nothing. O(1), no lock. */
+/** May this block, which is being freed, be one that was kept? If not, there is nothing to forget.
+ * In other modes than sampled always true. O(1), no lock. */
 HSIGHT_API bool hsight_tracer_may_have_sample(const hsight_tracer *tracer, const void *block);
 /** Keep a block. Frames innermost first; what exceeds the limit is left out by the caller. Where
  * the tables are full the block is dropped and counted. Amortised O(frames). */

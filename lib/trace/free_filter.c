@@ -49,6 +49,8 @@ static void zero(hsight__filter_table *table, uint32_t size)
 void hsight__free_filter_clear(hsight__free_filter *filter)
 {
     atomic_store_explicit(&filter->table, NULL, memory_order_release);
+    atomic_store_explicit(&filter->quick, NULL, memory_order_release);
+    filter->tells_all = false;
     filter->size = 0;
     filter->count = 0;
 }
@@ -94,6 +96,19 @@ void hsight__free_filter_use(hsight__free_filter *filter, hsight__filter_table *
         filter->size++;
     }
     atomic_store_explicit(&filter->table, table, memory_order_release);
+    if (filter->tells_all) {
+        atomic_store_explicit(&filter->quick, table, memory_order_release);
+    }
+}
+
+/* With a table from the start: without one all frees go the slow way. */
+void hsight__free_filter_tell_all(hsight__free_filter *filter)
+{
+    filter->tells_all = true;
+    hsight__filter_table *table = hsight__free_filter_larger(filter);
+    if (table != NULL) {
+        hsight__free_filter_use(filter, table);
+    }
 }
 
 void hsight__free_filter_add(hsight__free_filter *filter, const void *block)

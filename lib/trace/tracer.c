@@ -145,6 +145,9 @@ hsight_status hsight_tracer_start(hsight_tracer *tracer, const hsight_tracer_opt
         atomic_store(&tracer->frame_limit, options->frame_limit);
         atomic_store(&tracer->thread_count, 0);
         atomic_store(&tracer->dropped_count, 0);
+        if (options->mode == HSIGHT_TRACE_SAMPLED) {
+            hsight__free_filter_tell_all(&tracer->blocks.filter);
+        }
         atomic_fetch_add(&tracer->generation, 1);
         atomic_store(&tracer->mode, (uint32_t)options->mode);
     }
@@ -205,7 +208,7 @@ bool hsight_tracer_wants(hsight_tracer *tracer, hsight_trace_thread *thread, siz
 
 bool hsight_tracer_may_have_sample(const hsight_tracer *tracer, const void *block)
 {
-    return hsight__free_filter_may_know(&tracer->blocks.filter, block);
+    return hsight__free_filter_may_know_any(&tracer->blocks.filter, block);
 }
 
 /* ---- figures ---- */

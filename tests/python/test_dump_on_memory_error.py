@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: MIT
 """dump_on(): an allocator that is watched by a Tracer has no memory."""
 
+import os
+
 import heapsight as package
+import pytest
 from snapshot_files import names, occasions
 
 
@@ -105,3 +108,31 @@ def test_a_real_lack_of_memory(program, tmp_path):
     assert occasions(tmp_path / "out") in (["memory_error"], [])
     if not names(tmp_path / "out"):
         assert "could not write 001-memory_error.hsnap" in done.stderr
+
+
+# Between two samples nothing but the raw domain tells that a small block was refused; where it is
+# never asked, the allocator itself is watched.
+@pytest.mark.parametrize("allocator", ["default", "malloc"])
+def test_a_real_lack_of_memory_for_small_blocks(program, tmp_path, allocator):
+    done = program(
+        """
+        import resource, sys
+        dumps = heapsight.dump_on("out", memory_error=True)
+        with heapsight.Tracer(sample_bytes=1 << 40):
+            with open("/proc/self/statm") as file:
+                in_use = int(file.read().split()[0]) * resource.getpagesize()
+            newest = None
+            resource.setrlimit(resource.RLIMIT_AS, (in_use + (50 << 20), -1))
+            try:
+                while True:
+                    newest = (newest,)
+            except MemoryError:
+                resource.setrlimit(resource.RLIMIT_AS, (-1, -1))
+            sum(range(1000))
+            while newest is not None:
+                (newest,) = newest
+        """,
+        env={**os.environ, "PYTHONMALLOC": allocator},
+    )
+    assert done.returncode == 0, done.stderr
+    assert occasions(tmp_path / "out") == ["memory_error"], done.stderr

@@ -228,6 +228,42 @@ START_TEST(a_larger_table_is_not_in_use_before_it_is_full)
 }
 END_TEST
 
+/* While not every known block is in the filter, any may be known. */
+START_TEST(a_filter_of_some_blocks_tells_nothing_of_all)
+{
+    hsight__free_filter filter;
+    hsight__free_filter_init(&filter, hsight_allocator_default());
+    ck_assert(hsight__free_filter_may_know_any(&filter, page(8)));
+    add(&filter, page(9));
+    ck_assert(hsight__free_filter_may_know_any(&filter, page(8)));
+    hsight__free_filter_clear(&filter);
+    hsight__free_filter_tell_all(&filter);
+    ck_assert(!hsight__free_filter_may_know_any(&filter, page(9)));
+    ck_assert(grow(&filter));
+    add(&filter, page(9));
+    ck_assert(hsight__free_filter_may_know_any(&filter, page(9)));
+    ck_assert(!hsight__free_filter_may_know_any(&filter, page(8)));
+    hsight__free_filter_clear(&filter);
+    ck_assert(hsight__free_filter_may_know_any(&filter, page(8)));
+    hsight__free_filter_free(&filter);
+}
+END_TEST
+
+START_TEST(it_tells_of_all_once_there_is_memory)
+{
+    failing_allocator memory;
+    failing_allocator_init(&memory, 1);
+    hsight__free_filter filter;
+    hsight__free_filter_init(&filter, &memory.allocator);
+    hsight__free_filter_tell_all(&filter);
+    ck_assert(hsight__free_filter_may_know_any(&filter, page(8)));
+    add(&filter, page(9)); /* the second time there is */
+    ck_assert(hsight__free_filter_may_know_any(&filter, page(9)));
+    ck_assert(!hsight__free_filter_may_know_any(&filter, page(8)));
+    hsight__free_filter_free(&filter);
+}
+END_TEST
+
 START_TEST(a_refused_table_changes_nothing)
 {
     failing_allocator memory;
@@ -255,6 +291,8 @@ int main(void)
     tcase_add_test(tests, a_counter_that_is_full_stays_for_good);
     tcase_add_test(tests, it_grows_three_times_and_old_tables_stay);
     tcase_add_test(tests, a_larger_table_is_not_in_use_before_it_is_full);
+    tcase_add_test(tests, a_filter_of_some_blocks_tells_nothing_of_all);
+    tcase_add_test(tests, it_tells_of_all_once_there_is_memory);
     tcase_add_test(tests, a_refused_table_changes_nothing);
     return run_tests("trace_side_table", tests);
 }

@@ -58,7 +58,8 @@ static inline bool is_busy(void)
 /* What lies below a wrapper. */
 typedef struct inner_set {
     PyMemAllocatorEx call;
-    size_t own_bytes; /* blocks of 1 to this many bytes are its own: never passed on */
+    size_t
+        own_bytes; /* blocks of 1 to this many bytes are its own: passed on only when it is full */
     const struct inner_set *before; /* what lay there earlier */
 } inner_set;
 
@@ -120,13 +121,14 @@ static __attribute__((noinline)) void record(unsigned domain, const void *block,
     local.state -= BUSY;
 }
 
-/* No memory was left for a block. */
-static __attribute__((noinline)) void refused(void)
+/* No memory was left for a block. NULL. */
+static __attribute__((noinline)) void *refused(void)
 {
     int (*call)(void *) = atomic_load(&on_refusal);
     if (call != NULL && !is_busy()) {
         (void)Py_AddPendingCall(call, NULL); /* full: others are waiting to tell the same */
     }
+    return NULL;
 }
 
 static __attribute__((noinline)) void *allocated(unsigned domain, void *block, size_t bytes)
@@ -136,8 +138,7 @@ static __attribute__((noinline)) void *allocated(unsigned domain, void *block, s
         return block;
     }
     if (UNLIKELY(block == NULL)) {
-        refused();
-        return NULL;
+        return refused();
     }
     /* Before the generation is looked at: a new start is never taken for one met earlier. */
     uint64_t seen = atomic_load_explicit(&sampling, memory_order_acquire);
@@ -216,8 +217,9 @@ static inline const inner_set *inner_of(unsigned domain, void *ctx)
 
 /* An object allocator passes large blocks (more than 512 bytes, debug hooks included) and such of
  * no bytes on to the raw domain, where they would be met again, and with debug hooks between at
- * another address. A foreign one may do so with all. */
-enum { NEVER_PASSED_ON = 256 };
+ * another address. A foreign one may do so with all, or, as under PYTHONMALLOC=malloc, with none:
+ * then nobody else sees that it refused a block. */
+enum { KEPT_BYTES = 256, PASSED_ON_BYTES = 4096 };
 
 /* Around a call of the inner allocator that may pass something on. */
 static inline void enter_inner(unsigned domain)
@@ -245,9 +247,14 @@ static inline void *wrapped_malloc(unsigned domain, void *ctx, size_t bytes)
     if (UNLIKELY(below->call.ctx != ctx || bytes - 1 >= below->own_bytes)) { /* 0 bytes: too */
         return malloc_with_care(domain, ctx, bytes);
     }
-    void *block = below->call.malloc(ctx, bytes);
-    return LIKELY(block != NULL && lies_between_samples(bytes)) ? block
-                                                                : allocated(domain, block, bytes);
+    if (LIKELY(lies_between_samples(bytes))) {
+        if (domain != HSIGHT_DOMAIN_RAW) {
+            return below->call.malloc(ctx, bytes); /* refused by RAW, if at all */
+        }
+        void *block = below->call.malloc(ctx, bytes);
+        return LIKELY(block != NULL) ? block : refused();
+    }
+    return allocated(domain, below->call.malloc(ctx, bytes), bytes);
 }
 
 static inline void *wrapped_calloc(unsigned domain, void *ctx, size_t count, size_t bytes)
@@ -262,10 +269,14 @@ static inline void *wrapped_realloc(unsigned domain, void *ctx, void *old, size_
 {
     hsight_traced_block taken;
     local.trace.last_block = NULL; /* a block that grows is not a temporary one */
-    bool known = hsight_tracer_forget(tracer, &local.trace, old, &taken);
+    bool known = hsight_tracer_may_have_sample(tracer, old) &&
+                 hsight_tracer_forget(tracer, &local.trace, old, &taken);
     enter_inner(domain);
     void *block = inner_of(domain, ctx)->call.realloc(ctx, old, bytes);
     leave_inner(domain);
+    if (LIKELY(block != NULL && bytes > 0 && lies_between_samples(bytes))) {
+        return block;
+    }
     if (block != NULL) {
         count_free(domain, old);
         return allocated(domain, block, bytes);
@@ -273,8 +284,7 @@ static inline void *wrapped_realloc(unsigned domain, void *ctx, void *old, size_
     if (known) {
         hsight_tracer_restore(tracer, &local.trace, old, &taken);
     }
-    refused();
-    return NULL;
+    return refused();
 }
 
 static __attribute__((noinline)) void free_and_count(unsigned domain, void *ctx, void *block)
@@ -299,8 +309,7 @@ static __attribute__((noinline)) void free_perhaps_known(unsigned domain, void *
 static inline void wrapped_free(unsigned domain, void *ctx, void *block)
 {
     const inner_set *below = atomic_load_explicit(&inner[domain], memory_order_acquire);
-    if (LIKELY(atomic_load_explicit(&sampling, memory_order_relaxed) != NOT_SAMPLING &&
-               !hsight_tracer_may_have_sample(tracer, block) && below->call.ctx == ctx)) {
+    if (LIKELY(!hsight_tracer_may_have_sample(tracer, block) && below->call.ctx == ctx)) {
         below->call.free(ctx, block);
     } else {
         free_perhaps_known(domain, ctx, block);
@@ -393,8 +402,9 @@ static bool keep_inner(int domain, const PyMemAllocatorEx *current)
     *made = (inner_set){.call = *current, .before = newest};
     if (domain == HSIGHT_DOMAIN_RAW ||
         (probe(current, SMALL, HSIGHT_DOMAIN_RAW) == DOES_NOT &&
-         probe(current, NEVER_PASSED_ON, HSIGHT_DOMAIN_RAW) == DOES_NOT)) {
-        made->own_bytes = NEVER_PASSED_ON;
+         probe(current, KEPT_BYTES, HSIGHT_DOMAIN_RAW) == DOES_NOT &&
+         probe(current, PASSED_ON_BYTES, HSIGHT_DOMAIN_RAW) == COMES_BY)) {
+        made->own_bytes = KEPT_BYTES;
     }
     atomic_store_explicit(&inner[domain], made, memory_order_release);
     return true;

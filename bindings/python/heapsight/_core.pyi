@@ -57,7 +57,7 @@ class Snapshot:
         """direction: "referrers" or "referents"; too_many 0 = no limit."""
     def save(self, path: str | bytes | PathLike[str], /) -> None: ...
 
-def capture(label: str, collect: bool = True, values: bool = False) -> Snapshot:
+def capture(label: str, collect: bool = True, values: bool = False, /) -> Snapshot:
     """Walk the heap of this interpreter. Holds the GIL. heapsight's own objects are left out."""
 
 def load(path: str | bytes | PathLike[str]) -> Snapshot: ...

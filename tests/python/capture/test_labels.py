@@ -214,7 +214,7 @@ def test_label(case: str) -> None:
     address = id(held)
     holder = make(held)
     del held
-    snapshot = _core.capture("labels", values=True)
+    snapshot = _core.capture("labels", True, True)
     rows = [row for row in snapshot.paths([address]).rows() if row["root_kind"] == "thread frame"]
     found = [
         [step[0] for step in row["steps"][1:] if step[0] != ".__dict__"]  # there or not, by version

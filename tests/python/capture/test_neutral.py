@@ -174,7 +174,7 @@ def test_refcounts_are_the_same() -> None:
     objects = _kinds_of_objects()
     _core.capture("warm-up")
     before = [sys.getrefcount(item) for item in objects]
-    snapshot = _core.capture("measured", collect=False)
+    snapshot = _core.capture("measured", False)
     after = [sys.getrefcount(item) for item in objects]
     assert after == before
     del snapshot
@@ -189,7 +189,7 @@ def test_refcounts_of_every_tracked_object_are_the_same() -> None:
     try:
         objects = gc.get_objects()
         before = [sys.getrefcount(item) for item in objects]
-        snapshot = _core.capture("measured", collect=False)
+        snapshot = _core.capture("measured", False)
         after = [sys.getrefcount(item) for item in objects]
     finally:
         gc.enable()
@@ -212,7 +212,7 @@ def test_number_of_gc_objects_is_the_same() -> None:
     try:
         before = len(gc.get_objects())
         for _ in range(10):
-            _core.capture("measured", collect=False)
+            _core.capture("measured", False)
         after = len(gc.get_objects())
     finally:
         gc.enable()
@@ -222,7 +222,7 @@ def test_number_of_gc_objects_is_the_same() -> None:
 
 def _has_dict(instance: object) -> bool:
     """Whether a __dict__ exists, asked of the heap graph itself, which does not make one."""
-    snapshot = _core.capture("look", collect=False)
+    snapshot = _core.capture("look", False)
     (graph,) = [snapshot.around([id(instance)], "referents", 1, 0).dot()]
     return "__dict__" in graph
 
@@ -279,7 +279,7 @@ def test_busy_threads_go_on() -> None:
         thread.start()
     try:
         for _ in range(20):
-            info = _core.capture("busy", collect=False).info
+            info = _core.capture("busy", False).info
             assert info["overcounted_count"] == 0
     finally:
         stop.set()

@@ -369,7 +369,7 @@ def test_frozen_heaps_are_walked() -> None:
         held = [Held() for _ in range(10)]
         gc.collect()
         gc.freeze()
-        counts = {row[0]: row[1] for row in _core.capture("frozen", collect=False).types()}
+        counts = {row[0]: row[1] for row in _core.capture("frozen", False).types()}
         print(counts["__main__.Held"], len(gc.get_objects()) < counts["function"])
     """
     result = _python(program)

@@ -29,7 +29,7 @@ from heapsight import _core
 
 def _sizes(objects: list[object]) -> list[int]:
     """Shallow sizes by the heap graph."""
-    snapshot = _core.capture("sizes", collect=False)
+    snapshot = _core.capture("sizes", False)
     described = [snapshot.describe(id(item)) for item in objects]
     assert all(row is not None for row in described), "every object is in the graph"
     return [row[1] for row in described if row is not None]

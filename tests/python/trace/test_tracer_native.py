@@ -274,6 +274,22 @@ def test_what_is_older_than_the_tracer_owns_what_is_younger(python: Run) -> None
         """)
 
 
+def test_the_walk_itself_takes_nothing_from_free_lists(python: Run) -> None:
+    passes(python, """
+        def fill():
+            kept = []
+            for size in range(1, 8):
+                for number in range(300):
+                    kept.append(tuple([number] * size))
+            return kept
+
+        older = fill()  # not from the lists any more
+        with heapsight.Tracer("exact", frames=3):
+            fill()
+            assert native(heapsight.snapshot(), "fill") == (0, 0)
+        """)
+
+
 def test_memory_may_go_while_it_is_looked_at(python: Run) -> None:
     """Threads without the GIL unmap blocks that objects lead to, and map them anew."""
     passes(python, """
