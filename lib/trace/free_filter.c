@@ -5,10 +5,12 @@
  * I2  a table that was ever in use stays allocated until the filter is freed: a lookup that began
  *     before the filter grew reads the old one, where every block that was known then counts
  * I3  a table comes into use only when every known block counts in it
+ * I4  `quick` is NULL or a table of which I3 holds for all that is known, outside the filter too
  *
  * 32 KiB to 16 MiB; changed with the tracer locked, read without. */
 #include "trace/free_filter.h"
 
+#include <assert.h>
 #include <string.h>
 
 /* It grows when one counter in SPARSE is in use: that share of frees is looked up for nothing. */
@@ -104,6 +106,7 @@ void hsight__free_filter_use(hsight__free_filter *filter, hsight__filter_table *
 /* With a table from the start: without one all frees go the slow way. */
 void hsight__free_filter_tell_all(hsight__free_filter *filter)
 {
+    assert(atomic_load_explicit(&filter->table, memory_order_relaxed) == NULL);
     filter->tells_all = true;
     hsight__filter_table *table = hsight__free_filter_larger(filter);
     if (table != NULL) {

@@ -36,7 +36,7 @@ void hsight__free_filter_init(hsight__free_filter *filter, const hsight_allocato
 void hsight__free_filter_free(hsight__free_filter *filter);
 /* Empty it; memory stays, as lookups may be under way. */
 void hsight__free_filter_clear(hsight__free_filter *filter);
-/* From now on, until it is emptied, every known block will be in it. */
+/* From now on, until it is emptied, every known block will be in it. It must be empty now. */
 void hsight__free_filter_tell_all(hsight__free_filter *filter);
 /* Does the next add need a larger table? Then make one, add all known blocks to it, and use it:
  * lookups go on meanwhile and must find every one of them in whichever table they read. */
@@ -55,20 +55,20 @@ static inline _Atomic uint8_t *hsight__filter_counter(hsight__filter_table *tabl
     return &table->counters[(uint64_t)(uintptr_t)block >> 12 & table->mask];
 }
 
+static inline bool hsight__free_filter_may_know(const hsight__free_filter *filter,
+                                                const void *block)
+{
+    hsight__filter_table *table = atomic_load_explicit(&filter->table, memory_order_acquire);
+    return table != NULL &&
+           atomic_load_explicit(hsight__filter_counter(table, block), memory_order_relaxed) != 0;
+}
+
 /* The same for all known blocks, in the filter or not: true where it does not tell all. */
 static inline bool hsight__free_filter_may_know_any(const hsight__free_filter *filter,
                                                     const void *block)
 {
     hsight__filter_table *table = atomic_load_explicit(&filter->quick, memory_order_acquire);
     return table == NULL ||
-           atomic_load_explicit(hsight__filter_counter(table, block), memory_order_relaxed) != 0;
-}
-
-static inline bool hsight__free_filter_may_know(const hsight__free_filter *filter,
-                                                const void *block)
-{
-    hsight__filter_table *table = atomic_load_explicit(&filter->table, memory_order_acquire);
-    return table != NULL &&
            atomic_load_explicit(hsight__filter_counter(table, block), memory_order_relaxed) != 0;
 }
 

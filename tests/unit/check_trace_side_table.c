@@ -245,6 +245,8 @@ START_TEST(a_filter_of_some_blocks_tells_nothing_of_all)
     ck_assert(!hsight__free_filter_may_know_any(&filter, page(8)));
     hsight__free_filter_clear(&filter);
     ck_assert(hsight__free_filter_may_know_any(&filter, page(8)));
+    add(&filter, page(9));
+    ck_assert(hsight__free_filter_may_know_any(&filter, page(8)));
     hsight__free_filter_free(&filter);
 }
 END_TEST

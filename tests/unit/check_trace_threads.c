@@ -44,6 +44,14 @@ static void allocate(hsight_tracer *tracer, hsight_trace_thread *thread, void *b
     }
 }
 
+/* As the hook frees: asked without a lock first. */
+static bool forget(hsight_tracer *tracer, hsight_trace_thread *thread, void *block,
+                   hsight_traced_block *taken)
+{
+    return hsight_tracer_may_have_sample(tracer, block) &&
+           hsight_tracer_forget(tracer, thread, block, taken);
+}
+
 static void *work(void *argument)
 {
     worker *self = argument;
@@ -60,7 +68,7 @@ static void *work(void *argument)
         }
         (void)hsight_tracer_stack_of(self->tracer, own[which]);
         (void)hsight_tracer_is_reused(self->tracer, own[which]);
-        bool known = hsight_tracer_forget(self->tracer, &thread, own[which], &taken);
+        bool known = forget(self->tracer, &thread, own[which], &taken);
         if (random_below(&state, 4) != 0) {
             own[which] = NULL;
         } else if (known && random_below(&state, 2) != 0) {
@@ -72,11 +80,11 @@ static void *work(void *argument)
         if (step % 3 == 0) {
             own[which] = foreign;
         } else if (foreign != NULL) {
-            (void)hsight_tracer_forget(self->tracer, &thread, foreign, &taken);
+            (void)forget(self->tracer, &thread, foreign, &taken);
         }
     }
     for (uint32_t which = 0; which < OWN; which++) {
-        (void)hsight_tracer_forget(self->tracer, &thread, own[which], &taken);
+        (void)forget(self->tracer, &thread, own[which], &taken);
     }
     return NULL;
 }
@@ -96,7 +104,7 @@ static void run_workers(hsight_tracer *tracer, void (*meanwhile)(hsight_tracer *
     }
     hsight_trace_thread thread = {0};
     hsight_traced_block taken;
-    (void)hsight_tracer_forget(tracer, &thread, atomic_load(&mailbox), &taken);
+    (void)forget(tracer, &thread, atomic_load(&mailbox), &taken);
 }
 
 static void take_often(hsight_tracer *tracer)

@@ -461,6 +461,35 @@ START_TEST(samples_are_those_of_the_seed)
 END_TEST
 
 /* A code object dies and another comes to lie at its address: equal frames, another stack. */
+/* Only while it samples may a free be told apart at once; after that everything is asked for. */
+START_TEST(what_may_be_a_sample)
+{
+    hsight_tracer *tracer = trace_kit_start(HSIGHT_TRACE_SAMPLED, 1);
+    hsight_trace_thread thread = {0};
+    const void *unaligned = address_of(0), *aligned = address_of(1), *unknown = address_of(5);
+    for (int again = 0; again < 2; again++) {
+        ck_assert(!hsight_tracer_may_have_sample(tracer, aligned));
+        tracer_allocate(tracer, &thread, 0, 10, 0);
+        tracer_allocate(tracer, &thread, 1, 10, 0);
+        ck_assert(hsight_tracer_may_have_sample(tracer, unaligned));
+        ck_assert(hsight_tracer_may_have_sample(tracer, aligned));
+        ck_assert(!hsight_tracer_may_have_sample(tracer, unknown));
+        hsight_tracer_stop(tracer);
+        ck_assert(hsight_tracer_may_have_sample(tracer, unknown));
+
+        trace_kit_restart(tracer, HSIGHT_TRACE_EXACT, 0);
+        tracer_allocate(tracer, &thread, 0, 10, 0); /* in the table that has the filter */
+        ck_assert(hsight_tracer_may_have_sample(tracer, unknown));
+        hsight_tracer_stop(tracer);
+        trace_kit_restart(tracer, HSIGHT_TRACE_COUNTS, 0);
+        ck_assert(hsight_tracer_may_have_sample(tracer, unknown));
+        hsight_tracer_stop(tracer);
+        trace_kit_restart(tracer, HSIGHT_TRACE_SAMPLED, 1);
+    }
+    hsight_tracer_free(tracer);
+}
+END_TEST
+
 START_TEST(an_address_of_code_is_used_again)
 {
     for (int sampled = 0; sampled < 2; sampled++) {
@@ -578,6 +607,7 @@ int main(void)
     tcase_add_test(tests, the_thread_with_the_lock_goes_on);
     tcase_add_test(tests, a_thread_may_begin_with_the_lock);
     tcase_add_test(tests, samples_are_those_of_the_seed);
+    tcase_add_test(tests, what_may_be_a_sample);
     tcase_add_test(tests, an_address_of_code_is_used_again);
     tcase_add_test(tests, refused_memory_drops_blocks);
     tcase_add_test(tests, stop_gives_the_memory_back);

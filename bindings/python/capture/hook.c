@@ -15,8 +15,8 @@
  *     out meanwhile finds a tracer that is not running
  *
  * Cost of a small block (1 to 256 bytes) between two samples: a word that tells that nothing else
- * is to be done, and a countdown, both thread-local; of a free: two loads, of a table that says
- * which pages have known blocks. */
+ * is to be done, and a countdown, both thread-local; of a free: one look at a counter, that of
+ * the known blocks in its page. */
 #include "hook.h"
 
 #include "compat.h"
@@ -58,8 +58,9 @@ static inline bool is_busy(void)
 /* What lies below a wrapper. */
 typedef struct inner_set {
     PyMemAllocatorEx call;
-    size_t
-        own_bytes; /* blocks of 1 to this many bytes are its own: passed on only when it is full */
+    /* Blocks of 1 to this many bytes are its own: refused only by the raw domain, which it asks
+     * when it is full. 0 where that is not known. */
+    size_t own_bytes;
     const struct inner_set *before; /* what lay there earlier */
 } inner_set;
 
@@ -158,7 +159,7 @@ static __attribute__((noinline)) void *allocated(unsigned domain, void *block, s
     return block;
 }
 
-/* An allocation that was granted, of 1 byte or more: is counting down all there is to do? Done. */
+/* An allocation of 1 byte or more: is counting down all there is to do? Done. */
 static inline bool lies_between_samples(size_t bytes)
 {
     if (LIKELY(local.state == atomic_load_explicit(&sampling, memory_order_relaxed) &&
@@ -237,6 +238,9 @@ static __attribute__((noinline)) void *malloc_with_care(unsigned domain, void *c
     enter_inner(domain);
     void *block = inner_of(domain, ctx)->call.malloc(ctx, bytes);
     leave_inner(domain);
+    if (LIKELY(block != NULL && bytes > 0 && lies_between_samples(bytes))) {
+        return block;
+    }
     return allocated(domain, block, bytes);
 }
 
@@ -387,8 +391,18 @@ static probe_answer look_for_wrapper(int domain)
     return is_on_top(domain) ? COMES_BY : probe(&current, SMALL, domain);
 }
 
-/* Sets are kept for good (I2), one for each change of what was found below us. The raw wrapper
- * is in its place already when another domain asks. */
+/* The raw wrapper is in its place already when another domain asks. The allocators of the
+ * interpreter have no ctx; a hook has one, and may refuse a block by itself, as tracemalloc does
+ * when it cannot keep a trace. */
+static bool keeps_small_blocks(const PyMemAllocatorEx *call, int domain)
+{
+    return domain == HSIGHT_DOMAIN_RAW ||
+           (call->ctx == NULL && probe(call, SMALL, HSIGHT_DOMAIN_RAW) == DOES_NOT &&
+            probe(call, KEPT_BYTES, HSIGHT_DOMAIN_RAW) == DOES_NOT &&
+            probe(call, PASSED_ON_BYTES, HSIGHT_DOMAIN_RAW) == COMES_BY);
+}
+
+/* Sets are kept for good (I2), one for each change of what was found below us. */
 static bool keep_inner(int domain, const PyMemAllocatorEx *current)
 {
     const inner_set *newest = atomic_load(&inner[domain]);
@@ -400,12 +414,7 @@ static bool keep_inner(int domain, const PyMemAllocatorEx *current)
         return false;
     }
     *made = (inner_set){.call = *current, .before = newest};
-    if (domain == HSIGHT_DOMAIN_RAW ||
-        (probe(current, SMALL, HSIGHT_DOMAIN_RAW) == DOES_NOT &&
-         probe(current, KEPT_BYTES, HSIGHT_DOMAIN_RAW) == DOES_NOT &&
-         probe(current, PASSED_ON_BYTES, HSIGHT_DOMAIN_RAW) == COMES_BY)) {
-        made->own_bytes = KEPT_BYTES;
-    }
+    made->own_bytes = keeps_small_blocks(current, domain) ? KEPT_BYTES : 0;
     atomic_store_explicit(&inner[domain], made, memory_order_release);
     return true;
 }

@@ -26,9 +26,15 @@ static PyObject *capture(PyObject *module, PyObject *const *args, Py_ssize_t cou
     }
     Py_ssize_t length;
     const char *label = PyUnicode_AsUTF8AndSize(args[0], &length);
+    if (label == NULL) {
+        return NULL;
+    }
     int collect = count > 1 ? PyObject_IsTrue(args[1]) : 1;
+    if (collect < 0) {
+        return NULL;
+    }
     int values = count > 2 ? PyObject_IsTrue(args[2]) : 0;
-    if (label == NULL || collect < 0 || values < 0 || (collect && collect_garbage() < 0)) {
+    if (values < 0 || (collect && collect_garbage() < 0)) {
         return NULL;
     }
     PyObject *probe = interned_probe();
