@@ -69,7 +69,13 @@ Py_ssize_t hsight__compat_values_offset(PyTypeObject *type);
 /* Names for the slots: key number `index` shared by the instances of a heap type, or NULL. */
 Py_ssize_t hsight__compat_shared_key_count(PyTypeObject *type);
 PyObject *hsight__compat_shared_key(PyTypeObject *type, Py_ssize_t index);
-size_t hsight__compat_shared_keys_bytes(PyTypeObject *type);
+/* Bytes of what a heap type keeps in blocks of its own: shared keys, name and documentation. */
+size_t hsight__compat_class_blocks_bytes(PyTypeObject *type);
+/* Bytes of the C state of a module object; 0 until it is made, or where the module has none. */
+size_t hsight__compat_module_state_bytes(PyObject *module);
+/* Bytes of the system's lock behind each of the types _thread.lock and _thread.RLock; 0 where they
+ * hold one themselves (3.14+). */
+size_t hsight__compat_lock_bytes(void);
 
 /* How a dict holds its items. */
 typedef enum {

@@ -16,7 +16,9 @@
 #include "internal/pycore_dict.h"
 #include "internal/pycore_moduleobject.h"
 #include "internal/pycore_object.h"
+#include <semaphore.h>
 #include <stddef.h>
+#include <string.h>
 #if PY_VERSION_HEX >= 0x030C0000
 #include "internal/pycore_long.h"
 #define INT_DIGITS_OFFSET offsetof(PyLongObject, long_value.ob_digit)
@@ -128,14 +130,22 @@ PyObject *hsight__compat_shared_key(PyTypeObject *type, Py_ssize_t index)
 }
 
 #if PY_VERSION_HEX < 0x030D0000
+/* A block has room for the keys that were usable when it was made; with each instance there may be
+ * one less. Its prefix has a byte for each and two more, rounded up to whole words: so the number
+ * is known to within 7, and there is no telling more. */
+static size_t separate_values_bytes(PyDictValues *values, PyDictKeysObject *keys)
+{
+    size_t prefix = ((uint8_t *)values)[-1], usable = (size_t)(keys->dk_usable + keys->dk_nentries);
+    size_t least = prefix > sizeof(PyObject *) + 1 ? prefix - sizeof(PyObject *) - 1 : 1;
+    size_t count = usable < least ? least : usable > prefix - 2 ? prefix - 2 : usable;
+    return prefix + count * sizeof(PyObject *);
+}
+
 static void take_values(hsight__compat_attributes *out, PyDictValues *values, PyTypeObject *type)
 {
     out->slots = values->values;
     out->count = hsight__compat_shared_key_count(type);
-    size_t prefix = ((uint8_t *)values)[-1];
-    PyDictKeysObject *keys = shared_keys(type);
-    size_t usable = (size_t)(keys->dk_usable + keys->dk_nentries);
-    out->bytes = prefix + usable * sizeof(PyObject *);
+    out->bytes = separate_values_bytes(values, shared_keys(type));
 }
 #endif
 
@@ -215,9 +225,7 @@ static size_t split_values_bytes(PyDictObject *dict)
     size_t capacity = dict->ma_values->capacity;
     return _Py_SIZE_ROUND_UP(capacity, sizeof(PyObject *)) + (capacity + 1) * sizeof(PyObject *);
 #else
-    size_t prefix = ((uint8_t *)dict->ma_values)[-1];
-    size_t usable = (size_t)(dict->ma_keys->dk_usable + dict->ma_keys->dk_nentries);
-    return prefix + usable * sizeof(PyObject *);
+    return separate_values_bytes(dict->ma_values, dict->ma_keys);
 #endif
 }
 
@@ -235,10 +243,38 @@ size_t hsight__compat_dict_table_bytes(PyObject *object)
     }
 }
 
-size_t hsight__compat_shared_keys_bytes(PyTypeObject *type)
+size_t hsight__compat_class_blocks_bytes(PyTypeObject *type)
 {
     PyDictKeysObject *keys = shared_keys(type);
-    return keys != NULL ? keys_bytes(keys) : 0;
+    const char *texts[] = {((PyHeapTypeObject *)type)->_ht_tpname, type->tp_doc};
+    size_t bytes = keys != NULL ? keys_bytes(keys) : 0;
+    for (int i = 0; i < 2; i++) {
+        bytes += texts[i] != NULL ? strlen(texts[i]) + 1 : 0;
+    }
+    return bytes;
+}
+
+size_t hsight__compat_lock_bytes(void)
+{
+#if PY_VERSION_HEX < 0x030E0000 && defined(__linux__)
+    return sizeof(sem_t); /* PyThread_allocate_lock(): a semaphore where there are any */
+#else
+    return 0;
+#endif
+}
+
+size_t hsight__compat_module_state_bytes(PyObject *object)
+{
+    PyModuleObject *module = (PyModuleObject *)object;
+    if (module->md_state == NULL) {
+        return 0;
+    }
+#if PY_VERSION_HEX >= 0x030F0000
+    Py_ssize_t bytes = module->md_state_size;
+#else
+    Py_ssize_t bytes = module->md_def != NULL ? module->md_def->m_size : 0;
+#endif
+    return bytes > 0 ? (size_t)bytes : 0;
 }
 
 bool hsight__compat_is_interned_table(PyObject *object, PyObject *probe)

@@ -81,7 +81,18 @@ static size_t size_type(PyObject *object, const hsight__type_info *info)
         return sizeof(PyTypeObject);
     }
     size_t spare_item = (size_t)info->type->tp_itemsize; /* PyType_GenericAlloc adds one */
-    return size_variable(object, info) + spare_item + hsight__compat_shared_keys_bytes(type);
+    return size_variable(object, info) + spare_item + hsight__compat_class_blocks_bytes(type);
+}
+
+static size_t size_module(PyObject *object, const hsight__type_info *info)
+{
+    return info->fixed_bytes + hsight__compat_module_state_bytes(object);
+}
+
+static size_t size_lock(PyObject *object, const hsight__type_info *info)
+{
+    (void)object;
+    return info->fixed_bytes + hsight__compat_lock_bytes();
 }
 
 /* tp_itemsize of these counts frame slots, but they are not variable-sized objects. The slots stay
@@ -101,10 +112,10 @@ static size_t size_frame(PyObject *object, const hsight__type_info *info)
 /* ---- C types that know their buffers ---- */
 
 /* tp_name begins with one of these: their __sizeof__ was read on 3.11 to 3.15. It runs nothing of
- * the program and leaves no object behind, also before __init__ ran; but _io.BytesIO asks for the
- * size of its buffer by a method object, which the collector tracks for a moment. So the collector
- * must be off: before 3.12 an allocation may start it, and it would free objects under the walk.
- * (Struct's is left out: it follows a pointer that __init__ sets.) */
+ * the program and leaves no object behind, also before __init__ ran; but that of _io.BytesIO, which
+ * is asked before 3.12, asks for the size of its buffer by a method object, which the collector
+ * tracks for a moment. So the collector must be off: an allocation may start it, and it would free
+ * objects under the walk. Struct's is asked only behind size_struct(). */
 static const char *const trusted_sizeof[] = {
     "collections.deque",
     "collections.OrderedDict",
@@ -116,6 +127,7 @@ static const char *const trusted_sizeof[] = {
     "decimal.",
     "numpy.ndarray",
     "xml.etree.ElementTree.",
+    "_struct.Struct",
 };
 
 static PyCFunction c_sizeof(PyTypeObject *type)
@@ -152,6 +164,29 @@ static size_t size_by_type(PyObject *object, const hsight__type_info *info)
     return (size_t)bytes + hsight__compat_preheader_bytes(Py_TYPE(object));
 }
 
+/* ---- C types whose first fields are read, as they are in 3.11 to 3.15 ---- */
+
+/* Its __sizeof__ follows the third of its fields, which __init__ sets. */
+static size_t size_struct(PyObject *object, const hsight__type_info *info)
+{
+    const struct {
+        PyObject_HEAD Py_ssize_t size, length;
+        const void *codes;
+    } *fields = (const void *)object;
+    return fields->codes != NULL ? size_by_type(object, info) : info->fixed_bytes;
+}
+
+/* Without what was written since the text was last read: a str in the making. */
+static size_t size_string_io(PyObject *object, const hsight__type_info *info)
+{
+    const struct {
+        PyObject_HEAD const Py_UCS4 *text;
+        Py_ssize_t position, length;
+        size_t room; /* characters */
+    } *fields = (const void *)object;
+    return info->fixed_bytes + (fields->text != NULL ? fields->room * sizeof(Py_UCS4) : 0);
+}
+
 /* ---- classes written in Python ---- */
 
 static size_t values_bytes(PyObject *object, const hsight__type_info *info)
@@ -185,6 +220,22 @@ static size_t size_sized_instance(PyObject *object, const hsight__type_info *inf
 
 /* ---- assignment ---- */
 
+/* Values of C lie in the object while they are small, else in a block of their own, unless they
+ * are those of another object. */
+static size_t size_ctypes(PyObject *object, const hsight__type_info *info)
+{
+    const struct {
+        PyObject_HEAD const char *value;
+        int is_own;
+        PyObject *owner;
+        Py_ssize_t bytes;
+    } *fields = (const void *)object;
+    const char *begin = (const char *)object;
+    bool is_inside = fields->value >= begin && fields->value < begin + info->type->tp_basicsize;
+    bool has_block = fields->is_own && fields->value != NULL && !is_inside;
+    return info->fixed_bytes + (has_block ? (size_t)fields->bytes : 0);
+}
+
 typedef struct {
     PyTypeObject *type;
     hsight__size_rule size;
@@ -196,7 +247,25 @@ static const size_row size_rows[] = {
     {&PySet_Type, size_set},         {&PyFrozenSet_Type, size_set},
     {&PyUnicode_Type, size_unicode}, {&PyGen_Type, size_generator},
     {&PyCoro_Type, size_generator},  {&PyAsyncGen_Type, size_generator},
-    {&PyFrame_Type, size_frame},
+    {&PyFrame_Type, size_frame},     {&PyModule_Type, size_module},
+};
+
+typedef struct {
+    const char *name; /* tp_name */
+    hsight__size_rule size;
+} name_row;
+
+static const name_row name_rows[] = {
+    {"collections.defaultdict", size_dict},
+    {"_thread.lock", size_lock},
+    {"_thread.RLock", size_lock},
+    {"_io.StringIO", size_string_io},
+    {"_ctypes.Array", size_ctypes},
+    {"_ctypes.Structure", size_ctypes},
+    {"_ctypes.Union", size_ctypes},
+#if PY_VERSION_HEX >= 0x030C0000
+    {"_io.BytesIO", size_fixed}, /* its buffer is an object that it refers to */
+#endif
 };
 
 static hsight__size_rule size_by_row(PyTypeObject *type)
@@ -206,11 +275,12 @@ static hsight__size_rule size_by_row(PyTypeObject *type)
             return size_rows[i].size;
         }
     }
-    if (hsight__compat_is_frozendict(type) ||
-        strcmp(type->tp_name, "collections.defaultdict") == 0) {
-        return size_dict;
+    for (size_t i = 0; i < sizeof(name_rows) / sizeof(name_rows[0]); i++) {
+        if (strcmp(type->tp_name, name_rows[i].name) == 0) {
+            return name_rows[i].size;
+        }
     }
-    return NULL;
+    return hsight__compat_is_frozendict(type) ? size_dict : NULL;
 }
 
 static hsight__size_rule size_by_base(const hsight__type_info *base)
@@ -218,7 +288,7 @@ static hsight__size_rule size_by_base(const hsight__type_info *base)
     if (base->type == &PyBaseObject_Type) {
         return size_plain_instance;
     }
-    bool is_sized = base->size == size_by_type || base->size == size_sized_instance;
+    bool is_sized = base->c_sizeof != NULL || base->size == size_sized_instance;
     return is_sized ? size_sized_instance : size_instance;
 }
 
@@ -252,7 +322,8 @@ void hsight__sizes_assign(hsight__type_info *info)
     } else if (own != NULL) {
         info->size = own;
     } else if ((info->c_sizeof = trusted(info->type)) != NULL) {
-        info->size = size_by_type;
+        bool is_struct = strcmp(info->type->tp_name, "_struct.Struct") == 0;
+        info->size = is_struct ? size_struct : size_by_type;
     } else if ((info->field_count = struct_sequence_fields(info->type)) != 0) {
         info->size = size_struct_sequence;
     } else {
