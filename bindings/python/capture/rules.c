@@ -95,10 +95,36 @@ static const field_row *field_rows(size_t *count)
     return rows;
 }
 
+/* Fields of types that tell their references to the collector: a label goes to a reference that was
+ * told and is what the field holds, so another layout costs no more than the name. */
+typedef struct {
+    const char *type; /* tp_name */
+    unsigned word;    /* of the object, from 0: two are the header */
+    const char *name;
+    hsight_label_kind kind;
+} private_row;
+
+static const private_row private_rows[] = {
+    {"property", 6, "__name__", HSIGHT_LABEL_ATTRIBUTE}, /* after the four that are members */
+    {"builtin_method", 7, "defining class", HSIGHT_LABEL_INTERNAL},
+    {"method-wrapper", 2, "descriptor", HSIGHT_LABEL_INTERNAL},
+    {"_abc._abc_data", 2, "registry", HSIGHT_LABEL_INTERNAL},
+    {"_abc._abc_data", 3, "cache", HSIGHT_LABEL_INTERNAL},
+    {"_abc._abc_data", 4, "negative cache", HSIGHT_LABEL_INTERNAL},
+    {"re.Pattern", 4, "groupindex", HSIGHT_LABEL_ATTRIBUTE},
+    {"re.Pattern", 5, "names of groups", HSIGHT_LABEL_INTERNAL},
+    {"itertools.count", 3, "count", HSIGHT_LABEL_INTERNAL},
+    {"itertools.count", 4, "step", HSIGHT_LABEL_INTERNAL},
+    {"typing.Union", 3, "hashable arguments", HSIGHT_LABEL_INTERNAL},
+    {"types.GenericAlias", 4, "__parameters__", HSIGHT_LABEL_ATTRIBUTE},
+    {"operator.attrgetter", 3, "names", HSIGHT_LABEL_INTERNAL},
+    {"_struct.Struct", 5, "format", HSIGHT_LABEL_ATTRIBUTE},
+};
+
 /* ---- members ---- */
 
 static void add_member(hsight__visit *visit, hsight__type_info *info, Py_ssize_t offset,
-                       Py_ssize_t item_bytes, hsight_string_id name)
+                       Py_ssize_t item_bytes, hsight_label label)
 {
     for (uint32_t i = 0; i < info->member_count; i++) {
         if (info->members[i].offset == offset && info->members[i].item_bytes == item_bytes) {
@@ -113,7 +139,7 @@ static void add_member(hsight__visit *visit, hsight__type_info *info, Py_ssize_t
     info->members = members;
     members[info->member_count].offset = offset;
     members[info->member_count].item_bytes = item_bytes;
-    members[info->member_count++].label = hsight_label_make(HSIGHT_LABEL_ATTRIBUTE, name.index);
+    members[info->member_count++].label = label;
 }
 
 /* Flags of a member: Py_RELATIVE_OFFSET exists since 3.12; _Py_AFTER_ITEMS since 3.15, for
@@ -138,7 +164,8 @@ static void add_own_members(hsight__visit *visit, hsight__type_info *info, PyTyp
                 visit->dropped_count++;
             }
             Py_ssize_t item_bytes = m->flags & MEMBER_AFTER_ITEMS ? info->type->tp_itemsize : 0;
-            add_member(visit, info, m->offset, item_bytes, id);
+            add_member(visit, info, m->offset, item_bytes,
+                       hsight_label_make(HSIGHT_LABEL_ATTRIBUTE, id.index));
         }
     }
 }
@@ -152,7 +179,22 @@ static void add_fields(hsight__visit *visit, hsight__type_info *info)
         bool applies =
             rows[i].type != NULL ? PyType_IsSubtype(info->type, rows[i].type) : exception;
         if (applies) {
-            add_member(visit, info, rows[i].offset, 0, visit->names[rows[i].name]);
+            hsight_string_id name = visit->names[rows[i].name];
+            add_member(visit, info, rows[i].offset, 0,
+                       hsight_label_make(HSIGHT_LABEL_ATTRIBUTE, name.index));
+        }
+    }
+}
+
+static void add_private_fields(hsight__visit *visit, hsight__type_info *info)
+{
+    for (size_t i = 0; i < sizeof(private_rows) / sizeof(private_rows[0]); i++) {
+        const private_row *row = &private_rows[i];
+        Py_ssize_t offset = (Py_ssize_t)(row->word * sizeof(PyObject *));
+        if (strcmp(row->type, info->type->tp_name) == 0 &&
+            offset + (Py_ssize_t)sizeof(PyObject *) <= info->type->tp_basicsize) {
+            hsight_string_id name = hsight__visit_name(visit, row->name);
+            add_member(visit, info, offset, 0, hsight_label_make(row->kind, name.index));
         }
     }
 }
@@ -240,6 +282,7 @@ void hsight__rules_assign(hsight__visit *visit, hsight__type_info *info)
     } else if (PyType_FastSubclass(type, Py_TPFLAGS_TYPE_SUBCLASS)) {
         info->rule = hsight__rule_c_metaclass;
     } else if (info->gc) {
+        add_private_fields(visit, info);
         info->rule = hsight__rule_traverse;
     } else {
         info->rule = info->member_count != 0 ? hsight__rule_members : hsight__rule_nothing;

@@ -53,6 +53,8 @@ size_t hsight__traverse_collect(hsight__visit *visit, PyObject *object,
 bool hsight__traverse_label_first(hsight__visit *visit, PyObject *value, hsight_label label);
 /* Labels of scratch targets that members explain; the rest stay 0. */
 void hsight__traverse_label(hsight__visit *visit, PyObject *object, const hsight__type_info *info);
+/* Give the scratch targets without a label this one: an internal field of that name. */
+void hsight__traverse_label_rest(hsight__visit *visit, const char *name);
 void hsight__traverse_emit(hsight__visit *visit);
 
 #endif

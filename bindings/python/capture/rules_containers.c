@@ -112,6 +112,35 @@ void hsight__rule_deque(hsight__visit *visit, PyObject *object, hsight__type_inf
     hsight__traverse_emit(visit);
 }
 
+static void label_lru_part(hsight__visit *visit, size_t at, const char *name)
+{
+    if (visit->scratch_labels[at] == 0) {
+        visit->scratch_labels[at] =
+            hsight_label_make(HSIGHT_LABEL_INTERNAL, hsight__visit_name(visit, name).index).bits;
+    }
+}
+
+/* What tp_traverse tells: of each entry, from the oldest, the key, the result and its type; then
+ * the cache, the function, a mark between positions and keywords, the types of an entry and of
+ * cache_info(). */
+static void label_lru_parts(hsight__visit *visit)
+{
+    static const char *const of_entry[] = {"cached key", "cached result", "entry type"};
+    static const char *const after[] = {"cache", "__wrapped__", "keyword mark", "entry type",
+                                        "cache info type"};
+    size_t count = visit->scratch_count, at = 0;
+    while (at + 3 < count && PyType_Check(visit->scratch[at + 2]) &&
+           strcmp(((PyTypeObject *)visit->scratch[at + 2])->tp_name, "functools._lru_list_elem") ==
+               0) {
+        for (int i = 0; i < 3; i++) {
+            label_lru_part(visit, at++, of_entry[i]);
+        }
+    }
+    for (int i = 0; i < 5 && at < count && (i > 0 || PyDict_CheckExact(visit->scratch[at])); i++) {
+        label_lru_part(visit, at++, after[i]);
+    }
+}
+
 /* The cache's dict owns each entry, and so does the ring of recent use, which tp_traverse leaves
  * out. */
 static void emit_lru_ring(hsight__visit *visit, PyObject *dict)
@@ -127,7 +156,10 @@ static void emit_lru_ring(hsight__visit *visit, PyObject *dict)
 
 void hsight__rule_lru_cache(hsight__visit *visit, PyObject *object, hsight__type_info *info)
 {
-    hsight__rule_traverse(visit, object, info);
+    hsight__traverse_collect(visit, object, info);
+    hsight__traverse_label(visit, object, info);
+    label_lru_parts(visit);
+    hsight__traverse_emit(visit);
     for (size_t i = 0; i < visit->scratch_count; i++) {
         if (PyDict_CheckExact(visit->scratch[i])) {
             emit_lru_ring(visit, visit->scratch[i]);

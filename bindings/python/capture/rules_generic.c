@@ -204,6 +204,20 @@ void hsight__traverse_label(hsight__visit *visit, PyObject *object, const hsight
     }
 }
 
+void hsight__traverse_label_rest(hsight__visit *visit, const char *name)
+{
+    hsight_label label = {0};
+    for (size_t i = 0; i < visit->scratch_count; i++) {
+        if (visit->scratch_labels[i] == 0) {
+            if (label.bits == 0) {
+                label =
+                    hsight_label_make(HSIGHT_LABEL_INTERNAL, hsight__visit_name(visit, name).index);
+            }
+            visit->scratch_labels[i] = label.bits;
+        }
+    }
+}
+
 void hsight__traverse_emit(hsight__visit *visit)
 {
     for (size_t i = 0; i < visit->scratch_count; i++) {

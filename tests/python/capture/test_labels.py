@@ -163,6 +163,18 @@ def _dict_child(held: Held) -> object:
     return DictChild(child_key=held)
 
 
+def _cached_result(held: Held) -> object:
+    cached = functools.lru_cache(4)(lambda argument: argument)
+    cached(held)
+    return cached
+
+
+def _cached_key(held: Held) -> object:
+    cached = functools.lru_cache(4)(lambda argument: None)
+    cached(held)
+    return cached
+
+
 CASES = {
     "attribute without a __dict__": (Instance, [".attribute_name"]),
     "attribute with a __dict__": (_with_dict, [".attribute_name"]),
@@ -192,6 +204,12 @@ CASES = {
     "bound method": (_method, [".__self__"]),
     "partial": (lambda held: functools.partial(print, held), [".args", "[0]"]),
     "partial keyword": (lambda held: functools.partial(print, end=held), [".keywords", "['end']"]),
+    "cached function": (
+        lambda held: functools.lru_cache(functools.partial(print, held)),
+        ["__wrapped__", ".args", "[0]"],
+    ),
+    "cached result": (_cached_result, ["cached result"]),
+    "cached key": (_cached_key, ["cached key", "[0]"]),
     "module": (_module, ["['module_name']"]),
     "class": (_class, ["['class_name']"]),
     "property": (_property, [".fget", ".args", "[0]"]),
