@@ -76,6 +76,8 @@ size_t hsight__compat_module_state_bytes(PyObject *module);
 /* Bytes of the system's lock behind each of the types _thread.lock and _thread.RLock; 0 where they
  * hold one themselves (3.14+). */
 size_t hsight__compat_lock_bytes(void);
+/* Does io.BytesIO tell the collector of the bytes object that is its buffer (3.12+)? */
+bool hsight__compat_bytes_io_shows_buffer(void);
 
 /* How a dict holds its items. */
 typedef enum {

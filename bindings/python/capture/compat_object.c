@@ -263,6 +263,11 @@ size_t hsight__compat_lock_bytes(void)
 #endif
 }
 
+bool hsight__compat_bytes_io_shows_buffer(void)
+{
+    return PY_VERSION_HEX >= 0x030C0000;
+}
+
 size_t hsight__compat_module_state_bytes(PyObject *object)
 {
     PyModuleObject *module = (PyModuleObject *)object;

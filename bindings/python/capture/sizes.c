@@ -256,16 +256,10 @@ typedef struct {
 } name_row;
 
 static const name_row name_rows[] = {
-    {"collections.defaultdict", size_dict},
-    {"_thread.lock", size_lock},
-    {"_thread.RLock", size_lock},
-    {"_io.StringIO", size_string_io},
-    {"_ctypes.Array", size_ctypes},
-    {"_ctypes.Structure", size_ctypes},
+    {"collections.defaultdict", size_dict}, {"_thread.lock", size_lock},
+    {"_thread.RLock", size_lock},           {"_io.StringIO", size_string_io},
+    {"_ctypes.Array", size_ctypes},         {"_ctypes.Structure", size_ctypes},
     {"_ctypes.Union", size_ctypes},
-#if PY_VERSION_HEX >= 0x030C0000
-    {"_io.BytesIO", size_fixed}, /* its buffer is an object that it refers to */
-#endif
 };
 
 static hsight__size_rule size_by_row(PyTypeObject *type)
@@ -279,6 +273,9 @@ static hsight__size_rule size_by_row(PyTypeObject *type)
         if (strcmp(type->tp_name, name_rows[i].name) == 0) {
             return name_rows[i].size;
         }
+    }
+    if (hsight__compat_bytes_io_shows_buffer() && strcmp(type->tp_name, "_io.BytesIO") == 0) {
+        return size_fixed; /* the buffer is an object, and counts as that */
     }
     return hsight__compat_is_frozendict(type) ? size_dict : NULL;
 }
