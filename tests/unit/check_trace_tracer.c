@@ -460,7 +460,6 @@ START_TEST(samples_are_those_of_the_seed)
 }
 END_TEST
 
-/* A code object dies and another comes to lie at its address: equal frames, another stack. */
 /* Only while it samples may a free be told apart at once; after that everything is asked for. */
 START_TEST(what_may_be_a_sample)
 {
@@ -490,6 +489,7 @@ START_TEST(what_may_be_a_sample)
 }
 END_TEST
 
+/* A code object dies and another comes to lie at its address: equal frames, another stack. */
 START_TEST(an_address_of_code_is_used_again)
 {
     for (int sampled = 0; sampled < 2; sampled++) {

@@ -392,8 +392,8 @@ static probe_answer look_for_wrapper(int domain)
 }
 
 /* The raw wrapper is in its place already when another domain asks. The allocators of the
- * interpreter have no ctx; a hook has one, and may refuse a block by itself, as tracemalloc does
- * when it cannot keep a trace. */
+ * interpreter have no ctx but for the debug hooks; another hook mostly has one, and may refuse a
+ * block by itself, as tracemalloc does when it cannot keep a trace. */
 static bool keeps_small_blocks(const PyMemAllocatorEx *call, int domain)
 {
     return domain == HSIGHT_DOMAIN_RAW ||

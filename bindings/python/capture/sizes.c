@@ -176,7 +176,8 @@ static size_t size_struct(PyObject *object, const hsight__type_info *info)
     return fields->codes != NULL ? size_by_type(object, info) : info->fixed_bytes;
 }
 
-/* Without what was written since the text was last read: a str in the making. */
+/* What was only written is not in here, also after getvalue(): it lies with a writer of its own
+ * until a part is read, a line is, or something is overwritten. So the size is a lower bound. */
 static size_t size_string_io(PyObject *object, const hsight__type_info *info)
 {
     const struct {
