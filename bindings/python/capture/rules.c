@@ -4,6 +4,7 @@
  * A row in one of the tables below is all it takes to teach the walk a type:
  *   rule_rows    a type with a rule of its own
  *   field_rows   a reference at a fixed offset that tp_members does not tell
+ *   private_rows the same where the layout is not public: a name for what tp_traverse tells
  * Types without a row are walked by tp_traverse and labelled by their tp_members. Two kinds of
  * types are walked as what they add to a base: classes written in Python, to their first C base;
  * types written in C that go by the tp_traverse of a base with a row, to that base. */

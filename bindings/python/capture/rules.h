@@ -53,7 +53,9 @@ size_t hsight__traverse_collect(hsight__visit *visit, PyObject *object,
 bool hsight__traverse_label_first(hsight__visit *visit, PyObject *value, hsight_label label);
 /* Labels of scratch targets that members explain; the rest stay 0. */
 void hsight__traverse_label(hsight__visit *visit, PyObject *object, const hsight__type_info *info);
-/* Give the scratch targets without a label this one: an internal field of that name. */
+/* Name a scratch target that has no label yet: an internal field. `name` is a string literal. */
+void hsight__traverse_label_at(hsight__visit *visit, size_t at, const char *name);
+/* The same for all that have none. */
 void hsight__traverse_label_rest(hsight__visit *visit, const char *name);
 void hsight__traverse_emit(hsight__visit *visit);
 

@@ -112,14 +112,6 @@ void hsight__rule_deque(hsight__visit *visit, PyObject *object, hsight__type_inf
     hsight__traverse_emit(visit);
 }
 
-static void label_lru_part(hsight__visit *visit, size_t at, const char *name)
-{
-    if (visit->scratch_labels[at] == 0) {
-        visit->scratch_labels[at] =
-            hsight_label_make(HSIGHT_LABEL_INTERNAL, hsight__visit_name(visit, name).index).bits;
-    }
-}
-
 /* What tp_traverse tells: of each entry, from the oldest, the key, the result and its type; then
  * the cache, the function, a mark between positions and keywords, the types of an entry and of
  * cache_info(). */
@@ -133,11 +125,11 @@ static void label_lru_parts(hsight__visit *visit)
            strcmp(((PyTypeObject *)visit->scratch[at + 2])->tp_name, "functools._lru_list_elem") ==
                0) {
         for (int i = 0; i < 3; i++) {
-            label_lru_part(visit, at++, of_entry[i]);
+            hsight__traverse_label_at(visit, at++, of_entry[i]);
         }
     }
     for (int i = 0; i < 5 && at < count && (i > 0 || PyDict_CheckExact(visit->scratch[at])); i++) {
-        label_lru_part(visit, at++, after[i]);
+        hsight__traverse_label_at(visit, at++, after[i]);
     }
 }
 

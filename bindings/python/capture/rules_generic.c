@@ -204,17 +204,18 @@ void hsight__traverse_label(hsight__visit *visit, PyObject *object, const hsight
     }
 }
 
+void hsight__traverse_label_at(hsight__visit *visit, size_t at, const char *name)
+{
+    if (visit->scratch_labels[at] == 0) {
+        hsight_string_id id = hsight__visit_name(visit, name);
+        visit->scratch_labels[at] = hsight_label_make(HSIGHT_LABEL_INTERNAL, id.index).bits;
+    }
+}
+
 void hsight__traverse_label_rest(hsight__visit *visit, const char *name)
 {
-    hsight_label label = {0};
     for (size_t i = 0; i < visit->scratch_count; i++) {
-        if (visit->scratch_labels[i] == 0) {
-            if (label.bits == 0) {
-                label =
-                    hsight_label_make(HSIGHT_LABEL_INTERNAL, hsight__visit_name(visit, name).index);
-            }
-            visit->scratch_labels[i] = label.bits;
-        }
+        hsight__traverse_label_at(visit, i, name);
     }
 }
 

@@ -5,7 +5,7 @@
  * A formula per core type; for the C types of the standard library and numpy whose buffers are
  * private, the type's own __sizeof__ when it is written in C, called directly (no lookup, nothing
  * of the program runs). For a class written in Python: what its C base holds, plus what the class
- * adds. Cost: O(1). */
+ * adds. Cost: O(1), and the length of what a class says of itself, and of a Struct's format. */
 #include "type_table.h"
 #include "visit.h"
 
@@ -150,6 +150,12 @@ static PyCFunction trusted(PyTypeObject *type)
     return NULL;
 }
 
+/* Of a fixed-size object of whatever class, without anything beside it. */
+static size_t own_block_bytes(PyObject *object)
+{
+    return hsight__compat_preheader_bytes(Py_TYPE(object)) + (size_t)Py_TYPE(object)->tp_basicsize;
+}
+
 /* They begin with the tp_basicsize of the object's own class, a subclass written in Python too. */
 static size_t size_by_type(PyObject *object, const hsight__type_info *info)
 {
@@ -158,8 +164,7 @@ static size_t size_by_type(PyObject *object, const hsight__type_info *info)
     Py_XDECREF(answer);
     if (bytes < 0) {
         PyErr_Clear();
-        return hsight__compat_preheader_bytes(Py_TYPE(object)) +
-               (size_t)Py_TYPE(object)->tp_basicsize;
+        return own_block_bytes(object);
     }
     return (size_t)bytes + hsight__compat_preheader_bytes(Py_TYPE(object));
 }
@@ -173,7 +178,7 @@ static size_t size_struct(PyObject *object, const hsight__type_info *info)
         PyObject_HEAD Py_ssize_t size, length;
         const void *codes;
     } *fields = (const void *)object;
-    return fields->codes != NULL ? size_by_type(object, info) : info->fixed_bytes;
+    return fields->codes != NULL ? size_by_type(object, info) : own_block_bytes(object);
 }
 
 /* What was only written is not in here, also after getvalue(): it lies with a writer of its own
@@ -186,6 +191,22 @@ static size_t size_string_io(PyObject *object, const hsight__type_info *info)
         size_t room; /* characters */
     } *fields = (const void *)object;
     return info->fixed_bytes + (fields->text != NULL ? fields->room * sizeof(Py_UCS4) : 0);
+}
+
+/* Values of C lie in the object while they are small, else in a block of their own, unless they
+ * are those of another object. */
+static size_t size_ctypes(PyObject *object, const hsight__type_info *info)
+{
+    const struct {
+        PyObject_HEAD const char *value;
+        int is_own;
+        PyObject *owner;
+        Py_ssize_t bytes;
+    } *fields = (const void *)object;
+    const char *begin = (const char *)object;
+    bool is_inside = fields->value >= begin && fields->value < begin + info->type->tp_basicsize;
+    bool has_block = fields->is_own && fields->value != NULL && !is_inside;
+    return info->fixed_bytes + (has_block ? (size_t)fields->bytes : 0);
 }
 
 /* ---- classes written in Python ---- */
@@ -220,22 +241,6 @@ static size_t size_sized_instance(PyObject *object, const hsight__type_info *inf
 }
 
 /* ---- assignment ---- */
-
-/* Values of C lie in the object while they are small, else in a block of their own, unless they
- * are those of another object. */
-static size_t size_ctypes(PyObject *object, const hsight__type_info *info)
-{
-    const struct {
-        PyObject_HEAD const char *value;
-        int is_own;
-        PyObject *owner;
-        Py_ssize_t bytes;
-    } *fields = (const void *)object;
-    const char *begin = (const char *)object;
-    bool is_inside = fields->value >= begin && fields->value < begin + info->type->tp_basicsize;
-    bool has_block = fields->is_own && fields->value != NULL && !is_inside;
-    return info->fixed_bytes + (has_block ? (size_t)fields->bytes : 0);
-}
 
 typedef struct {
     PyTypeObject *type;

@@ -4,14 +4,12 @@
 from __future__ import annotations
 
 import collections
-import importlib.util
 import platform
+import runpy
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
-
-import pytest
 
 PROGRAM = """
 import abc, argparse, array, ast, asyncio, bz2, collections, concurrent.futures, configparser, csv
@@ -28,18 +26,9 @@ READER = Path(__file__).resolve().parents[2] / "golden" / "read_hsnap.py"
 INTERNAL_WITHOUT_NAME = 0
 
 
-def _reader() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("read_hsnap", READER)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["read_hsnap"] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-def test_nearly_every_reference_has_a_name(tmp_path: Path, record_property: pytest.RecordProperty) -> None:
+def test_nearly_every_reference_has_a_name(tmp_path: Path, record_property: Callable[[str, object], None]) -> None:
     subprocess.run([sys.executable, "-c", PROGRAM], cwd=tmp_path, check=True, timeout=120)
-    heap = _reader().read(tmp_path / "names.hsnap")
+    heap = runpy.run_path(str(READER))["read"](tmp_path / "names.hsnap")
     first, labels, types = (heap.columns[chunk] for chunk in ("EFST", "LABL", "TYPE"))
     unnamed: collections.Counter[str] = collections.Counter()
     for holder in range(1, heap.counts["objects"] + 1):

@@ -254,6 +254,18 @@ def test_attribute_values_are_counted() -> None:
     assert _sizes([three])[0] >= sys.getsizeof(three) + 3 * 8
 
 
+def test_early_instances_have_more_room_for_attributes() -> None:
+    """A class gives each of its first instances less room than the one before; they keep what they got."""
+
+    class Fresh:
+        def __init__(self) -> None:
+            self.one, self.two = 1, 2
+
+    made = [Fresh() for _ in range(40)]
+    first, last = _sizes([made[0], made[-1]])
+    assert first >= last + 20 * 8
+
+
 def test_str_subclass_counts_its_text() -> None:
     short, long = StrChild("a"), StrChild("a" * 10_000)
     small, large = _sizes([short, long])
@@ -306,6 +318,9 @@ def test_objects_under_construction() -> None:
             collections.OrderedDict.__new__(collections.OrderedDict), array.array.__new__(array.array, "d")]
     assert all(size > 0 for size in _sizes(list(made)))
     assert all(size > 0 for size in _core.deep_sizes(made))
+    slotted = type("Slotted", (_struct.Struct,), {"__slots__": tuple("abcdefgh")})
+    plain, with_slots = _sizes([made[0], slotted.__new__(slotted)])
+    assert with_slots >= plain + 8 * 8
 
 
 def test_deep_size_of_the_same_object_twice() -> None:

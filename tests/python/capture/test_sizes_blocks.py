@@ -84,7 +84,8 @@ EXACT = {
     "ctypes number": "ctypes.c_int(i)",
     "ctypes array": "(ctypes.c_char * 100)()",
     "ctypes structure": "Large()",
-    "ctypes view": "ctypes.c_char.from_buffer(data)",
+    "ctypes union": "LargeUnion()",
+    "ctypes view": "(ctypes.c_char * 100).from_address(ADDRESS)",
     "sha256": "hashlib.sha256(b'x')",
     "Random": "random.Random(i)",
     "UUID": "uuid.UUID(int=i)",
@@ -109,7 +110,9 @@ class Plain:
     def __init__(self): self.a, self.b = 1, 2
 class Parent: pass  # 400 subclasses, then 600: the table of them is made at 341 and 682
 class Large(ctypes.Structure): _fields_ = [(name, ctypes.c_long) for name in "abcdefgh"]
-data = bytearray(100)
+class LargeUnion(ctypes.Union): _fields_ = [("whole", Large)]
+DATA = bytearray(100)
+ADDRESS = ctypes.addressof(ctypes.c_char.from_buffer(DATA))
 class Slots: __slots__ = ("a", "b")
 class DictChild(dict): pass
 class ListChild(list): pass
