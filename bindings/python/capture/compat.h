@@ -69,15 +69,8 @@ Py_ssize_t hsight__compat_values_offset(PyTypeObject *type);
 /* Names for the slots: key number `index` shared by the instances of a heap type, or NULL. */
 Py_ssize_t hsight__compat_shared_key_count(PyTypeObject *type);
 PyObject *hsight__compat_shared_key(PyTypeObject *type, Py_ssize_t index);
-/* Bytes of what a heap type keeps in blocks of its own: shared keys, name and documentation. */
-size_t hsight__compat_class_blocks_bytes(PyTypeObject *type);
-/* Bytes of the C state of a module object; 0 until it is made, or where the module has none. */
-size_t hsight__compat_module_state_bytes(PyObject *module);
-/* Bytes of the system's lock behind each of the types _thread.lock and _thread.RLock; 0 where they
- * hold one themselves (3.14+). */
-size_t hsight__compat_lock_bytes(void);
-/* Does io.BytesIO tell the collector of the bytes object that is its buffer (3.12+)? */
-bool hsight__compat_bytes_io_shows_buffer(void);
+/* Bytes of the table of those names; 0 where there is none. */
+size_t hsight__compat_shared_keys_bytes(PyTypeObject *type);
 
 /* How a dict holds its items. */
 typedef enum {
@@ -88,6 +81,29 @@ typedef enum {
 hsight__compat_dict_kind hsight__compat_dict_kind_of(PyObject *dict);
 /* Tables that belong to the dict: keys (when its own) and values. */
 size_t hsight__compat_dict_table_bytes(PyObject *dict);
+
+/* ---- memory that objects keep beside their own block ---- */
+
+/* Bytes of what a heap type keeps in blocks of its own: shared keys, name and documentation. */
+size_t hsight__compat_class_blocks_bytes(PyTypeObject *type);
+/* Bytes of the C state of a module object; 0 until it is made, or where the module has none. */
+size_t hsight__compat_module_state_bytes(PyObject *module);
+/* Bytes of the system's lock behind each of the types _thread.lock and _thread.RLock; 0 where they
+ * hold one themselves (3.14+). */
+size_t hsight__compat_lock_bytes(void);
+/* Does io.BytesIO tell the collector of the bytes object that is its buffer (3.12+)? */
+bool hsight__compat_bytes_io_shows_buffer(void);
+/* Bytes beside an io.StringIO. `written` receives a str that it alone has, which the collector is
+ * not told of and which is not in the bytes, or NULL. */
+size_t hsight__compat_string_io_bytes(PyObject *string_io, PyObject **written);
+/* Has a Struct its compiled format, without which its __sizeof__ crashes? */
+bool hsight__compat_struct_has_codes(PyObject *compiled);
+/* Bytes of the block that a value of ctypes keeps apart from itself: an object of `c_type`, one of
+ * the types in C that all others are made from. */
+size_t hsight__compat_ctypes_block_bytes(PyObject *value, PyTypeObject *c_type);
+/* Compares the layouts of StringIO and Struct with real objects, once at import; where they differ,
+ * nothing beside those objects is counted. */
+void hsight__compat_check_buffers(void);
 
 /* ---- types, code, modules, functions: parts that tp_traverse leaves out or cannot be called for
  * ---- */

@@ -252,6 +252,7 @@ const char *hsight__compat_check(void)
             return problem;
         }
     }
+    hsight__compat_check_buffers();
     return NULL;
 #endif
 }

@@ -16,9 +16,7 @@
 #include "internal/pycore_dict.h"
 #include "internal/pycore_moduleobject.h"
 #include "internal/pycore_object.h"
-#include <semaphore.h>
 #include <stddef.h>
-#include <string.h>
 #if PY_VERSION_HEX >= 0x030C0000
 #include "internal/pycore_long.h"
 #define INT_DIGITS_OFFSET offsetof(PyLongObject, long_value.ob_digit)
@@ -243,43 +241,10 @@ size_t hsight__compat_dict_table_bytes(PyObject *object)
     }
 }
 
-size_t hsight__compat_class_blocks_bytes(PyTypeObject *type)
+size_t hsight__compat_shared_keys_bytes(PyTypeObject *type)
 {
     PyDictKeysObject *keys = shared_keys(type);
-    const char *texts[] = {((PyHeapTypeObject *)type)->_ht_tpname, type->tp_doc};
-    size_t bytes = keys != NULL ? keys_bytes(keys) : 0;
-    for (int i = 0; i < 2; i++) {
-        bytes += texts[i] != NULL ? strlen(texts[i]) + 1 : 0;
-    }
-    return bytes;
-}
-
-size_t hsight__compat_lock_bytes(void)
-{
-#if PY_VERSION_HEX < 0x030E0000 && defined(__linux__)
-    return sizeof(sem_t); /* PyThread_allocate_lock(): a semaphore where there are any */
-#else
-    return 0;
-#endif
-}
-
-bool hsight__compat_bytes_io_shows_buffer(void)
-{
-    return PY_VERSION_HEX >= 0x030C0000;
-}
-
-size_t hsight__compat_module_state_bytes(PyObject *object)
-{
-    PyModuleObject *module = (PyModuleObject *)object;
-    if (module->md_state == NULL) {
-        return 0;
-    }
-#if PY_VERSION_HEX >= 0x030F0000
-    Py_ssize_t bytes = module->md_state_size;
-#else
-    Py_ssize_t bytes = module->md_def != NULL ? module->md_def->m_size : 0;
-#endif
-    return bytes > 0 ? (size_t)bytes : 0;
+    return keys != NULL ? keys_bytes(keys) : 0;
 }
 
 bool hsight__compat_is_interned_table(PyObject *object, PyObject *probe)

@@ -58,7 +58,7 @@ static size_t size_set(PyObject *object, const hsight__type_info *info)
     return info->fixed_bytes + (size_t)(set->mask + 1) * sizeof(setentry);
 }
 
-static size_t size_unicode(PyObject *object, const hsight__type_info *info)
+static size_t text_bytes(PyObject *object)
 {
     size_t length = (size_t)PyUnicode_GET_LENGTH(object) + 1;
     if (PyUnicode_IS_COMPACT_ASCII(object)) {
@@ -71,7 +71,13 @@ static size_t size_unicode(PyObject *object, const hsight__type_info *info)
     if (PyUnicode_IS_COMPACT(object)) {
         return bytes + sizeof(PyCompactUnicodeObject) + length * kind;
     }
-    return bytes + info->fixed_bytes + (PyUnicode_DATA(object) != NULL ? length * kind : 0);
+    return bytes + sizeof(PyUnicodeObject) + (PyUnicode_DATA(object) != NULL ? length * kind : 0);
+}
+
+static size_t size_unicode(PyObject *object, const hsight__type_info *info)
+{
+    (void)info;
+    return text_bytes(object);
 }
 
 static size_t size_type(PyObject *object, const hsight__type_info *info)
@@ -169,44 +175,23 @@ static size_t size_by_type(PyObject *object, const hsight__type_info *info)
     return (size_t)bytes + hsight__compat_preheader_bytes(Py_TYPE(object));
 }
 
-/* ---- C types whose first fields are read, as they are in 3.11 to 3.15 ---- */
-
-/* Its __sizeof__ follows the third of its fields, which __init__ sets. */
+/* Its __sizeof__ follows its compiled format, which __init__ sets. */
 static size_t size_struct(PyObject *object, const hsight__type_info *info)
 {
-    const struct {
-        PyObject_HEAD Py_ssize_t size, length;
-        const void *codes;
-    } *fields = (const void *)object;
-    return fields->codes != NULL ? size_by_type(object, info) : own_block_bytes(object);
+    return hsight__compat_struct_has_codes(object) ? size_by_type(object, info)
+                                                   : own_block_bytes(object);
 }
 
-/* What was only written is not in here, also after getvalue(): it lies with a writer of its own
- * until a part is read, a line is, or something is overwritten. So the size is a lower bound. */
 static size_t size_string_io(PyObject *object, const hsight__type_info *info)
 {
-    const struct {
-        PyObject_HEAD const Py_UCS4 *text;
-        Py_ssize_t position, length;
-        size_t room; /* characters */
-    } *fields = (const void *)object;
-    return info->fixed_bytes + (fields->text != NULL ? fields->room * sizeof(Py_UCS4) : 0);
+    PyObject *written;
+    size_t bytes = info->fixed_bytes + hsight__compat_string_io_bytes(object, &written);
+    return bytes + (written != NULL ? text_bytes(written) : 0);
 }
 
-/* Values of C lie in the object while they are small, else in a block of their own, unless they
- * are those of another object. */
 static size_t size_ctypes(PyObject *object, const hsight__type_info *info)
 {
-    const struct {
-        PyObject_HEAD const char *value;
-        int is_own;
-        PyObject *owner;
-        Py_ssize_t bytes;
-    } *fields = (const void *)object;
-    const char *begin = (const char *)object;
-    bool is_inside = fields->value >= begin && fields->value < begin + info->type->tp_basicsize;
-    bool has_block = fields->is_own && fields->value != NULL && !is_inside;
-    return info->fixed_bytes + (has_block ? (size_t)fields->bytes : 0);
+    return info->fixed_bytes + hsight__compat_ctypes_block_bytes(object, info->type);
 }
 
 /* ---- classes written in Python ---- */
@@ -265,7 +250,8 @@ static const name_row name_rows[] = {
     {"collections.defaultdict", size_dict}, {"_thread.lock", size_lock},
     {"_thread.RLock", size_lock},           {"_io.StringIO", size_string_io},
     {"_ctypes.Array", size_ctypes},         {"_ctypes.Structure", size_ctypes},
-    {"_ctypes.Union", size_ctypes},
+    {"_ctypes.Union", size_ctypes},         {"_ctypes._SimpleCData", size_ctypes},
+    {"_ctypes._Pointer", size_ctypes},      {"_ctypes.CFuncPtr", size_ctypes},
 };
 
 static hsight__size_rule size_by_row(PyTypeObject *type)

@@ -78,16 +78,20 @@ EXACT = {
     "Struct": "struct.Struct('i' * (i % 20 + 1))",
     "BytesIO": "io.BytesIO(b'x' * (i + 1000))",
     "StringIO": "io.StringIO('x' * (i + 1000))",
+    "written StringIO": "(text := io.StringIO(), [text.write('\\u20ac' * i) for part in range(i % 9)])[0]",
     "StringIO subclass": "SlottedText('x' * 50)",
     "Pickler": "pickle.Pickler(io.BytesIO())",
     "Element": "xml.etree.ElementTree.Element('a', b='c')",
     "ctypes number": "ctypes.c_int(i)",
+    "resized ctypes number": "(number := ctypes.c_int(i), ctypes.resize(number, 100 + i))[0]",
+    "ctypes pointer": "POINTER()",
     "ctypes array": "(ctypes.c_char * 100)()",
     "ctypes structure": "Large()",
     "ctypes union": "LargeUnion()",
     "ctypes view": "(ctypes.c_char * 100).from_address(ADDRESS)",
     "sha256": "hashlib.sha256(b'x')",
     "Random": "random.Random(i)",
+    "extension module": "(module := create(SPEC), execute(module))[0]",
     "UUID": "uuid.UUID(int=i)",
 }
 
@@ -101,8 +105,8 @@ LOWER_BOUND = {
 KINDS = EXACT | LOWER_BOUND
 
 BEGIN = """
-import _thread, array, collections, contextvars, ctypes, datetime, decimal, functools, hashlib, io
-import itertools, json, lzma, operator, pickle, random, struct, threading, types, uuid, weakref
+import _imp, _thread, array, collections, contextvars, ctypes, datetime, decimal, functools, hashlib, io
+import importlib.util, itertools, json, lzma, operator, pickle, random, struct, threading, types, uuid, weakref
 import xml.etree.ElementTree, zlib
 import heapsight
 
@@ -121,6 +125,10 @@ class SlottedText(io.StringIO): __slots__ = tuple("abcdefgh")
 class TupleChild(tuple): pass
 def nothing(): pass
 def generate(): yield 1
+POINTER = ctypes.POINTER(ctypes.c_int)
+SPEC = importlib.util.find_spec("_csv")
+kind = "builtin" if SPEC.origin == "built-in" else "dynamic"
+create, execute = getattr(_imp, "create_" + kind), getattr(_imp, "exec_" + kind)
 
 makers = []
 """

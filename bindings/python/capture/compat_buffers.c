@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: MIT */
+/* compat_buffers.c - memory that objects keep beside their own block, where their structs are
+ * private: classes, modules, locks, text in memory, Struct, values of ctypes.
+ *
+ * Layouts that no header tells are compared with real objects: text and Struct once at import,
+ * ctypes (which the program may never load) at each value, by its buffer. Where one differs, that
+ * memory is not counted. Nothing is owned or kept here but what the check found. Cost: O(1) a call,
+ * and the length of what a class says of itself. */
+#define Py_BUILD_CORE_MODULE 1
+#include "compat.h"
+
+#include "internal/pycore_moduleobject.h"
+#include <semaphore.h>
+#include <string.h>
+
+/* ---- classes, modules, locks ---- */
+
+size_t hsight__compat_class_blocks_bytes(PyTypeObject *type)
+{
+    const char *texts[] = {((PyHeapTypeObject *)type)->_ht_tpname, type->tp_doc};
+    size_t bytes = hsight__compat_shared_keys_bytes(type);
+    for (int i = 0; i < 2; i++) {
+        bytes += texts[i] != NULL ? strlen(texts[i]) + 1 : 0;
+    }
+    return bytes;
+}
+
+size_t hsight__compat_module_state_bytes(PyObject *object)
+{
+    PyModuleObject *module = (PyModuleObject *)object;
+    if (module->md_state == NULL) {
+        return 0;
+    }
+#if PY_VERSION_HEX >= 0x030F0000
+    Py_ssize_t bytes = module->md_state_size;
+#else
+    Py_ssize_t bytes = module->md_def != NULL ? module->md_def->m_size : 0;
+#endif
+    return bytes > 0 ? (size_t)bytes : 0;
+}
+
+size_t hsight__compat_lock_bytes(void)
+{
+#if PY_VERSION_HEX < 0x030E0000 && defined(__linux__)
+    return sizeof(sem_t); /* PyThread_allocate_lock(): a semaphore where there are any */
+#else
+    return 0;
+#endif
+}
+
+bool hsight__compat_bytes_io_shows_buffer(void)
+{
+    return PY_VERSION_HEX >= 0x030C0000;
+}
+
+/* ---- text in memory ---- */
+
+typedef struct {
+    PyObject_HEAD const Py_UCS4 *text;
+    Py_ssize_t position;
+    Py_ssize_t length;
+    size_t room; /* characters */
+    int state;
+#if PY_VERSION_HEX >= 0x030E0000
+    const _PyUnicodeWriter *writer;
+#elif PY_VERSION_HEX >= 0x030C0000
+    _PyUnicodeWriter writer;
+#endif
+} string_io;
+
+enum { IS_WRITTEN = 2 }; /* a state: what was written lies elsewhere, before 3.12 in lists */
+
+static bool knows_string_io;
+
+static const _PyUnicodeWriter *writer_of(const string_io *io)
+{
+    if (io->state != IS_WRITTEN) {
+        return NULL;
+    }
+#if PY_VERSION_HEX >= 0x030E0000
+    return io->writer;
+#elif PY_VERSION_HEX >= 0x030C0000
+    return &io->writer;
+#else
+    return NULL;
+#endif
+}
+
+size_t hsight__compat_string_io_bytes(PyObject *object, PyObject **written)
+{
+    const string_io *io = (const string_io *)object;
+    *written = NULL;
+    if (!knows_string_io) {
+        return 0;
+    }
+    size_t bytes = io->text != NULL ? io->room * sizeof(Py_UCS4) : 0;
+    const _PyUnicodeWriter *writer = writer_of(io);
+    if (writer == NULL) {
+        return bytes;
+    }
+    bool is_alone = writer->buffer != NULL && Py_REFCNT(writer->buffer) == 1;
+    *written =
+        is_alone ? writer->buffer : NULL; /* else somebody has the text, or it is a constant */
+    return bytes + (PY_VERSION_HEX >= 0x030E0000 ? sizeof(_PyUnicodeWriter) : 0);
+}
+
+static bool text_is_found(PyObject *filled, PyObject *written)
+{
+    const string_io *io = (const string_io *)filled;
+    if (io->state == IS_WRITTEN || io->length != 3 || io->room < 3 || io->text[2] != 'c') {
+        return false;
+    }
+    io = (const string_io *)written;
+    const _PyUnicodeWriter *writer = writer_of(io);
+    if (writer == NULL) {
+        return io->state == IS_WRITTEN && PY_VERSION_HEX < 0x030C0000;
+    }
+    return writer->buffer != NULL && PyUnicode_Check(writer->buffer) &&
+           PyUnicode_GET_LENGTH(writer->buffer) >= 3 &&
+           PyUnicode_READ_CHAR(writer->buffer, 2) == 'c';
+}
+
+static void check_string_io(void)
+{
+    PyObject *module = PyImport_ImportModule("io");
+    PyObject *type = module != NULL ? PyObject_GetAttrString(module, "StringIO") : NULL;
+    PyObject *filled = type != NULL ? PyObject_CallFunction(type, "s", "abc") : NULL;
+    PyObject *written = type != NULL ? PyObject_CallNoArgs(type) : NULL;
+    PyObject *done = written != NULL ? PyObject_CallMethod(written, "write", "s", "ab") : NULL;
+    Py_XSETREF(done, done != NULL ? PyObject_CallMethod(written, "write", "s", "c") : NULL);
+    knows_string_io = filled != NULL && done != NULL && text_is_found(filled, written);
+    Py_XDECREF(done);
+    Py_XDECREF(written);
+    Py_XDECREF(filled);
+    Py_XDECREF(type);
+    Py_XDECREF(module);
+}
+
+/* ---- Struct ---- */
+
+typedef struct {
+    PyObject_HEAD Py_ssize_t size;
+    Py_ssize_t length;
+    const void *codes;
+} compiled_format;
+
+static bool knows_struct;
+
+bool hsight__compat_struct_has_codes(PyObject *object)
+{
+    return knows_struct && ((const compiled_format *)object)->codes != NULL;
+}
+
+static void check_struct(void)
+{
+    PyObject *module = PyImport_ImportModule("struct");
+    PyObject *type = module != NULL ? PyObject_GetAttrString(module, "Struct") : NULL;
+    PyObject *made = type != NULL ? PyObject_CallFunction(type, "s", "<5sh") : NULL;
+    if (made != NULL) {
+        const compiled_format *format = (const compiled_format *)made;
+        knows_struct = format->size == 7 && format->length == 2 && format->codes != NULL;
+    }
+    Py_XDECREF(made);
+    Py_XDECREF(type);
+    Py_XDECREF(module);
+}
+
+void hsight__compat_check_buffers(void)
+{
+    check_string_io();
+    check_struct();
+    PyErr_Clear();
+}
+
+/* ---- values of ctypes ---- */
+
+typedef struct {
+    PyObject_HEAD const char *value;
+    int is_own;
+    PyObject *owner;
+    Py_ssize_t bytes;
+} ctypes_value;
+
+/* Is it what the value itself tells? The buffer of a type written in C: nothing of the program
+ * runs. It is given back by hand, because a subclass may have a say in how that is done. */
+static bool is_its_buffer(PyObject *object, PyTypeObject *c_type, const ctypes_value *expected)
+{
+    const PyBufferProcs *procs = c_type->tp_as_buffer;
+    Py_buffer view = {0};
+    if (procs == NULL || procs->bf_getbuffer == NULL || procs->bf_releasebuffer != NULL) {
+        return false;
+    }
+    if (procs->bf_getbuffer(object, &view, PyBUF_SIMPLE) != 0) {
+        PyErr_Clear();
+        return false;
+    }
+    Py_XDECREF(view.obj);
+    return view.buf == expected->value && view.len == expected->bytes;
+}
+
+size_t hsight__compat_ctypes_block_bytes(PyObject *object, PyTypeObject *c_type)
+{
+    const ctypes_value *value = (const ctypes_value *)object;
+    const char *begin = (const char *)object;
+    bool is_inside = value->value >= begin && value->value < begin + c_type->tp_basicsize;
+    if (is_inside || value->value == NULL || value->is_own != 1) {
+        return 0;
+    }
+    return is_its_buffer(object, c_type, value) ? (size_t)value->bytes : 0;
+}
