@@ -74,9 +74,12 @@ HSIGHT_API hsight_status hsight_builder_add_edges(hsight_builder *builder,
                                                   const hsight_label *labels, uint32_t count,
                                                   hsight_error *err);
 /** Columns of what was added so far, by node number, for the walker's queue and its late
- * corrections. Borrowed until the next call that adds. The last two reach as far as nodes are
+ * corrections. Borrowed until the next call that adds. All but the first reach as far as nodes are
  * described. */
 HSIGHT_API const uint64_t *hsight_builder_addresses(const hsight_builder *builder);
+HSIGHT_API const uint32_t *hsight_builder_types(const hsight_builder *builder);
+/** UINT32_MAX: 4 GiB and more. */
+HSIGHT_API const uint32_t *hsight_builder_shallow(const hsight_builder *builder);
 HSIGHT_API const uint32_t *hsight_builder_refcounts(const hsight_builder *builder);
 HSIGHT_API const uint8_t *hsight_builder_flags_column(const hsight_builder *builder);
 HSIGHT_API uint32_t hsight_builder_node_count(const hsight_builder *builder);
@@ -90,6 +93,12 @@ HSIGHT_API void hsight_builder_set_label(hsight_builder *builder, uint32_t edge,
 HSIGHT_API uint32_t hsight_builder_flags(const hsight_builder *builder, hsight_node_id node);
 HSIGHT_API void hsight_builder_set_flags(hsight_builder *builder, hsight_node_id node,
                                          uint32_t flags);
+
+/** Correct the bytes of a described node.
+ * @return HSIGHT_OK or HSIGHT_ENOMEM. O(1) */
+HSIGHT_API hsight_status hsight_builder_set_shallow_bytes(hsight_builder *builder,
+                                                          hsight_node_id node, uint64_t bytes,
+                                                          hsight_error *err);
 
 /** Name or preview of an object. The last one given for a node wins. */
 HSIGHT_API hsight_status hsight_builder_preview(hsight_builder *builder, hsight_node_id node,

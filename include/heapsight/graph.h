@@ -71,7 +71,10 @@ enum {
     HSIGHT_NODE_GARBAGE = 4,     /* for writers that know: no root reaches it, no C code holds it */
     HSIGHT_NODE_TYPE = 8,        /* the object is a class */
     HSIGHT_NODE_MODULE = 16,     /* the object is a module */
-    HSIGHT_NODE_NAMESPACE = 32   /* a dict that is some object's __dict__ (module, instance, class) */
+    HSIGHT_NODE_NAMESPACE = 32,  /* a dict that is some object's __dict__ (module, instance, class) */
+    /* How good the shallow size is; with neither it is exact: what Python's allocators hold. */
+    HSIGHT_NODE_SIZE_FORMULA = 64,     /* what the __sizeof__ of its type says, which is in C */
+    HSIGHT_NODE_SIZE_LOWER_BOUND = 128 /* its own block: what C code keeps beside it is not known */
 };
 
 /** Kinds of roots. Numbers are part of the file format, and also the order in which path search

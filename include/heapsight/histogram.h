@@ -12,11 +12,19 @@ extern "C" {
 
 typedef struct hsight_histogram hsight_histogram; /* opaque, immutable */
 
+/** How good the shallow sizes of a type's objects are: as good as that of the worst of them. */
+typedef enum {
+    HSIGHT_SIZES_EXACT,      /* what Python's allocators hold for them */
+    HSIGHT_SIZES_FORMULA,    /* what the __sizeof__ of the type says, which is in C */
+    HSIGHT_SIZES_LOWER_BOUND /* their own blocks: what C code keeps beside them is not known */
+} hsight_sizes;
+
 /** One type name; types that share a name share a row. `type` borrows from the graph. */
 typedef struct {
     hsight_string type;
     uint64_t count;
     uint64_t bytes; /* shallow; UINT64_MAX where a foreign file has more */
+    hsight_sizes sizes;
 } hsight_histogram_row;
 
 /** Count objects by type. BYTES and COUNT sort descending, NAME ascending; ties by name.

@@ -53,6 +53,12 @@ HSIGHT_API void hsight_reach_pass(hsight_reach *reach, const void *buffer);
  * @return HSIGHT_OK or HSIGHT_ENOMEM; O(bytes it is the first to look at) */
 HSIGHT_API hsight_status hsight_reach_follow(hsight_reach *reach, const void *begin, size_t bytes,
                                              hsight_error *err);
+/** Bytes asked for of the live block that begins here; 0 where none is known. O(1) */
+HSIGHT_API uint64_t hsight_reach_block_bytes(hsight_reach *reach, const void *begin);
+/** Bytes of all blocks that addresses have led to so far, or that were passed: each counts for the
+ * first that led to it, and those that begin with a met object for none. The difference between
+ * before and after a follow() is what that object keeps beside its own block. O(1) */
+HSIGHT_API uint64_t hsight_reach_led_bytes(const hsight_reach *reach);
 /** Follow the addresses in variables that are in no block, such as statics, and in what they lead
  * to where nothing is known if it is an object of that kind.
  * @return as above */

@@ -46,7 +46,7 @@ static int by_count(const void *a, const void *b)
 static hsight_diff_row compare(const hsight_histogram_row *before,
                                const hsight_histogram_row *after)
 {
-    static const hsight_histogram_row none = {{"", 0}, 0, 0};
+    static const hsight_histogram_row none = {{"", 0}, 0, 0, HSIGHT_SIZES_EXACT};
     hsight_string type = after != NULL ? after->type : before->type;
     before = before != NULL ? before : &none;
     after = after != NULL ? after : &none;

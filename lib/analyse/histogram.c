@@ -9,7 +9,7 @@
  * I2  the counts add up to the nodes of the graph, the bytes to their shallow sizes, as far as 64
  *     bits go
  *
- * O(nodes + types log types) time; 32 bytes a type, from the graph's allocator, owned by the
+ * O(nodes + types log types) time; 40 bytes a type, from the graph's allocator, owned by the
  * histogram. Names are borrowed from the graph. */
 #include <heapsight/histogram.h>
 
@@ -46,6 +46,18 @@ static int by_count(const void *a, const void *b)
     return order != 0 ? order : by_name(a, b);
 }
 
+static hsight_sizes sizes_of(uint32_t flags)
+{
+    return (flags & HSIGHT_NODE_SIZE_LOWER_BOUND) != 0 ? HSIGHT_SIZES_LOWER_BOUND
+           : (flags & HSIGHT_NODE_SIZE_FORMULA) != 0   ? HSIGHT_SIZES_FORMULA
+                                                       : HSIGHT_SIZES_EXACT;
+}
+
+static void mark(hsight_histogram_row *row, hsight_sizes sizes)
+{
+    row->sizes = sizes > row->sizes ? sizes : row->sizes;
+}
+
 /* One row a type, in the order of the types; row 0 stays empty. */
 static hsight_status count_types(const hsight_graph *graph, hsight__vec *rows, hsight_error *err)
 {
@@ -65,6 +77,7 @@ static hsight_status count_types(const hsight_graph *graph, hsight__vec *rows, h
         row[type].count++;
         row[type].bytes =
             hsight__add_saturated(row[type].bytes, hsight_graph_shallow_bytes(graph, node));
+        mark(&row[type], sizes_of(hsight_graph_flags(graph, node)));
     }
     return HSIGHT_OK;
 }
@@ -90,6 +103,7 @@ static void merge_equal_names(hsight__vec *rows)
         if (kept > 0 && by_name(&row[kept - 1], &row[i]) == 0) {
             row[kept - 1].count += row[i].count;
             row[kept - 1].bytes = hsight__add_saturated(row[kept - 1].bytes, row[i].bytes);
+            mark(&row[kept - 1], row[i].sizes);
         } else {
             row[kept++] = row[i];
         }

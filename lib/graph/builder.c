@@ -366,6 +366,30 @@ const uint64_t *hsight_builder_addresses(const hsight_builder *builder)
     return builder->addresses.data;
 }
 
+const uint32_t *hsight_builder_types(const hsight_builder *builder)
+{
+    return builder->types.data;
+}
+
+const uint32_t *hsight_builder_shallow(const hsight_builder *builder)
+{
+    return builder->shallow.data;
+}
+
+hsight_status hsight_builder_set_shallow_bytes(hsight_builder *builder, hsight_node_id node,
+                                               uint64_t bytes, hsight_error *err)
+{
+    assert(node.index >= 1 && node.index <= builder->described);
+    hsight_status status = bytes >= UINT32_MAX
+                               ? hsight__sparse_add(&builder->big, node.index, &bytes, err)
+                               : HSIGHT_OK;
+    if (status == HSIGHT_OK) {
+        ((uint32_t *)builder->shallow.data)[node.index] =
+            bytes < UINT32_MAX ? (uint32_t)bytes : UINT32_MAX;
+    }
+    return status;
+}
+
 uint32_t hsight_builder_node_count(const hsight_builder *builder)
 {
     return hsight__builder_last_node(builder);

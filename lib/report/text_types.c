@@ -3,6 +3,7 @@
  *
  *         objects        size   share  type
  *           1,204    73.7 KiB   82.6%  app.Session
+ *               1       424 B    0.5%  _ssl.SSLContext  (at least)
  *
  * O(types shown) besides the histogram, which is freed before return. */
 #include "base/checked.h"
@@ -51,14 +52,14 @@ static void write_share(hsight__out *out, uint64_t bytes, uint64_t total)
 }
 
 static void write_row(hsight__out *out, uint64_t count, uint64_t bytes, uint64_t total,
-                      hsight_string name)
+                      hsight_string name, hsight_sizes sizes)
 {
     char cell[512];
     hsight__text text;
     hsight__text_init(&text, cell, sizeof cell);
     hsight__text_add_c(&text, "  ");
     hsight__type_name_add(&text, name);
-    hsight__text_add_c(&text, "\n");
+    hsight__text_add_c(&text, sizes == HSIGHT_SIZES_LOWER_BOUND ? "  (at least)\n" : "\n");
     hsight__out_count(out, count, COUNT_COLUMN);
     hsight__out_size(out, bytes, SIZE_COLUMN);
     write_share(out, bytes, total);
@@ -71,7 +72,7 @@ static void write_rest(hsight__out *out, const hsight_histogram_row *rows, uint3
 {
     char cell[64];
     hsight__text text;
-    hsight_histogram_row rest = {{"", 0}, 0, 0};
+    hsight_histogram_row rest = {{"", 0}, 0, 0, HSIGHT_SIZES_EXACT};
     for (uint32_t i = 0; i < count; i++) {
         rest.count += rows[i].count;
         rest.bytes = hsight__add_saturated(rest.bytes, rows[i].bytes);
@@ -79,7 +80,7 @@ static void write_rest(hsight__out *out, const hsight_histogram_row *rows, uint3
     hsight__text_init(&text, cell, sizeof cell);
     hsight__text_add_c(&text, "... ");
     hsight__text_add_counted(&text, count, "more type");
-    write_row(out, rest.count, rest.bytes, total, hsight__string_of(&text));
+    write_row(out, rest.count, rest.bytes, total, hsight__string_of(&text), HSIGHT_SIZES_EXACT);
 }
 
 static void write_table(hsight__out *out, const hsight_snapshot *snapshot,
@@ -92,13 +93,13 @@ static void write_table(hsight__out *out, const hsight_snapshot *snapshot,
     write_title(out, snapshot);
     write_heads(out);
     for (uint32_t i = 0; i < shown; i++) {
-        write_row(out, rows[i].count, rows[i].bytes, total, rows[i].type);
+        write_row(out, rows[i].count, rows[i].bytes, total, rows[i].type, rows[i].sizes);
     }
     if (shown < count) {
         write_rest(out, rows + shown, count - shown, total);
     }
     write_row(out, hsight_graph_node_count(hsight_snapshot_graph(snapshot)), total, total,
-              (hsight_string){"total", 5});
+              (hsight_string){"total", 5}, HSIGHT_SIZES_EXACT);
 }
 
 hsight_status hsight_report_types(const hsight_snapshot *snapshot, hsight_sort sort, uint32_t limit,

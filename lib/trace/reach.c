@@ -141,7 +141,9 @@ static hsight_status follow_word(hsight_reach *reach, uintptr_t word,
     }
     hsight__span found;
     bool is_pending = mark(reach, word, &found);
-    if (!is_pending && old_object != NULL && is_object(reach, word, old_object)) {
+    if (is_pending) {
+        reach->led_bytes += found.bytes;
+    } else if (old_object != NULL && is_object(reach, word, old_object)) {
         found = (hsight__span){word, old_object->bytes};
         is_pending = true;
     }
@@ -218,22 +220,36 @@ hsight_status hsight_reach_meet(hsight_reach *reach, const void *begin, hsight_e
 
 void hsight_reach_pass(hsight_reach *reach, const void *buffer)
 {
-    hsight__span unused;
-    (void)mark(reach, (uint64_t)(uintptr_t)buffer, &unused);
+    hsight__span found;
+    if (mark(reach, (uint64_t)(uintptr_t)buffer, &found)) {
+        reach->led_bytes += found.bytes;
+    }
+}
+
+uint64_t hsight_reach_block_bytes(hsight_reach *reach, const void *begin)
+{
+    uint64_t address = (uint64_t)(uintptr_t)begin;
+    const hsight__region *in = find_region(reach, address);
+    bool is_known = in != NULL && is_set(in->begins, place_of(address));
+    return is_known ? bytes_at(reach, in, place_of(address)) : 0;
+}
+
+uint64_t hsight_reach_led_bytes(const hsight_reach *reach)
+{
+    return reach->led_bytes;
 }
 
 /* The block that begins there, or, where it is not known, what the object says. */
-static hsight__span memory_of(hsight_reach *reach, uint64_t begin, size_t bytes)
+static hsight__span memory_of(hsight_reach *reach, const void *begin, size_t bytes)
 {
-    const hsight__region *in = find_region(reach, begin);
-    bool is_known = in != NULL && is_set(in->begins, place_of(begin));
-    return (hsight__span){begin, is_known ? bytes_at(reach, in, place_of(begin)) : bytes};
+    uint64_t known = hsight_reach_block_bytes(reach, begin);
+    return (hsight__span){(uint64_t)(uintptr_t)begin, known != 0 ? known : bytes};
 }
 
 hsight_status hsight_reach_follow(hsight_reach *reach, const void *begin, size_t bytes,
                                   hsight_error *err)
 {
-    hsight__span of = memory_of(reach, (uint64_t)(uintptr_t)begin, bytes);
+    hsight__span of = memory_of(reach, begin, bytes);
     hsight_status status = follow_span(reach, of, NULL, err);
     return status == HSIGHT_OK ? follow_pending(reach, err) : status;
 }

@@ -53,6 +53,7 @@ struct hsight_reach {
     hsight__vec longs;     /* hsight__long_block, ascending */
     bool has_side_blocks;  /* rare: some in `longs` are those of the side table */
     hsight__vec pending;   /* hsight__span: to be looked into */
+    uint64_t led_bytes;    /* of the blocks that became pending for an address, or were passed */
     const hsight_reach_object *ignored;
     size_t ignored_count;
     hsight__met_region met[HSIGHT__MET_REGIONS]; /* by number: found lately */

@@ -23,7 +23,7 @@ def growth():
 
 
 def test_fields_are_those_of_the_documentation():
-    assert heapsight.TypeRow._fields == ("type", "count", "bytes")
+    assert heapsight.TypeRow._fields == ("type", "count", "bytes", "sizes")
     assert heapsight.DiffRow._fields == ("type", "count_delta", "bytes_delta")
     assert heapsight.PathStep._fields == ("label", "type", "address", "bytes", "preview")
     assert heapsight.PathRow._fields[:4] == ("expression", "root", "root_kind", "root_name")

@@ -269,6 +269,33 @@ START_TEST(a_size_that_shrinks_leaves_no_trace)
 }
 END_TEST
 
+/* Both ways over the border of 32 bits, and nothing else changes. */
+START_TEST(a_size_may_be_corrected)
+{
+    hsight_builder *builder = new_builder();
+    static const uint64_t corrected[] = {0, 24, UINT64_C(1) << 33, 8};
+    for (uint32_t i = 1; i <= 3; i++) {
+        hsight_node_info info = {.shallow_bytes = i < 3 ? 16 : UINT64_C(1) << 34, .refcount = i};
+        add_address(builder, i);
+        ck_assert_int_eq(hsight_builder_describe(builder, (hsight_node_id){i}, &info, &err),
+                         HSIGHT_OK);
+    }
+    ck_assert_uint_eq(hsight_builder_shallow(builder)[2], 16);
+    ck_assert_uint_eq(hsight_builder_shallow(builder)[3], UINT32_MAX);
+    for (uint32_t i = 1; i <= 3; i++) {
+        ck_assert_int_eq(
+            hsight_builder_set_shallow_bytes(builder, (hsight_node_id){i}, corrected[i], &err),
+            HSIGHT_OK);
+    }
+    hsight_graph *graph = finish(builder);
+    for (uint32_t i = 1; i <= 3; i++) {
+        ck_assert_uint_eq(hsight_graph_shallow_bytes(graph, (hsight_node_id){i}), corrected[i]);
+        ck_assert_uint_eq(hsight_graph_refcount(graph, (hsight_node_id){i}), i);
+    }
+    hsight_graph_free(graph);
+}
+END_TEST
+
 START_TEST(the_last_preview_wins)
 {
     hsight_builder *builder = new_builder();
@@ -418,6 +445,7 @@ int main(void)
     tcase_add_test(tests, sizes_of_4_gib_and_more);
     tcase_add_test(tests, sizes_of_4_gib_in_any_order);
     tcase_add_test(tests, a_size_that_shrinks_leaves_no_trace);
+    tcase_add_test(tests, a_size_may_be_corrected);
     tcase_add_test(tests, the_last_preview_wins);
     tcase_add_test(tests, types_may_share_a_name);
     tcase_add_test(tests, roots_keep_their_order_and_fields);

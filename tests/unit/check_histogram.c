@@ -96,6 +96,42 @@ START_TEST(types_that_share_a_name_share_a_row)
 }
 END_TEST
 
+/* Objects of two types that share a name: the row is as good as the worst of them. */
+START_TEST(a_row_is_as_good_as_its_worst_size)
+{
+    static const struct {
+        uint32_t flags[2];
+        hsight_sizes expected;
+    } cases[] = {
+        {{0, 0}, HSIGHT_SIZES_EXACT},
+        {{HSIGHT_NODE_SIZE_FORMULA, 0}, HSIGHT_SIZES_FORMULA},
+        {{0, HSIGHT_NODE_SIZE_FORMULA}, HSIGHT_SIZES_FORMULA},
+        {{HSIGHT_NODE_SIZE_FORMULA, HSIGHT_NODE_SIZE_LOWER_BOUND}, HSIGHT_SIZES_LOWER_BOUND},
+        {{HSIGHT_NODE_SIZE_LOWER_BOUND, HSIGHT_NODE_TYPE}, HSIGHT_SIZES_LOWER_BOUND},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        hsight_builder *builder;
+        hsight_string_id name;
+        hsight_type_id type;
+        hsight_node_id node;
+        hsight_graph *graph;
+        ck_assert_int_eq(hsight_builder_new(NULL, &builder, &err), HSIGHT_OK);
+        ck_assert_int_eq(hsight_builder_string(builder, "app.S", 5, &name, &err), HSIGHT_OK);
+        for (uint32_t n = 0; n < 2; n++) {
+            ck_assert_int_eq(hsight_builder_add_type(builder, name, &type, &err), HSIGHT_OK);
+            hsight_node_info info = {.address = n + 1, .type = type, .flags = cases[i].flags[n]};
+            ck_assert_int_eq(hsight_builder_add_node(builder, &info, &node, &err), HSIGHT_OK);
+        }
+        ck_assert_int_eq(hsight_builder_finish(builder, &graph, &err), HSIGHT_OK);
+        hsight_histogram *histogram = count_types(graph, HSIGHT_SORT_BYTES);
+        ck_assert_uint_eq(hsight_histogram_count(histogram), 1);
+        ck_assert_uint_eq(hsight_histogram_rows(histogram)->sizes, cases[i].expected);
+        hsight_histogram_free(histogram);
+        hsight_graph_free(graph);
+    }
+}
+END_TEST
+
 /* Two types share a name; the sizes of one, and of both, are more than 64 bits hold. */
 START_TEST(sums_of_foreign_sizes_stay_at_the_top)
 {
@@ -199,6 +235,7 @@ int main(void)
     tcase_add_test(tests, rows_are_sorted_as_asked);
     tcase_add_test(tests, nothing_has_no_rows);
     tcase_add_test(tests, types_that_share_a_name_share_a_row);
+    tcase_add_test(tests, a_row_is_as_good_as_its_worst_size);
     tcase_add_test(tests, sums_of_foreign_sizes_stay_at_the_top);
     tcase_add_test(tests, an_unknown_order_is_refused);
     tcase_add_test(tests, random_graphs_are_counted_right);

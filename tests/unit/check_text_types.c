@@ -43,11 +43,11 @@ START_TEST(types_are_a_table_with_a_total)
 END_TEST
 
 /* One object whose type name is longer than a table has room for. */
-static hsight_graph *graph_of_type(const char *type)
+static hsight_graph *graph_of_type(const char *type, uint32_t flags)
 {
     hsight_builder *builder;
     hsight_string_id name;
-    hsight_node_info info = {.address = 1, .shallow_bytes = 9};
+    hsight_node_info info = {.address = 1, .shallow_bytes = 9, .flags = flags};
     hsight_node_id node;
     hsight_graph *graph;
     ck_assert_int_eq(hsight_builder_new(NULL, &builder, &err), HSIGHT_OK);
@@ -65,7 +65,8 @@ START_TEST(long_type_names_keep_their_class)
     strcpy(type + 100, ".module.Class\n");
     hsight_snapshot_info info = {0};
     hsight_snapshot *snapshot;
-    ck_assert_int_eq(hsight_snapshot_new(graph_of_type(type), &info, &snapshot, &err), HSIGHT_OK);
+    ck_assert_int_eq(hsight_snapshot_new(graph_of_type(type, 0), &info, &snapshot, &err),
+                     HSIGHT_OK);
     hsight_sink sink = sink_for(SIZE_MAX);
     ck_assert_int_eq(hsight_report_types(snapshot, HSIGHT_SORT_BYTES, 0, &sink, &err), HSIGHT_OK);
     ck_assert_ptr_eq(strstr(collected.text, "Objects by type, snapshot of 1 object, 9 B\n"),
@@ -77,12 +78,35 @@ START_TEST(long_type_names_keep_their_class)
 }
 END_TEST
 
+START_TEST(sizes_that_are_lower_bounds_say_so)
+{
+    static const struct {
+        uint32_t flags;
+        const char *row;
+    } cases[] = {
+        {HSIGHT_NODE_SIZE_LOWER_BOUND, "       9 B  100.0%  _ssl.Context  (at least)\n"},
+        {HSIGHT_NODE_SIZE_FORMULA, "       9 B  100.0%  _ssl.Context\n"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        hsight_snapshot_info info = {0};
+        hsight_snapshot *snapshot;
+        hsight_graph *graph = graph_of_type("_ssl.Context", cases[i].flags);
+        ck_assert_int_eq(hsight_snapshot_new(graph, &info, &snapshot, &err), HSIGHT_OK);
+        hsight_sink sink = sink_for(SIZE_MAX);
+        ck_assert_int_eq(hsight_report_types(snapshot, HSIGHT_SORT_BYTES, 0, &sink, &err),
+                         HSIGHT_OK);
+        ck_assert_ptr_nonnull(strstr(collected.text, cases[i].row));
+        hsight_snapshot_free(snapshot);
+    }
+}
+END_TEST
+
 START_TEST(an_unknown_type_is_a_question_mark)
 {
     hsight_snapshot_info info = {0};
     hsight_snapshot *snapshot;
     hsight_graph *nothing = graph_text_build("");
-    ck_assert_int_eq(hsight_snapshot_new(graph_of_type(""), &info, &snapshot, &err), HSIGHT_OK);
+    ck_assert_int_eq(hsight_snapshot_new(graph_of_type("", 0), &info, &snapshot, &err), HSIGHT_OK);
     hsight_sink sink = sink_for(SIZE_MAX);
     ck_assert_int_eq(hsight_report_types(snapshot, HSIGHT_SORT_BYTES, 0, &sink, &err), HSIGHT_OK);
     ck_assert_ptr_nonnull(strstr(collected.text, "       9 B  100.0%  ?\n"));
@@ -156,6 +180,7 @@ int main(void)
     TCase *tests = tcase_create("text_types");
     tcase_add_test(tests, types_are_a_table_with_a_total);
     tcase_add_test(tests, long_type_names_keep_their_class);
+    tcase_add_test(tests, sizes_that_are_lower_bounds_say_so);
     tcase_add_test(tests, an_unknown_type_is_a_question_mark);
     tcase_add_test(tests, an_empty_snapshot_has_a_table);
     tcase_add_test(tests, an_unknown_order_is_passed_on);

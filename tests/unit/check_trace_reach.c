@@ -363,6 +363,38 @@ START_TEST(an_object_may_have_a_part_of_its_block)
 }
 END_TEST
 
+/* Each block counts once, for the first that leads to it; objects, and what nobody leads to, for
+ * nobody. */
+START_TEST(bytes_count_for_the_first_that_leads_to_them)
+{
+    void *first = block(1, 0, 32), *second = block(1, 64, 48), *shared = block(2, 256, 100);
+    void *behind = block(2, 512, 24), *buffer = block(3, 1024, 200);
+    block(4, 2048, 64);
+    point(first, 8, shared);
+    point(first, 16, second);
+    point(shared, 0, behind);
+    point(second, 8, shared);
+    point(second, 16, first);
+    hsight_reach *reach = begin();
+    meet(reach, first);
+    meet(reach, second);
+    ck_assert_uint_eq(hsight_reach_block_bytes(reach, first), 32);
+    ck_assert_uint_eq(hsight_reach_block_bytes(reach, second), 48);
+    ck_assert_uint_eq(hsight_reach_block_bytes(reach, (char *)first + 16), 0); /* inside */
+    ck_assert_uint_eq(hsight_reach_block_bytes(reach, arena + 8192), 0);
+    ck_assert_uint_eq(hsight_reach_block_bytes(reach, NULL), 0);
+    ck_assert_uint_eq(hsight_reach_led_bytes(reach), 0);
+    follow(reach, first, 0);
+    ck_assert_uint_eq(hsight_reach_led_bytes(reach), 124);
+    follow(reach, second, 0);
+    ck_assert_uint_eq(hsight_reach_led_bytes(reach), 124);
+    hsight_reach_pass(reach, buffer);
+    hsight_reach_pass(reach, buffer);
+    ck_assert_uint_eq(hsight_reach_led_bytes(reach), 324);
+    expect_native(reach, 4, 64);
+}
+END_TEST
+
 START_TEST(a_buffer_is_passed)
 {
     char *buffer = block(1, 64, 200);
@@ -561,6 +593,7 @@ int main(void)
     tcase_add_loop_test(tests, a_size_is_no_block, 0, 4);
     tcase_add_test(tests, an_absurd_size_is_soon_read);
     tcase_add_test(tests, an_object_may_have_a_part_of_its_block);
+    tcase_add_test(tests, bytes_count_for_the_first_that_leads_to_them);
     tcase_add_test(tests, a_buffer_is_passed);
     tcase_add_test(tests, looking_takes_no_memory);
     tcase_add_test(tests, only_what_lived_from_the_begin_to_the_end_counts);

@@ -9,18 +9,36 @@
 #include <Python.h>
 
 #include <heapsight/builder.h>
+#include <heapsight/reach.h>
 #include <heapsight/snapshot.h>
 
 #include <stdbool.h>
 
+/* What the tracer knows of the blocks of a walk's objects; all NULL where none runs. */
+typedef struct {
+    hsight_stack_id *stacks; /* by node, numbers of the tracer; of the default allocator */
+    size_t bytes;            /* of those */
+    hsight_reach *reach;     /* or NULL: see native.h */
+} hsight_capture_blocks;
+
+void hsight_capture_blocks_free(hsight_capture_blocks *blocks);
+
+/* The sizes of one type's objects beside the blocks that the tracer saw of the same objects. */
+typedef struct {
+    uint64_t count;       /* of objects whose own block it saw, and their buffers */
+    uint64_t given_count; /* that got their size from the blocks */
+    uint64_t equal_count; /* whose size is that of their blocks */
+    uint64_t equal_bytes; /* in blocks, of those */
+    uint64_t block_bytes; /* in blocks */
+    uint64_t size_bytes;  /* as sizes say */
+} hsight_capture_size_row;
+
 typedef struct {
     uint64_t dropped_count;
     uint64_t overcounted_count;
-    /* Where the blocks of objects begin: bytes before an object by its type's id. malloc, owned by
-     * the caller; NULL unless asked for. */
-    uint8_t *preheaders;
-    uint32_t preheader_count;
-    bool wants_preheaders;
+    hsight_capture_blocks blocks; /* owned by the caller */
+    bool wants_size_rows;
+    hsight_capture_size_row *size_rows; /* by type id, or NULL; malloc, owned by the caller */
 } hsight_capture_counts;
 
 /* Once, at import. NULL, or why this interpreter cannot be walked (static storage). */
@@ -29,8 +47,8 @@ const char *hsight_capture_check(void);
 /* Walk the whole heap into a builder, with the collector off. Runs no code of the program, leaves
  * no Python object behind, changes no refcount.
  * @param interned_probe  any interned str (finds the interpreter's table of interned strings)
- * @return HSIGHT_OK, HSIGHT_ENOMEM or HSIGHT_ELIMIT; the builder is then only good for being freed
- */
+ * @return HSIGHT_OK, HSIGHT_ENOMEM or HSIGHT_ELIMIT; the builder is then only good for being freed,
+ *         and `counts` hold nothing */
 hsight_status hsight_capture_walk(hsight_builder *builder, bool values, PyObject *interned_probe,
                                   hsight_capture_counts *counts, hsight_error *err);
 
@@ -38,6 +56,13 @@ hsight_status hsight_capture_walk(hsight_builder *builder, bool values, PyObject
  * @param label  UTF-8, borrowed for the call */
 hsight_status hsight_capture_snapshot(hsight_string label, bool values, PyObject *interned_probe,
                                       hsight_snapshot **out, hsight_error *err);
+
+/* Walk and compare sizes with blocks, for tests and benchmarks.
+ * @param graph  receives the graph, owned by the caller
+ * @param rows   receives a row for each of its types and an unused first one, to be freed; all 0
+ *               where no tracer runs in mode exact */
+hsight_status hsight_capture_compare_sizes(PyObject *interned_probe, hsight_graph **graph,
+                                           hsight_capture_size_row **rows, hsight_error *err);
 
 /* Bytes each object keeps together with what it refers to: out[i] for items[i], in this order,
  * shared objects charged to the earlier item. Classes, modules, functions, code, frames and the

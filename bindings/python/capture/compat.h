@@ -59,6 +59,9 @@ void hsight__compat_read_attributes(PyObject *object, PyTypeObject *type,
                                     hsight__compat_attributes *out);
 /* Bytes of values that follow an instance in its own block; 0 where they lie in another one. */
 size_t hsight__compat_following_values_bytes(PyObject *object, PyTypeObject *type);
+/* The block of attribute values that an instance (before 3.13) or a dict keeps apart. Its bytes as far
+ * as it tells, to within 7 words before 3.13; 0 and NULL where there is none. */
+size_t hsight__compat_values_block(PyObject *object, PyTypeObject *type, const void **begin);
 /* Where in an exact str words begin and end that may lead to memory of its own; equal for none. */
 void hsight__compat_text_addresses(PyObject *text, size_t *begin, size_t *end);
 bool hsight__compat_has_managed_dict(PyTypeObject *type);
@@ -81,6 +84,8 @@ typedef enum {
 hsight__compat_dict_kind hsight__compat_dict_kind_of(PyObject *dict);
 /* Tables that belong to the dict: keys (when its own) and values. */
 size_t hsight__compat_dict_table_bytes(PyObject *dict);
+/* The block of its own keys; NULL where it has none. */
+const void *hsight__compat_dict_table(PyObject *dict);
 
 /* ---- memory that objects keep beside their own block ---- */
 
@@ -88,6 +93,8 @@ size_t hsight__compat_dict_table_bytes(PyObject *dict);
 size_t hsight__compat_class_blocks_bytes(PyTypeObject *type);
 /* Bytes of the C state of a module object; 0 until it is made, or where the module has none. */
 size_t hsight__compat_module_state_bytes(PyObject *module);
+/* Bytes of what a code object remembers of itself once somebody asked (3.12+). */
+size_t hsight__compat_code_cache_bytes(PyObject *code);
 /* Bytes of the system's lock behind each of the types _thread.lock and _thread.RLock; 0 where they
  * hold one themselves (3.14+). */
 size_t hsight__compat_lock_bytes(void);

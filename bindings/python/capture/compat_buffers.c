@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* compat_buffers.c - memory that objects keep beside their own block, where their structs are
- * private: classes, modules, locks, text in memory, Struct, values of ctypes.
+ * private: classes, modules, code, locks, text in memory, Struct, values of ctypes.
  *
  * Layouts that no header tells are compared with real objects: text and Struct once at import,
  * ctypes (which the program may never load) at each value, by its buffer. Where one differs, that
@@ -13,7 +13,7 @@
 #include <semaphore.h>
 #include <string.h>
 
-/* ---- classes, modules, locks ---- */
+/* ---- classes, modules, code, locks ---- */
 
 size_t hsight__compat_class_blocks_bytes(PyTypeObject *type)
 {
@@ -37,6 +37,16 @@ size_t hsight__compat_module_state_bytes(PyObject *object)
     Py_ssize_t bytes = module->md_def != NULL ? module->md_def->m_size : 0;
 #endif
     return bytes > 0 ? (size_t)bytes : 0;
+}
+
+size_t hsight__compat_code_cache_bytes(PyObject *object)
+{
+#if PY_VERSION_HEX >= 0x030C0000
+    return ((PyCodeObject *)object)->_co_cached != NULL ? sizeof(_PyCoCached) : 0;
+#else
+    (void)object;
+    return 0;
+#endif
 }
 
 size_t hsight__compat_lock_bytes(void)

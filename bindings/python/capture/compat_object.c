@@ -241,6 +241,13 @@ size_t hsight__compat_dict_table_bytes(PyObject *object)
     }
 }
 
+const void *hsight__compat_dict_table(PyObject *object)
+{
+    PyDictObject *dict = (PyDictObject *)object;
+    bool is_own = hsight__compat_dict_kind_of(object) == HSIGHT__DICT_COMBINED;
+    return is_own && dict->ma_keys->dk_log2_size != 0 ? dict->ma_keys : NULL;
+}
+
 size_t hsight__compat_shared_keys_bytes(PyTypeObject *type)
 {
     PyDictKeysObject *keys = shared_keys(type);
@@ -264,6 +271,38 @@ bool hsight__compat_is_interned_table(PyObject *object, PyObject *probe)
     return false;
 #endif
 }
+
+static PyDictValues *dict_values(PyObject *dict)
+{
+    bool is_own = hsight__compat_dict_kind_of(dict) == HSIGHT__DICT_SPLIT;
+    return is_own ? ((PyDictObject *)dict)->ma_values : NULL;
+}
+
+#if PY_VERSION_HEX >= 0x030D0000
+size_t hsight__compat_values_block(PyObject *object, PyTypeObject *type, const void **begin)
+{
+    (void)type;
+    *begin = PyDict_Check(object) ? dict_values(object) : NULL;
+    return *begin != NULL ? split_values_bytes((PyDictObject *)object) : 0;
+}
+#else
+size_t hsight__compat_values_block(PyObject *object, PyTypeObject *type, const void **begin)
+{
+    PyDictValues *values = NULL;
+    PyDictKeysObject *keys = NULL;
+    if (PyDict_Check(object)) {
+        values = dict_values(object);
+        keys = ((PyDictObject *)object)->ma_keys;
+    } else if (hsight__compat_has_managed_dict(type)) {
+        hsight__compat_attributes attributes;
+        hsight__compat_read_attributes(object, type, &attributes);
+        values = (PyDictValues *)attributes.slots;
+        keys = shared_keys(type);
+    }
+    *begin = values != NULL ? (const char *)values - ((uint8_t *)values)[-1] : NULL;
+    return values != NULL ? separate_values_bytes(values, keys) : 0;
+}
+#endif
 
 /* ---- parts of classes, code, functions, modules ---- */
 

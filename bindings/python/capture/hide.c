@@ -22,7 +22,9 @@ typedef struct {
 static void hide(hiding *h, PyObject *object)
 {
     uint32_t *slot = hsight__pointer_map_slot(&h->walk->map, object, true);
-    if (slot == NULL || (*slot != HSIGHT__HIDDEN && !hsight__pointers_add(&h->stack, object))) {
+    if (slot == NULL ||
+        (*slot != HSIGHT__HIDDEN && !(hsight__pointers_add(&h->stack, object) &&
+                                      hsight__pointers_add(&h->walk->hidden, object)))) {
         hsight__visit_fail(&h->walk->visit, HSIGHT_ENOMEM, "out of memory before the walk began");
         return;
     }

@@ -2,23 +2,69 @@
 /* join.c - address of an object -> begin of its block -> stack of the live block table. */
 #include "join.h"
 
+#include "block_sizes.h"
 #include "hook.h"
 #include "native.h"
-#include "visit.h"
+#include "type_table.h"
 
-/* Stacks of all objects by the tracer's numbers; later turned into those of the trace. */
-static void look_up(const hsight_graph *graph, const uint8_t *preheaders, uint32_t preheader_count,
-                    hsight_stack_id *out)
+#include <stdlib.h>
+
+/* ---- during the walk ---- */
+
+static void look_up(hsight__walk *walk, hsight__type_info *const *infos, hsight_stack_id *out)
 {
+    const uint64_t *addresses = hsight_builder_addresses(walk->visit.builder);
+    const uint32_t *types = hsight_builder_types(walk->visit.builder);
     hsight_tracer *tracer = hsight_hook_tracer();
-    for (uint32_t n = 1; n <= hsight_graph_node_count(graph); n++) {
-        hsight_node_id node = {n};
-        uint32_t type = hsight_graph_type(graph, node).index;
-        uint64_t before = type < preheader_count ? preheaders[type] : 0;
-        uintptr_t block = (uintptr_t)(hsight_graph_address(graph, node) - before);
-        out[n].index = hsight_tracer_stack_of(tracer, (const void *)block);
+    uint32_t count = hsight_builder_node_count(walk->visit.builder);
+    out[0].index = 0;
+    for (uint32_t node = 1; node <= count; node++) {
+        uint64_t before = hsight__type_preheader_bytes(infos[types[node]]);
+        uintptr_t block = (uintptr_t)(addresses[node] - before);
+        out[node].index = hsight_tracer_stack_of(tracer, (const void *)block);
     }
 }
+
+static void find_stacks(hsight__walk *walk, hsight_capture_blocks *blocks)
+{
+    const hsight_allocator *memory = hsight_allocator_default();
+    hsight__type_info **infos = hsight__type_table_by_id(&walk->visit);
+    blocks->bytes =
+        ((size_t)hsight_builder_node_count(walk->visit.builder) + 1) * sizeof(hsight_stack_id);
+    blocks->stacks = infos != NULL ? memory->allocate(memory->state, blocks->bytes) : NULL;
+    if (blocks->stacks == NULL) {
+        hsight__visit_fail(&walk->visit, HSIGHT_ENOMEM,
+                           "out of memory while objects were joined with their stacks");
+    } else {
+        look_up(walk, infos, blocks->stacks);
+    }
+    free(infos);
+}
+
+void hsight__find_blocks(hsight__walk *walk, hsight__block_sizes *sizes,
+                         hsight_capture_blocks *blocks)
+{
+    if (!hsight_hook_is_running()) {
+        return;
+    }
+    find_stacks(walk, blocks);
+    if (walk->visit.status == HSIGHT_OK) {
+        blocks->reach =
+            hsight__search_native(walk, hsight_hook_tracer(), hsight__block_sizes_note, sizes);
+    }
+}
+
+void hsight_capture_blocks_free(hsight_capture_blocks *blocks)
+{
+    const hsight_allocator *memory = hsight_allocator_default();
+    if (blocks->stacks != NULL) {
+        memory->release(memory->state, blocks->stacks, blocks->bytes);
+    }
+    hsight_reach_free(blocks->reach);
+    *blocks = (hsight_capture_blocks){0};
+}
+
+/* ---- after it ---- */
 
 static void renumber(hsight_stack_id *stacks, uint32_t count, const hsight_stack_id *map,
                      uint32_t map_count)
@@ -28,47 +74,26 @@ static void renumber(hsight_stack_id *stacks, uint32_t count, const hsight_stack
     }
 }
 
-/* Trace and join; consumes `stacks` on success. */
-static hsight_status take(hsight_snapshot *snapshot, const hsight_reach *reach,
-                          hsight_stack_id *stacks, hsight_error *err)
+hsight_status hsight__join(hsight_snapshot *snapshot, hsight_capture_blocks *blocks,
+                           hsight_error *err)
 {
+    if (blocks->stacks == NULL) {
+        return HSIGHT_OK;
+    }
     uint32_t count = hsight_graph_node_count(hsight_snapshot_graph(snapshot)), map_count = 0;
     hsight_trace *trace = NULL;
     hsight_stack_id *map = NULL;
-    hsight_status status = hsight_hook_take(reach, &trace, &map, &map_count, err);
+    hsight_status status = hsight_hook_take(blocks->reach, &trace, &map, &map_count, err);
     if (status != HSIGHT_OK) {
         return status;
     }
-    renumber(stacks, count, map, map_count);
+    renumber(blocks->stacks, count, map, map_count);
     hsight_stack_map_free(map, map_count);
-    status = hsight_snapshot_join(snapshot, trace, stacks, err);
-    if (status != HSIGHT_OK) {
+    status = hsight_snapshot_join(snapshot, trace, blocks->stacks, err);
+    if (status == HSIGHT_OK) {
+        blocks->stacks = NULL; /* the snapshot's now */
+    } else {
         hsight_trace_free(trace);
-    }
-    return status;
-}
-
-hsight_status hsight__join(hsight_snapshot *snapshot, const uint8_t *preheaders,
-                           uint32_t preheader_count, hsight_error *err)
-{
-    if (!hsight_hook_is_running() || preheaders == NULL) {
-        return HSIGHT_OK;
-    }
-    const hsight_graph *graph = hsight_snapshot_graph(snapshot);
-    const hsight_allocator *memory = hsight_allocator_default();
-    size_t bytes = ((size_t)hsight_graph_node_count(graph) + 1) * sizeof(hsight_stack_id);
-    hsight_stack_id *stacks = memory->allocate(memory->state, bytes);
-    if (stacks == NULL) {
-        return hsight__out_of_memory(err);
-    }
-    stacks[0].index = 0;
-    look_up(graph, preheaders, preheader_count, stacks);
-    hsight_reach *reach =
-        hsight__search_native(graph, preheaders, preheader_count, hsight_hook_tracer());
-    hsight_status status = take(snapshot, reach, stacks, err);
-    hsight_reach_free(reach);
-    if (status != HSIGHT_OK) {
-        memory->release(memory->state, stacks, bytes);
     }
     return status;
 }

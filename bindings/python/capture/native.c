@@ -9,10 +9,12 @@
 #endif
 #include "native.h"
 
-#include "visit.h"
+#include "buffers.h"
+#include "type_table.h"
 
 #include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 
 #if defined(__linux__)
 #include <link.h>
@@ -31,14 +33,23 @@ static address_places places_of(PyTypeObject *type)
                                        : ANYWHERE;
 }
 
-/* What is searched, by type id: bytes from the begin of a block to the object, and address_places,
- * 0 where they were not looked at yet. */
+/* In which order objects are followed: each block counts for the first that leads to it. What
+ * points into the memory of others comes last, and behind it what nobody is shown. */
+typedef enum { TURN_OWNERS = 1, TURN_KNOWN, TURN_OTHERS, TURN_VIEWS, TURN_COUNT } search_turn;
+
 typedef struct {
-    const hsight_graph *graph;
+    hsight__type_info *info;
+    uint8_t places; /* address_places */
+    uint8_t turn;   /* search_turn */
+} searched_type;
+
+typedef struct {
+    hsight__walk *walk;
+    const hsight_builder *builder;
     hsight_reach *reach;
-    const uint8_t *preheaders;
-    uint32_t preheader_count;
-    uint8_t *places;
+    searched_type *types; /* by id */
+    hsight__block_bytes_visitor visitor;
+    void *visitor_state;
 } searching;
 
 #define KIND(struct, type)                                                                         \
@@ -56,44 +67,67 @@ static const hsight_reach_object without_addresses[] = {
 /* The table of interned strings is one, which only a variable leads to. */
 static const hsight_reach_object old_dict = KIND(PyDictObject, PyDict_Type);
 
-static PyObject *object_of(const searching *job, hsight_node_id node)
-{
-    return (PyObject *)(uintptr_t)hsight_graph_address(job->graph, node);
-}
+/* ---- what is known of a type ---- */
 
-static const char *begin_of(const searching *job, hsight_node_id node)
+/* Does the object lead to memory that may belong to another one? */
+static bool is_view(const hsight__type_info *info)
 {
-    uint32_t type = hsight_graph_type(job->graph, node).index;
-    return (const char *)object_of(job, node) -
-           (type < job->preheader_count ? job->preheaders[type] : 0);
-}
-
-static address_places places_in(const searching *job, hsight_node_id node)
-{
-    uint8_t *known = &job->places[hsight_graph_type(job->graph, node).index];
-    if (*known == 0) {
-        *known = (uint8_t)places_of(Py_TYPE(object_of(job, node)));
+    static const char *const views[] = {"managedbuffer", "memoryview", "_ctypes.", "numpy.ndarray"};
+    const char *name = info->base != NULL ? info->base->type->tp_name : info->type->tp_name;
+    for (size_t i = 0; i < sizeof(views) / sizeof(views[0]); i++) {
+        if (strncmp(name, views[i], strlen(views[i])) == 0) {
+            return true;
+        }
     }
-    return (address_places)*known;
+    return false;
+}
+
+static search_turn turn_of(const hsight__type_info *info)
+{
+    const uint32_t not_exact = HSIGHT_NODE_SIZE_FORMULA | HSIGHT_NODE_SIZE_LOWER_BOUND;
+    bool is_owner = (info->node_flags & HSIGHT_NODE_TYPE) != 0 || info->type == &PyByteArray_Type;
+    return is_owner                              ? TURN_OWNERS
+           : is_view(info)                       ? TURN_VIEWS
+           : (info->size_flags & not_exact) != 0 ? TURN_OTHERS
+                                                 : TURN_KNOWN;
+}
+
+static bool know_types(searching *job)
+{
+    uint32_t last = hsight__type_table_last_id(&job->walk->visit);
+    hsight__type_info **infos = hsight__type_table_by_id(&job->walk->visit);
+    job->types = calloc((size_t)last + 1, sizeof(*job->types));
+    bool is_done = infos != NULL && job->types != NULL;
+    for (uint32_t id = 1; is_done && id <= last; id++) {
+        if (infos[id] != NULL) {
+            job->types[id] = (searched_type){infos[id], (uint8_t)places_of(infos[id]->type),
+                                             (uint8_t)turn_of(infos[id])};
+        }
+    }
+    free(infos);
+    return is_done;
+}
+
+static const char *begin_of(PyObject *object, const hsight__type_info *info)
+{
+    return (const char *)object - hsight__type_preheader_bytes(info);
 }
 
 /* Bytes of an object's own block as its type tells. tp_itemsize is not always the size of what
  * Py_SIZE counts, but then the shallow size is that of one block. */
-static size_t body_bytes(const searching *job, hsight_node_id node)
+static size_t body_bytes(PyObject *object, const hsight__type_info *info, size_t shallow)
 {
-    PyObject *object = object_of(job, node);
-    PyTypeObject *type = Py_TYPE(object);
-    size_t shallow = (size_t)hsight_graph_shallow_bytes(job->graph, node);
-    size_t fixed = hsight__compat_preheader_bytes(type) + (size_t)type->tp_basicsize +
-                   hsight__compat_following_values_bytes(object, type);
+    size_t fixed = info->fixed_bytes + hsight__compat_following_values_bytes(object, info->type);
     size_t most = shallow > fixed ? shallow : fixed, bytes;
-    size_t items = type->tp_itemsize > 0 ? (size_t)Py_SIZE(object) : 0;
-    if (__builtin_mul_overflow(items, (size_t)type->tp_itemsize, &bytes) ||
+    size_t items = info->type->tp_itemsize > 0 ? (size_t)Py_SIZE(object) : 0;
+    if (__builtin_mul_overflow(items, (size_t)info->type->tp_itemsize, &bytes) ||
         __builtin_add_overflow(bytes, fixed, &bytes)) {
         return most;
     }
     return bytes < most ? bytes : most;
 }
+
+/* ---- objects ---- */
 
 /* Its UTF-8, if it has that apart, and its characters, if they are. Padding in the header may hold
  * what is left of an address, so no more than these words is looked at. */
@@ -106,40 +140,126 @@ static hsight_status follow_text(hsight_reach *reach, PyObject *text, hsight_err
                : HSIGHT_OK;
 }
 
-/* Before anything is followed: what is met is not looked into on the way. */
-static hsight_status meet_object(const searching *job, hsight_node_id node, hsight_error *err)
+static hsight_status follow(const searching *job, PyObject *object, const searched_type *type,
+                            size_t shallow, hsight_error *err)
 {
-    if (places_in(job, node) == OF_BUFFER) {
-        hsight_reach_pass(job->reach, PyByteArray_AS_STRING(object_of(job, node)));
-    }
-    return hsight_reach_meet(job->reach, begin_of(job, node), err);
-}
-
-static hsight_status follow_object(const searching *job, hsight_node_id node, hsight_error *err)
-{
-    switch (places_in(job, node)) {
+    switch ((address_places)type->places) {
     case NO_ADDRESSES:
+        return HSIGHT_OK;
     case OF_BUFFER:
+        hsight_reach_pass(job->reach, PyByteArray_AS_STRING(object));
         return HSIGHT_OK;
     case OF_TEXT:
-        return follow_text(job->reach, object_of(job, node), err);
+        return follow_text(job->reach, object, err);
     case ANYWHERE:
-        return hsight_reach_follow(job->reach, begin_of(job, node), body_bytes(job, node), err);
+        return hsight_reach_follow(job->reach, begin_of(object, type->info),
+                                   body_bytes(object, type->info, shallow), err);
     }
     return HSIGHT_OK;
 }
 
-static hsight_status follow_objects(const searching *job, hsight_error *err)
+static void add_buffers(hsight_reach *reach, PyObject *object, const hsight__type_info *info,
+                        hsight__block_bytes *blocks)
 {
-    hsight_status status = HSIGHT_OK;
-    uint32_t count = hsight_graph_node_count(job->graph);
-    for (uint32_t n = 1; n <= count && status == HSIGHT_OK; n++) {
-        status = meet_object(job, (hsight_node_id){n}, err);
+    hsight__buffers buffers;
+    hsight__buffers_of(object, info, &buffers);
+    for (int i = 0; i < buffers.count; i++) {
+        uint64_t bytes = hsight_reach_block_bytes(reach, buffers.begins[i]);
+        blocks->buffer_bytes += bytes;
+        blocks->is_whole &= bytes != 0;
     }
-    for (uint32_t n = 1; n <= count && status == HSIGHT_OK; n++) {
-        status = follow_object(job, (hsight_node_id){n}, err);
+}
+
+static hsight_status follow_node(const searching *job, uint32_t node, const searched_type *type,
+                                 hsight_error *err)
+{
+    PyObject *object = (PyObject *)(uintptr_t)hsight_builder_addresses(job->builder)[node];
+    uint64_t before = hsight_reach_led_bytes(job->reach);
+    hsight_status status =
+        follow(job, object, type, hsight_builder_shallow(job->builder)[node], err);
+    hsight__block_bytes blocks = {
+        .own_bytes = hsight_reach_block_bytes(job->reach, begin_of(object, type->info)),
+        .other_bytes = hsight_reach_led_bytes(job->reach) - before,
+        .is_whole = true,
+    };
+    if (status == HSIGHT_OK && blocks.own_bytes != 0) {
+        add_buffers(job->reach, object, type->info, &blocks);
+        job->visitor(job->visitor_state, job->reach, (hsight_node_id){node}, type->info, &blocks);
     }
     return status;
+}
+
+static hsight_status follow_turn(const searching *job, search_turn turn, hsight_error *err)
+{
+    const uint32_t *types = hsight_builder_types(job->builder);
+    uint32_t count = hsight_builder_node_count(job->builder);
+    hsight_status status = HSIGHT_OK;
+    for (uint32_t node = 1; node <= count && status == HSIGHT_OK; node++) {
+        const searched_type *type = &job->types[types[node]];
+        if (type->turn == turn) {
+            status = follow_node(job, node, type, err);
+        }
+    }
+    return status;
+}
+
+/* Before anything is followed: what is met is not looked into on the way. Buffers hold references
+ * to objects, and in what is not used of them what was there before. */
+static hsight_status meet(const searching *job, PyObject *object, const hsight__type_info *info,
+                          hsight_error *err)
+{
+    hsight__buffers buffers;
+    hsight__buffers_of(object, info, &buffers);
+    hsight_status status = hsight_reach_meet(job->reach, begin_of(object, info), err);
+    for (int i = 0; i < buffers.count && status == HSIGHT_OK; i++) {
+        if (hsight_reach_block_bytes(job->reach, buffers.begins[i]) != 0) {
+            status = hsight_reach_meet(job->reach, buffers.begins[i], err);
+        }
+    }
+    return status;
+}
+
+static hsight_status meet_objects(const searching *job, hsight_error *err)
+{
+    const uint32_t *types = hsight_builder_types(job->builder);
+    const uint64_t *addresses = hsight_builder_addresses(job->builder);
+    uint32_t count = hsight_builder_node_count(job->builder);
+    hsight_status status = HSIGHT_OK;
+    for (uint32_t node = 1; node <= count && status == HSIGHT_OK; node++) {
+        PyObject *object = (PyObject *)(uintptr_t)addresses[node];
+        status = meet(job, object, job->types[types[node]].info, err);
+    }
+    return status;
+}
+
+/* heapsight's own, which no graph has. */
+static hsight_status each_hidden(const searching *job, bool follows, hsight_error *err)
+{
+    const hsight__pointers *hidden = &job->walk->hidden;
+    hsight_status status = HSIGHT_OK;
+    for (size_t i = 0; i < hidden->count && status == HSIGHT_OK; i++) {
+        PyObject *object = hidden->items[i];
+        hsight__type_info *info = hsight__type_info_of(&job->walk->visit, Py_TYPE(object));
+        searched_type type = {info, (uint8_t)places_of(info->type), TURN_COUNT};
+        status = follows ? follow(job, object, &type, info->size(object, info), err)
+                         : meet(job, object, info, err);
+    }
+    return status;
+}
+
+static hsight_status follow_objects(const searching *job, hsight_error *err)
+{
+    hsight_status status = meet_objects(job, err);
+    if (status == HSIGHT_OK) {
+        status = each_hidden(job, false, err);
+    }
+    if (status == HSIGHT_OK) { /* blocks that have more than one object count for none */
+        status = hsight_reach_follow_variables(job->reach, NULL, 0, NULL, err);
+    }
+    for (int turn = TURN_OWNERS; turn < TURN_COUNT && status == HSIGHT_OK; turn++) {
+        status = follow_turn(job, (search_turn)turn, err);
+    }
+    return status == HSIGHT_OK ? each_hidden(job, true, err) : status;
 }
 
 /* ---- the interpreter's variables ---- */
@@ -208,14 +328,14 @@ static hsight_status follow_interpreter(hsight_reach *reach, hsight_error *err)
 
 static hsight_status follow_all(searching *job, hsight_error *err)
 {
-    job->places = calloc((size_t)hsight_graph_type_count(job->graph) + 1, 1);
-    if (job->places == NULL) {
+    if (!know_types(job)) {
+        free(job->types);
         return HSIGHT_ENOMEM;
     }
     hsight_reach_ignore(job->reach, without_addresses,
                         sizeof without_addresses / sizeof *without_addresses);
     hsight_status status = follow_objects(job, err);
-    free(job->places);
+    free(job->types);
     return status == HSIGHT_OK ? follow_interpreter(job->reach, err) : status;
 }
 
@@ -225,10 +345,11 @@ static bool is_alone(void)
     return PyInterpreterState_Next(PyInterpreterState_Head()) == NULL;
 }
 
-hsight_reach *hsight__search_native(const hsight_graph *graph, const uint8_t *preheaders,
-                                    uint32_t preheader_count, hsight_tracer *tracer)
+hsight_reach *hsight__search_native(hsight__walk *walk, hsight_tracer *tracer,
+                                    hsight__block_bytes_visitor visitor, void *state)
 {
-    searching job = {.graph = graph, .preheaders = preheaders, .preheader_count = preheader_count};
+    searching job = {
+        .walk = walk, .builder = walk->visit.builder, .visitor = visitor, .visitor_state = state};
     if (hsight_tracer_mode(tracer) != HSIGHT_TRACE_EXACT || !is_alone() ||
         hsight_reach_new(tracer, &job.reach, NULL) != HSIGHT_OK) {
         return NULL;

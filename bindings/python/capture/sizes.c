@@ -9,6 +9,7 @@
 #include "type_table.h"
 #include "visit.h"
 
+#include <datetime.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -93,6 +94,18 @@ static size_t size_type(PyObject *object, const hsight__type_info *info)
 static size_t size_module(PyObject *object, const hsight__type_info *info)
 {
     return info->fixed_bytes + hsight__compat_module_state_bytes(object);
+}
+
+static size_t size_code(PyObject *object, const hsight__type_info *info)
+{
+    return size_variable(object, info) + hsight__compat_code_cache_bytes(object);
+}
+
+/* Without a time zone they have no room for one; those of a subclass have. */
+static size_t size_datetime(PyObject *object, const hsight__type_info *info)
+{
+    bool is_short = Py_IS_TYPE(object, info->type) && !((PyDateTime_Time *)object)->hastzinfo;
+    return info->fixed_bytes - (is_short ? sizeof(PyObject *) : 0);
 }
 
 static size_t size_lock(PyObject *object, const hsight__type_info *info)
@@ -239,6 +252,7 @@ static const size_row size_rows[] = {
     {&PyUnicode_Type, size_unicode}, {&PyGen_Type, size_generator},
     {&PyCoro_Type, size_generator},  {&PyAsyncGen_Type, size_generator},
     {&PyFrame_Type, size_frame},     {&PyModule_Type, size_module},
+    {&PyCode_Type, size_code},
 };
 
 typedef struct {
@@ -252,6 +266,7 @@ static const name_row name_rows[] = {
     {"_ctypes.Array", size_ctypes},         {"_ctypes.Structure", size_ctypes},
     {"_ctypes.Union", size_ctypes},         {"_ctypes._SimpleCData", size_ctypes},
     {"_ctypes._Pointer", size_ctypes},      {"_ctypes.CFuncPtr", size_ctypes},
+    {"datetime.datetime", size_datetime},   {"datetime.time", size_datetime},
 };
 
 static hsight__size_rule size_by_row(PyTypeObject *type)
@@ -301,7 +316,50 @@ static size_t struct_sequence_fields(PyTypeObject *type)
     return fields > 0 ? (size_t)fields : 0;
 }
 
-void hsight__sizes_assign(hsight__type_info *info)
+/* ---- how good they are ---- */
+
+/* Types written in C without a row that keep nothing beside their block: static ones of the
+ * interpreter, whose names have no module, and those of these modules. Seen on 3.11 to 3.15 with
+ * the standard library loaded and used; of other types nobody knows what C code allocates for them.
+ */
+static bool is_one_block(const PyTypeObject *type)
+{
+    static const char *const modules[] = {
+        "_abc.",      "_asyncio.", "_collections.", "_contextvars.", "_csv.",    "_io.",
+        "_json.",     "_random.",  "_socket.",      "_sre.",         "_struct.", "_thread.",
+        "ast.",       "builtins.", "collections.",  "datetime.",     "decimal.", "functools.",
+        "itertools.", "operator.", "re.",           "socket.",       "string.",  "time.",
+        "types.",     "typing.",   "unicodedata.",  "weakref.",
+    };
+    static const char *const others[] = {"PyCapsule", "_thread._ThreadHandle"};
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        if (strcmp(type->tp_name, others[i]) == 0) {
+            return false;
+        }
+    }
+    for (size_t i = 0; i < sizeof(modules) / sizeof(modules[0]); i++) {
+        if (strncmp(type->tp_name, modules[i], strlen(modules[i])) == 0) {
+            return true;
+        }
+    }
+    return !PyType_HasFeature((PyTypeObject *)type, Py_TPFLAGS_HEAPTYPE) &&
+           strchr(type->tp_name, '.') == NULL;
+}
+
+static uint32_t flags_of(const hsight__type_info *info)
+{
+    if (info->base != NULL) {
+        return info->base->size_flags;
+    }
+    bool is_generic = info->size == size_fixed || info->size == size_variable ||
+                      info->size == size_plain_instance;
+    bool has_row = (info->node_flags & HSIGHT_NODE_TYPE) != 0 || size_by_row(info->type) != NULL;
+    return info->c_sizeof != NULL                                ? HSIGHT_NODE_SIZE_FORMULA
+           : is_generic && !has_row && !is_one_block(info->type) ? HSIGHT_NODE_SIZE_LOWER_BOUND
+                                                                 : 0;
+}
+
+static void assign_rule(hsight__type_info *info)
 {
     hsight__size_rule own = size_by_row(info->type);
     if (info->node_flags & HSIGHT_NODE_TYPE) {
@@ -316,6 +374,14 @@ void hsight__sizes_assign(hsight__type_info *info)
     } else if ((info->field_count = struct_sequence_fields(info->type)) != 0) {
         info->size = size_struct_sequence;
     } else {
-        info->size = info->type->tp_itemsize != 0 ? size_variable : size_fixed;
+        info->size = info->type->tp_itemsize != 0 ? size_variable
+                     : info->managed_dict         ? size_plain_instance
+                                                  : size_fixed;
     }
+}
+
+void hsight__sizes_assign(hsight__type_info *info)
+{
+    assign_rule(info);
+    info->size_flags = flags_of(info);
 }

@@ -2,7 +2,6 @@
 /* take.c - a snapshot: the walk, and where and when it happened. */
 #include "capture.h"
 #include "compat.h"
-#include "hook.h"
 #include "join.h"
 
 #include <fcntl.h>
@@ -125,7 +124,7 @@ hsight_status hsight_capture_snapshot(hsight_string label, bool values, PyObject
                                       hsight_snapshot **out, hsight_error *err)
 {
     char interpreter[64], platform[256], arguments[4096];
-    hsight_capture_counts counts = {.wants_preheaders = hsight_hook_is_running()};
+    hsight_capture_counts counts = {0};
     hsight_builder *builder = NULL;
     hsight_graph *graph = NULL;
     interpreter_text(interpreter, sizeof(interpreter));
@@ -152,7 +151,7 @@ hsight_status hsight_capture_snapshot(hsight_string label, bool values, PyObject
     }
     if (status != HSIGHT_OK) {
         hsight_builder_free(builder);
-        free(counts.preheaders);
+        hsight_capture_blocks_free(&counts.blocks);
         return status;
     }
     info.duration_ns = clock_ns(CLOCK_MONOTONIC) - start_ns;
@@ -162,11 +161,11 @@ hsight_status hsight_capture_snapshot(hsight_string label, bool values, PyObject
     if (status != HSIGHT_OK) {
         hsight_graph_free(graph);
     } else {
-        status = hsight__join(*out, counts.preheaders, counts.preheader_count, err);
+        status = hsight__join(*out, &counts.blocks, err);
         if (status != HSIGHT_OK) {
             hsight_snapshot_free(*out);
         }
     }
-    free(counts.preheaders);
+    hsight_capture_blocks_free(&counts.blocks);
     return status;
 }

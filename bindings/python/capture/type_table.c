@@ -235,23 +235,25 @@ void hsight__type_table_set_nodes(hsight__visit *visit, hsight__node_lookup node
 
 uint32_t hsight__type_table_last_id(hsight__visit *visit)
 {
-    hsight__type_table *table = visit->types;
+    const hsight__type_table *table = visit->types;
     uint32_t last = 0;
     for (size_t i = 0; i < table->capacity; i++) {
-        hsight__type_info *info = table->slots[i];
+        const hsight__type_info *info = table->slots[i];
         last = info != NULL && info->id.index > last ? info->id.index : last;
     }
     return last;
 }
 
-void hsight__type_table_preheaders(hsight__visit *visit, uint8_t *out, uint32_t count)
+hsight__type_info **hsight__type_table_by_id(hsight__visit *visit)
 {
     hsight__type_table *table = visit->types;
-    memset(out, 0, count);
-    for (size_t i = 0; i < table->capacity; i++) {
+    hsight__type_info **infos =
+        calloc((size_t)hsight__type_table_last_id(visit) + 1, sizeof(hsight__type_info *));
+    for (size_t i = 0; infos != NULL && i < table->capacity; i++) {
         hsight__type_info *info = table->slots[i];
-        if (info != NULL && info->id.index != 0 && info->id.index < count) {
-            out[info->id.index] = (uint8_t)hsight__compat_preheader_bytes(info->type);
+        if (info != NULL && info->id.index != 0) {
+            infos[info->id.index] = info;
         }
     }
+    return infos;
 }

@@ -23,6 +23,11 @@ static inline hsight__type_info *hsight__type_info_of(hsight__visit *visit, PyTy
     }
     return *recent;
 }
+/* Bytes from the begin of an object's block to the object. */
+static inline size_t hsight__type_preheader_bytes(const hsight__type_info *info)
+{
+    return info->fixed_bytes - (size_t)info->type->tp_basicsize;
+}
 /* The engine's id, made on first use. */
 hsight_type_id hsight__type_id_make(hsight__visit *visit, hsight__type_info *info);
 static inline hsight_type_id hsight__type_id(hsight__visit *visit, hsight__type_info *info)
@@ -36,8 +41,9 @@ PyObject *hsight__type_own_attribute(PyTypeObject *type, const char *key);
 bool hsight__type_is_own(PyTypeObject *type);
 /* The highest type id so far. */
 uint32_t hsight__type_table_last_id(hsight__visit *visit);
-/* Bytes before the objects of each type in their blocks, by type id, for ids below `count`. */
-void hsight__type_table_preheaders(hsight__visit *visit, uint8_t *out, uint32_t count);
+/* Every type that has an id, by it, and NULL for 0. malloc, owned by the caller; the infos are the
+ * visit's. NULL: out of memory. */
+hsight__type_info **hsight__type_table_by_id(hsight__visit *visit);
 /* Number the types that were met only as types of objects; `add` numbers an object. */
 void hsight__type_table_each(hsight__visit *visit, void (*each)(void *state, PyTypeObject *type),
                              void *state);

@@ -83,6 +83,7 @@ struct hsight__type_info {
     size_t field_count;      /* struct sequences: items of each object */
     hsight_type_id id;       /* 0 until an object is described */
     uint32_t node_flags;     /* HSIGHT_NODE_TYPE, _MODULE */
+    uint32_t size_flags;     /* HSIGHT_NODE_SIZE_* */
     bool owns_class;         /* instances own a reference to the class */
     bool is_heapsight;       /* our own: never shown */
     bool may_be_own; /* instances may be heapsight's own objects, or the interpreter's table */
@@ -191,7 +192,7 @@ static inline void hsight__visit_object(hsight__visit *visit, PyObject *object,
 
 /* Fill info->rule, base and members for info->type (rules.c). */
 void hsight__rules_assign(hsight__visit *visit, hsight__type_info *info);
-/* Fill info->size; after the rules (sizes.c). */
+/* Fill info->size and size_flags; after the rules (sizes.c). */
 void hsight__sizes_assign(hsight__type_info *info);
 /* Is the size of this type's objects known by its name, apart from the layout of a base? */
 bool hsight__sizes_has_row(PyTypeObject *type);

@@ -12,6 +12,7 @@
  * I2  a dict value follows its key: `previous` is the key when the value is resolved. */
 #include "walk.h"
 #include "capture.h"
+#include "join.h"
 #include "type_table.h"
 #include "visit_session.h"
 
@@ -113,7 +114,7 @@ static hsight_node_info describe(hsight__visit *visit, PyObject *object, hsight_
         .type = hsight__type_id(visit, info),
         .shallow_bytes = hsight__shallow_bytes(object, info),
         .refcount = refcount > (Py_ssize_t)UINT32_MAX ? UINT32_MAX : (uint32_t)refcount,
-        .flags = info->node_flags | (tracked ? HSIGHT_NODE_GC_TRACKED : 0) |
+        .flags = info->node_flags | info->size_flags | (tracked ? HSIGHT_NODE_GC_TRACKED : 0) |
                  (hsight__compat_is_immortal(object) ? HSIGHT_NODE_IMMORTAL : 0),
     };
 }
@@ -361,16 +362,18 @@ static void finish_tables(hsight__walk *walk)
     hsight__balance(walk);
 }
 
-static void give_preheaders(hsight__walk *walk, hsight_capture_counts *counts)
+static void find_blocks(hsight__walk *walk, hsight_capture_counts *counts)
 {
-    uint32_t count = hsight__type_table_last_id(&walk->visit) + 1;
-    counts->preheaders = counts->wants_preheaders ? malloc(count) : NULL;
-    if (counts->preheaders != NULL) {
-        hsight__type_table_preheaders(&walk->visit, counts->preheaders, count);
-        counts->preheader_count = count;
-    } else if (counts->wants_preheaders) {
-        walk->visit.dropped_count++;
+    hsight__block_sizes sizes = {.visit = &walk->visit};
+    if (counts->wants_size_rows) {
+        size_t count = (size_t)hsight__type_table_last_id(&walk->visit) + 1;
+        sizes.rows = counts->size_rows = calloc(count, sizeof(*sizes.rows));
+        if (sizes.rows == NULL) {
+            hsight__visit_fail(&walk->visit, HSIGHT_ENOMEM, "out of memory for sizes by type");
+            return;
+        }
     }
+    hsight__find_blocks(walk, &sizes, &counts->blocks);
 }
 
 static hsight_status walk_heap(hsight_builder *builder, bool values, PyObject *interned_probe,
@@ -391,14 +394,23 @@ static hsight_status walk_heap(hsight_builder *builder, bool values, PyObject *i
     visit_all(walk);
     if (walk->visit.status == HSIGHT_OK) {
         finish_tables(walk);
-        give_preheaders(walk, counts);
+        hsight__pointer_map_clear(&walk->map); /* so that its memory can be used */
+    }
+    if (walk->visit.status == HSIGHT_OK) {
+        find_blocks(walk, counts);
+    }
+    hsight_status status = walk->visit.status;
+    if (status != HSIGHT_OK) {
+        hsight_capture_blocks_free(&counts->blocks);
+        free(counts->size_rows);
+        counts->size_rows = NULL;
     }
     counts->dropped_count = walk->visit.dropped_count;
     counts->overcounted_count = walk->overcounted_count;
-    hsight_status status = walk->visit.status;
     hsight__pointer_map_clear(&walk->map);
     hsight__pointers_free(&walk->tracked);
     hsight__pointers_free(&walk->own);
+    hsight__pointers_free(&walk->hidden);
     hsight__pointers_free(&walk->held);
     hsight__pointers_free(&walk->kept);
     hsight__pointers_free(&walk->unknown);

@@ -2,7 +2,7 @@
 /* walk.h - one walk over the heap, and what its phases share.
  *
  *   collect tracked objects -> hide our own -> number them -> roots -> visit all -> balance ->
- * freeze
+ * blocks (join.h)
  *
  * The GIL is held from the first phase to the last, the collector is off, and no refcount changes,
  * so no object can die meanwhile. */
@@ -21,6 +21,7 @@ typedef struct {
     hsight__pointer_map map;
     hsight__pointers tracked; /* what the collector tracks; freed once it is numbered */
     hsight__pointers own;     /* heapsight's own objects, as found */
+    hsight__pointers hidden;  /* and all that only those own, once each */
     hsight__pointers held; /* one item per reference owned by frames, threads or our own objects */
     hsight__pointers kept; /* objects our own objects refer to, for roots of last resort */
     hsight__pointers unknown;    /* words of operand stacks whose use is unknown */
@@ -50,8 +51,7 @@ void hsight__hide_own(hsight__walk *walk);
 /* roots.c: modules, thread frames, parts of the interpreter. */
 void hsight__roots_add(hsight__walk *walk);
 
-/* balance.c: refcounts against references found; adds C_HELD and INTERPRETER roots. Frees the map.
- */
+/* balance.c: refcounts against references found; adds C_HELD and INTERPRETER roots. */
 void hsight__balance(hsight__walk *walk);
 
 #endif

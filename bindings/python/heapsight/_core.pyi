@@ -33,8 +33,8 @@ class Snapshot:
         duration_ns, rss_bytes, dropped_count, overcounted_count, object_count, reference_count,
         type_count, root_count, total_bytes: int; has_values: bool."""
     def info_text(self) -> str: ...
-    def types(self, sort: str = "size") -> list[tuple[str, int, int]]:
-        """(type name, count, bytes) of every type, sorted by "size", "count" or "type"."""
+    def types(self, sort: str = "size") -> list[tuple[str, int, int, str]]:
+        """(type name, count, bytes, how good they are) of every type, sorted by "size", "count" or "type"."""
     def types_text(self, sort: str = "size", limit: int = 0) -> str:
         """The table; limit 0 = all rows."""
     def sites(self, sort: str = "size") -> list[tuple[tuple[str, str, int, int], str, int, int]]:
@@ -148,6 +148,13 @@ def deep_sizes(objects: list[object]) -> list[int]:
 
     Classes, modules, functions, code, frames and the other objects of the list are not entered;
     weak references are not followed. Numpy buffers count where they are owned."""
+
+def compare_sizes() -> list[tuple[str, int, int, int, int, int, int]]:
+    """Sizes beside the blocks that a tracer in mode exact saw, by type, for tests and benchmarks.
+
+    (type name, objects whose own block it saw, those of them that got their size from the blocks,
+    those whose size is that of their blocks, bytes in blocks of these, bytes in blocks of all,
+    bytes of all by size). All 0 without such a tracer."""
 
 def resident_bytes() -> int:
     """Resident set of this process in bytes, 0 when the system does not tell."""

@@ -168,7 +168,7 @@ def _comparable(
 def _sites_before(before: _core.Snapshot) -> list[SiteRow]:
     if before.trace is not None:
         return snapshot_sites(before)
-    return [SiteRow(NO_SITE, *row) for row in before.types()]
+    return [SiteRow(NO_SITE, *row[:3]) for row in before.types()]
 
 
 def _is_sampled(snapshot: _core.Snapshot) -> bool:

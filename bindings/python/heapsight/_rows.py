@@ -25,11 +25,17 @@ SORTS = ("size", "count", "type")
 
 
 class TypeRow(NamedTuple):
-    """All objects of one type. `bytes` is the sum of their shallow sizes."""
+    """All objects of one type. `bytes` is the sum of their shallow sizes.
+
+    `sizes` tells how good they are: "exact", what Python's allocators hold; "formula", what the
+    type's own __sizeof__ says, which is in C; "lower bound", the blocks of the objects alone, as
+    nobody knows what C code keeps beside them. Where an exact tracer saw the blocks, they decide.
+    """
 
     type: str
     count: int  # type: ignore[assignment]  # the name is part of the interface
     bytes: int
+    sizes: str = "exact"
 
 
 class DiffRow(NamedTuple):

@@ -221,9 +221,13 @@ def load(path: str | bytes | PathLike[str]) -> Snapshot:
 def types_table(rows: list[TypeRow], limit: int) -> str:
     """Some types as text, 0 for all."""
     shown = rows[: limit or None]
-    cells = [(f"{row.count:,}", size_text(row.bytes), printable(row.type)) for row in shown]
+    cells = [(f"{row.count:,}", size_text(row.bytes), _marked(row)) for row in shown]
     table = text_table(("objects", "size", "type"), cells)
     return table + remainder(len(rows), len(shown), "types")
+
+
+def _marked(row: TypeRow) -> str:
+    return printable(row.type) + ("  (at least)" if row.sizes == "lower bound" else "")
 
 
 def _check_by(by: str) -> None:

@@ -3,6 +3,8 @@
 #include "../capture/capture.h"
 #include "module.h"
 
+#include <stdlib.h>
+
 static PyObject *interned_probe(void)
 {
     return PyUnicode_InternFromString("heapsight\x01interned");
@@ -125,6 +127,44 @@ static PyObject *deep_sizes(PyObject *module, PyObject *objects)
     return answer;
 }
 
+static PyObject *size_rows_to_list(const hsight_graph *graph, const hsight_capture_size_row *rows)
+{
+    PyObject *list = PyList_New(0);
+    for (uint32_t id = 1; list != NULL && id <= hsight_graph_type_count(graph); id++) {
+        const hsight_capture_size_row *row = &rows[id];
+        hsight_string name = hsight_graph_type_name(graph, (hsight_type_id){id});
+        PyObject *item = Py_BuildValue("s#KKKKKK", name.data, (Py_ssize_t)name.length, row->count,
+                                       row->given_count, row->equal_count, row->equal_bytes,
+                                       row->block_bytes, row->size_bytes);
+        if (item == NULL || PyList_Append(list, item) < 0) {
+            Py_CLEAR(list);
+        }
+        Py_XDECREF(item);
+    }
+    return list;
+}
+
+static PyObject *compare_sizes(PyObject *module, PyObject *unused)
+{
+    (void)unused;
+    PyObject *probe = interned_probe();
+    if (probe == NULL) {
+        return NULL;
+    }
+    hsight_error err;
+    hsight_graph *graph = NULL;
+    hsight_capture_size_row *rows = NULL;
+    hsight_status status = hsight_capture_compare_sizes(probe, &graph, &rows, &err);
+    Py_DECREF(probe);
+    if (status != HSIGHT_OK) {
+        return core_raise(core_get_state(module), &err);
+    }
+    PyObject *list = size_rows_to_list(graph, rows);
+    hsight_graph_free(graph);
+    free(rows);
+    return list;
+}
+
 static PyObject *resident_bytes(PyObject *module, PyObject *unused)
 {
     (void)module;
@@ -140,6 +180,8 @@ static PyMethodDef core_functions[] = {
      "diff(before, after, sort='size')\n--\n\nCompare two snapshots by type."},
     {"deep_sizes", deep_sizes, METH_O,
      "deep_sizes(objects)\n--\n\nBytes each object keeps, shared data charged to the earlier one."},
+    {"compare_sizes", compare_sizes, METH_NOARGS,
+     "compare_sizes()\n--\n\nSizes beside the blocks that an exact tracer saw, by type."},
     {"resident_bytes", resident_bytes, METH_NOARGS,
      "resident_bytes()\n--\n\nResident set of this process in bytes."},
     {NULL, NULL, 0, NULL},

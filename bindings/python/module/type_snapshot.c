@@ -108,13 +108,14 @@ static PyObject *info_text(PyObject *self, PyObject *unused)
 
 static PyObject *histogram_rows(const hsight_histogram *histogram)
 {
+    static const char *const sizes[] = {"exact", "formula", "lower bound"}; /* hsight_sizes */
     uint32_t count = hsight_histogram_count(histogram);
     const hsight_histogram_row *rows = hsight_histogram_rows(histogram);
     PyObject *list = PyList_New((Py_ssize_t)count);
     for (uint32_t i = 0; list != NULL && i < count; i++) {
         PyObject *row =
-            Py_BuildValue("(NKK)", core_string(rows[i].type), (unsigned long long)rows[i].count,
-                          (unsigned long long)rows[i].bytes);
+            Py_BuildValue("(NKKs)", core_string(rows[i].type), (unsigned long long)rows[i].count,
+                          (unsigned long long)rows[i].bytes, sizes[rows[i].sizes]);
         if (row == NULL) {
             Py_CLEAR(list);
         } else {
