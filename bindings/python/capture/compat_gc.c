@@ -25,6 +25,14 @@
 
 /* ---- rings ---- */
 
+/* Objects lie in rings much as they were allocated: where the next ones are asked for early, the
+ * visit waits less for memory. */
+static void fetch_ahead(const void *object)
+{
+    enum { AHEAD_BYTES = 640 };
+    __builtin_prefetch((const char *)object + AHEAD_BYTES);
+}
+
 #if PY_VERSION_HEX < 0x030E0000
 static PyObject *object_of(PyGC_Head *head)
 {
@@ -39,6 +47,7 @@ static PyGC_Head *next_of(PyGC_Head *head)
 static int visit_ring(PyGC_Head *ring, hsight__compat_object_visitor visitor, void *state)
 {
     for (PyGC_Head *head = next_of(ring); head != ring; head = next_of(head)) {
+        fetch_ahead(head);
         int stop = visitor(object_of(head), state);
         if (stop != 0) {
             return stop;
@@ -58,6 +67,7 @@ typedef struct {
 static int visit_one(PyObject *object, void *call_state)
 {
     visit_call *call = call_state;
+    fetch_ahead(object);
     call->answer = call->visitor(object, call->state);
     return call->answer == 0; /* CPython's visitor goes on while it answers 1 */
 }

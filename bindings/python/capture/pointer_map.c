@@ -73,6 +73,8 @@ static void *map_region(const hsight__pointer_map *map)
 #ifdef MADV_HUGEPAGE
     if (map->huge_pages) {
         (void)madvise(slots, REGION_BYTES, MADV_HUGEPAGE); /* a hint: failure changes nothing */
+        /* Slots are read before they are written: the read would map a page of zeros first. */
+        *(volatile uint32_t *)slots = 0;
     }
 #else
     (void)map;
