@@ -28,6 +28,13 @@ typedef struct {
     uint64_t dropped_count;     /* records that could not be kept */
     uint64_t overcounted_count; /* objects with more references found than their refcount */
     uint64_t has_values;        /* 1: previews of strings and numbers are inside */
+    uint64_t doubted_count;     /* objects whose size cannot be: counted with their fixed part */
+    uint64_t invalid_count;     /* references a type told of that lead to no object: left out */
+    /* Types of these objects, and types that told of such references: "app.Row 12, list 1", the
+     * most frequent first. */
+    hsight_string overcounted_types;
+    hsight_string doubted_types;
+    hsight_string invalid_types;
 } hsight_snapshot_info;
 
 /** @param graph  consumed on success

@@ -167,6 +167,26 @@ static void write_trace(hsight__out *out, const hsight_snapshot *snapshot)
     end_fact(out, &line);
 }
 
+/* "remark      sizes doubted: 2 objects (app.Row 1, list 1)" */
+static void write_odd(hsight__out *out, const char *what, uint64_t count, const char *noun,
+                      const char *more, hsight_string types)
+{
+    if (count == 0) {
+        return;
+    }
+    fact line;
+    hsight__text *text = begin_fact(&line, "remark");
+    hsight__text_add_c(text, what);
+    hsight__text_add_counted(text, count, noun);
+    hsight__text_add_c(text, more);
+    if (types.length > 0) {
+        hsight__text_add_c(text, " (");
+        hsight__text_add_cut(text, types, SHOWN_FACT, HSIGHT__CUT_END);
+        hsight__text_add_c(text, ")");
+    }
+    end_fact(out, &line);
+}
+
 static void write_remarks(hsight__out *out, const hsight_snapshot_info *info)
 {
     fact line;
@@ -180,12 +200,11 @@ static void write_remarks(hsight__out *out, const hsight_snapshot_info *info)
         hsight__text_add_c(text, " could not be kept");
         end_fact(out, &line);
     }
-    if (info->overcounted_count > 0) {
-        hsight__text *text = begin_fact(&line, "incomplete");
-        hsight__text_add_c(text, "accounting: more references than the refcount says in ");
-        hsight__text_add_counted(text, info->overcounted_count, "object");
-        end_fact(out, &line);
-    }
+    write_odd(out, "accounting incomplete: ", info->overcounted_count, "object",
+              " with more references than counted", info->overcounted_types);
+    write_odd(out, "sizes doubted: ", info->doubted_count, "object", "", info->doubted_types);
+    write_odd(out, "left out: ", info->invalid_count, "reference",
+              " to no object, told by tp_traverse", info->invalid_types);
 }
 
 hsight_status hsight_report_info(const hsight_snapshot *snapshot, const hsight_sink *sink,

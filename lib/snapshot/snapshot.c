@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* snapshot.c - a graph, where it was taken, and the sum of its sizes: one immutable value.
  *
- *     [ hsight_snapshot | label interpreter platform arguments capture ]    one block
+ *     [ hsight_snapshot | label interpreter platform arguments capture ... ]    one block
  *
  * The snapshot owns the graph and the trace joined to it, and takes its block from the graph's
  * allocator. The strings of its info point behind the struct; each is followed by a NUL that its
@@ -26,7 +26,7 @@ struct hsight_snapshot {
     char text[];
 };
 
-enum { STRING_COUNT = 5 };
+enum { STRING_COUNT = 8 };
 
 static void list_strings(hsight_snapshot_info *info, hsight_string *strings[STRING_COUNT])
 {
@@ -35,6 +35,9 @@ static void list_strings(hsight_snapshot_info *info, hsight_string *strings[STRI
     strings[2] = &info->platform;
     strings[3] = &info->arguments;
     strings[4] = &info->capture;
+    strings[5] = &info->overcounted_types;
+    strings[6] = &info->doubted_types;
+    strings[7] = &info->invalid_types;
 }
 
 /* Bytes of the whole block; false when they cannot be addressed. */

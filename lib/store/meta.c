@@ -40,6 +40,11 @@ static const field FIELDS[] = {
     NUMBER(dropped_count),
     NUMBER(overcounted_count),
     NUMBER(has_values),
+    NUMBER(doubted_count),
+    NUMBER(invalid_count),
+    TEXT(overcounted_types),
+    TEXT(doubted_types),
+    TEXT(invalid_types),
 };
 #undef TEXT
 #undef NUMBER

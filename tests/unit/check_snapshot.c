@@ -34,6 +34,11 @@ START_TEST(everything_is_copied)
                                  .rss_bytes = 4,
                                  .dropped_count = 5,
                                  .overcounted_count = 6,
+                                 .overcounted_types = text("app.Row 6"),
+                                 .doubted_count = 7,
+                                 .doubted_types = text("list 7"),
+                                 .invalid_count = 8,
+                                 .invalid_types = text("app.Broken 8"),
                                  .has_values = 1};
     hsight_graph *graph = graph_text_build("a=100 b=0x100000000 a>b c=1");
     hsight_snapshot *snapshot;
@@ -53,6 +58,11 @@ START_TEST(everything_is_copied)
     ck_assert_uint_eq(copy->dropped_count, 5);
     ck_assert_uint_eq(copy->overcounted_count, 6);
     ck_assert_uint_eq(copy->has_values, 1);
+    ck_assert_uint_eq(copy->doubted_count, 7);
+    ck_assert_uint_eq(copy->invalid_count, 8);
+    check_string(copy->overcounted_types, "app.Row 6");
+    check_string(copy->doubted_types, "list 7");
+    check_string(copy->invalid_types, "app.Broken 8");
     ck_assert_ptr_eq(hsight_snapshot_graph(snapshot), graph);
     ck_assert_uint_eq(hsight_snapshot_total_bytes(snapshot), 101 + (UINT64_C(1) << 32));
     hsight_snapshot_free(snapshot);

@@ -339,6 +339,11 @@ void kit_assert_same(const hsight_snapshot *a, const hsight_snapshot *b)
     ck_assert_uint_eq(x->dropped_count, y->dropped_count);
     ck_assert_uint_eq(x->overcounted_count, y->overcounted_count);
     ck_assert_uint_eq(x->has_values, y->has_values);
+    ck_assert_uint_eq(x->doubted_count, y->doubted_count);
+    ck_assert_uint_eq(x->invalid_count, y->invalid_count);
+    assert_same_text(x->overcounted_types, y->overcounted_types);
+    assert_same_text(x->doubted_types, y->doubted_types);
+    assert_same_text(x->invalid_types, y->invalid_types);
     ck_assert_uint_eq(hsight_snapshot_total_bytes(a), hsight_snapshot_total_bytes(b));
     assert_same_joins(a, b);
 }

@@ -21,6 +21,10 @@ START_TEST(info_has_a_line_for_each_fact)
                                  .rss_bytes = 128 << 20,
                                  .dropped_count = 1,
                                  .overcounted_count = 2000,
+                                 .overcounted_types = of("app.S 1999, list 1"),
+                                 .doubted_count = 3,
+                                 .invalid_count = 1,
+                                 .invalid_types = of("app.Broken 1"),
                                  .has_values = 1};
     hsight_snapshot *snapshot = snapshot_of("module:m>>m a:app.S=2000 m.x>a", &info);
     hsight_sink sink = sink_for(SIZE_MAX);
@@ -37,8 +41,11 @@ START_TEST(info_has_a_line_for_each_fact)
                      "  references  1, and 1 root\n"
                      "  contains    previews of strings and numbers\n"
                      "  incomplete  1 record could not be kept\n"
-                     "  incomplete  accounting: more references than the refcount says in 2,000 "
-                     "objects\n");
+                     "  remark      accounting incomplete: 2,000 objects with more references than "
+                     "counted (app.S 1999, list 1)\n"
+                     "  remark      sizes doubted: 3 objects\n"
+                     "  remark      left out: 1 reference to no object, told by tp_traverse "
+                     "(app.Broken 1)\n");
     hsight_snapshot_free(snapshot);
 }
 END_TEST

@@ -8,6 +8,7 @@
  * references than refcount means that a layout is not understood: such objects are counted and
  * reported. Nothing found here is ever an edge. Memory: 4 bytes an object, freed before return.
  * Cost: O(objects + references). */
+#include "type_table.h"
 #include "walk.h"
 
 #include <stdlib.h>
@@ -44,21 +45,29 @@ static void count_held(balance *b)
     }
 }
 
+static void note_overcounted(balance *b, uint32_t node)
+{
+    hsight__visit *visit = &b->walk->visit;
+    uint64_t address = hsight_builder_addresses(visit->builder)[node];
+    const PyObject *object = (const PyObject *)(uintptr_t)address;
+    hsight__type_info_of(visit, Py_TYPE(object))->overcounted_count++;
+}
+
 static void take_surplus(balance *b)
 {
     const hsight_builder *builder = b->walk->visit.builder;
     const uint32_t *refcounts = hsight_builder_refcounts(builder);
     const uint8_t *flags = hsight_builder_flags_column(builder);
     uint32_t *restrict found = b->found;
-    uint64_t overcounted_count = 0;
     found[0] = 0;
     for (uint32_t node = 1; node <= b->count; node++) {
         bool counts = !(flags[node] & HSIGHT_NODE_IMMORTAL);
         bool over = found[node] > refcounts[node];
-        overcounted_count += counts && over;
+        if (counts && over) {
+            note_overcounted(b, node);
+        }
         found[node] = counts && !over ? refcounts[node] - found[node] : 0;
     }
-    b->walk->overcounted_count = overcounted_count;
 }
 
 static void add_root(balance *b, hsight_root root)

@@ -14,6 +14,19 @@
 
 #include <stdbool.h>
 
+/* What a walk found to be odd: how often, and "app.Row 12, list 1", the most frequent types first.
+ */
+typedef struct {
+    uint64_t count;
+    char types[512];
+} hsight_capture_remark;
+
+typedef struct {
+    hsight_capture_remark overcounted; /* objects with more references found than their refcount */
+    hsight_capture_remark doubted;     /* objects whose size cannot be */
+    hsight_capture_remark invalid;     /* addresses from tp_traverse that are no object's */
+} hsight_capture_remarks;
+
 /* What the tracer knows of the blocks of a walk's objects; all NULL where none runs. */
 typedef struct {
     hsight_stack_id *stacks; /* by node, numbers of the tracer; of the default allocator */
@@ -35,7 +48,7 @@ typedef struct {
 
 typedef struct {
     uint64_t dropped_count;
-    uint64_t overcounted_count;
+    hsight_capture_remarks remarks;
     hsight_capture_blocks blocks; /* owned by the caller */
     bool wants_size_rows;
     hsight_capture_size_row *size_rows; /* by type id, or NULL; malloc, owned by the caller */

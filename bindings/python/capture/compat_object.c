@@ -61,6 +61,8 @@ size_t hsight__compat_int_bytes(PyObject *object)
     Py_ssize_t size = Py_SIZE(object);
     size_t digits = (size_t)(size < 0 ? -size : size);
 #endif
+    size_t most = (PY_SSIZE_T_MAX - INT_DIGITS_OFFSET) / sizeof(digit);
+    digits = digits < most ? digits : most; /* a damaged object may say anything */
     return INT_DIGITS_OFFSET + (digits ? digits : 1) * sizeof(digit);
 }
 

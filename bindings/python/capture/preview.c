@@ -76,6 +76,9 @@ static hsight_string_id preview_unicode(hsight__visit *visit, PyObject *object)
 static hsight_string_id preview_bytes(hsight__visit *visit, PyObject *object)
 {
     char text[MOST_CHARACTERS * 4 + 16];
+    if (hsight__items_doubted(object)) {
+        return (hsight_string_id){0};
+    }
     Py_ssize_t length = PyBytes_GET_SIZE(object);
     Py_ssize_t shown = length < MOST_CHARACTERS ? length : MOST_CHARACTERS;
     size_t at = 0;
@@ -96,6 +99,9 @@ static hsight_string_id preview_int(hsight__visit *visit, PyObject *object)
 {
     char text[48];
     int overflow;
+    if (!hsight__bytes_can_be(hsight__compat_int_bytes(object))) {
+        return (hsight_string_id){0};
+    }
     long long value = PyLong_AsLongLongAndOverflow(object, &overflow);
     int length = overflow == 0 ? snprintf(text, sizeof(text), "%lld", value)
                                : snprintf(text, sizeof(text), "int of %zu bytes",

@@ -47,8 +47,7 @@ void hsight__rule_members(hsight__visit *visit, PyObject *object, hsight__type_i
 /* Run tp_traverse into visit->scratch; one reference to the object's own class is
  * left out where info->type is a heap type.
  * Returns the number of targets. */
-size_t hsight__traverse_collect(hsight__visit *visit, PyObject *object,
-                                const hsight__type_info *info);
+size_t hsight__traverse_collect(hsight__visit *visit, PyObject *object, hsight__type_info *info);
 /* Label the first scratch target that is `value` and has no label; false when there is none. */
 bool hsight__traverse_label_first(hsight__visit *visit, PyObject *value, hsight_label label);
 /* Labels of scratch targets that members explain; the rest stay 0. */

@@ -25,7 +25,8 @@ void hsight__rule_list(hsight__visit *visit, PyObject *object, hsight__type_info
 {
     (void)info;
     PyObject *const *items = ((PyListObject *)object)->ob_item;
-    if (items != NULL) { /* list.sort() sets the table aside while it compares */
+    /* list.sort() sets the table aside while it compares. */
+    if (items != NULL && !hsight__items_doubted(object)) {
         emit_items(visit, items, PyList_GET_SIZE(object));
     }
 }
@@ -33,7 +34,9 @@ void hsight__rule_list(hsight__visit *visit, PyObject *object, hsight__type_info
 void hsight__rule_tuple(hsight__visit *visit, PyObject *object, hsight__type_info *info)
 {
     (void)info;
-    emit_items(visit, ((PyTupleObject *)object)->ob_item, PyTuple_GET_SIZE(object));
+    if (!hsight__items_doubted(object)) {
+        emit_items(visit, ((PyTupleObject *)object)->ob_item, PyTuple_GET_SIZE(object));
+    }
 }
 
 void hsight__rule_set(hsight__visit *visit, PyObject *object, hsight__type_info *info)

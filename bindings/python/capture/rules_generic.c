@@ -59,11 +59,16 @@ static void emit_attributes(hsight__visit *visit, PyObject *object, hsight__type
 }
 
 /* Classes with a variable-sized base keep the __dict__ pointer at the end (negative offset). */
-static PyObject *dict_at_offset(PyObject *object, PyTypeObject *type)
+static PyObject *dict_at_offset(PyObject *object, const hsight__type_info *info)
 {
+    PyTypeObject *type = info->type;
     Py_ssize_t offset = type->tp_dictoffset;
     if (offset < 0) {
         Py_ssize_t items = Py_SIZE(object) < 0 ? -Py_SIZE(object) : Py_SIZE(object);
+        size_t bytes = (size_t)items * (size_t)type->tp_itemsize;
+        if (hsight__size_doubted(object, info, bytes)) {
+            return NULL;
+        }
         offset += (Py_ssize_t)_PyObject_VAR_SIZE(type, items);
     }
     return offset > 0 ? *(PyObject **)((char *)object + offset) : NULL;
@@ -78,7 +83,7 @@ void hsight__rule_instance(hsight__visit *visit, PyObject *object, hsight__type_
         emit_attributes(visit, object, info);
     } else if (info->type->tp_dictoffset != 0 &&
                info->type->tp_dictoffset != info->base->type->tp_dictoffset) {
-        hsight__emit_named(visit, dict_at_offset(object, info->type), HSIGHT_LABEL_ATTRIBUTE,
+        hsight__emit_named(visit, dict_at_offset(object, info), HSIGHT_LABEL_ATTRIBUTE,
                            HSIGHT__NAME_dict);
     }
     info->base->rule(visit, object, info->base);
@@ -113,11 +118,21 @@ static bool grow_scratch(hsight__visit *visit)
     return true;
 }
 
+/* The first page of memory is never mapped, and objects are aligned. */
+static bool may_be_object(const PyObject *target)
+{
+    return (uintptr_t)target >= 4096 && (uintptr_t)target % _Alignof(PyObject) == 0;
+}
+
 /* A refcount of 0 is a dead object in a free list (_asyncio in 3.12 shows its own). */
 static int collect(PyObject *target, void *state)
 {
     hsight__visit *visit = state;
-    if (target == NULL || Py_REFCNT(target) <= 0) {
+    if (!may_be_object(target)) {
+        visit->invalid_count++;
+        return 0;
+    }
+    if (Py_REFCNT(target) <= 0) {
         return 0;
     }
     if (visit->scratch_count == visit->scratch_capacity && !grow_scratch(visit)) {
@@ -142,12 +157,13 @@ static void leave_out_class(hsight__visit *visit, PyObject *class)
     }
 }
 
-size_t hsight__traverse_collect(hsight__visit *visit, PyObject *object,
-                                const hsight__type_info *info)
+size_t hsight__traverse_collect(hsight__visit *visit, PyObject *object, hsight__type_info *info)
 {
     visit->scratch_count = 0;
     if (info->type->tp_traverse != NULL && PyObject_IS_GC(object)) {
+        visit->invalid_count = 0;
         info->type->tp_traverse(object, collect, visit);
+        info->invalid_count += visit->invalid_count;
         if (PyType_HasFeature(info->type, Py_TPFLAGS_HEAPTYPE)) { /* static types leave it out */
             leave_out_class(visit, (PyObject *)Py_TYPE(object));
         }

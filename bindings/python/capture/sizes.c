@@ -21,8 +21,8 @@ static size_t size_fixed(PyObject *object, const hsight__type_info *info)
 
 static size_t size_variable(PyObject *object, const hsight__type_info *info)
 {
-    Py_ssize_t items = Py_SIZE(object) < 0 ? -Py_SIZE(object) : Py_SIZE(object);
-    return info->fixed_bytes + (size_t)items * (size_t)info->type->tp_itemsize;
+    size_t items = hsight__items_doubted(object) ? 0 : (size_t)((PyVarObject *)object)->ob_size;
+    return info->fixed_bytes + items * (size_t)info->type->tp_itemsize;
 }
 
 /* A struct sequence is a tuple that shows fewer items than it has. */
@@ -42,7 +42,10 @@ static size_t size_int(PyObject *object, const hsight__type_info *info)
 static size_t size_list(PyObject *object, const hsight__type_info *info)
 {
     Py_ssize_t allocated = ((PyListObject *)object)->allocated;
-    return info->fixed_bytes + (size_t)(allocated > 0 ? allocated : 0) * sizeof(PyObject *);
+    if (allocated < 0 || hsight__items_doubted(object)) {
+        return info->fixed_bytes;
+    }
+    return info->fixed_bytes + (size_t)allocated * sizeof(PyObject *);
 }
 
 static size_t size_dict(PyObject *object, const hsight__type_info *info)
@@ -359,6 +362,12 @@ static uint32_t flags_of(const hsight__type_info *info)
                                                                  : 0;
 }
 
+static bool counts_items(const hsight__type_info *info)
+{
+    return info->size == size_variable || info->size == size_list || info->size == size_code ||
+           info->size == size_type || (info->base != NULL && info->base->counts_items);
+}
+
 static void assign_rule(hsight__type_info *info)
 {
     hsight__size_rule own = size_by_row(info->type);
@@ -384,4 +393,5 @@ void hsight__sizes_assign(hsight__type_info *info)
 {
     assign_rule(info);
     info->size_flags = flags_of(info);
+    info->counts_items = counts_items(info);
 }

@@ -17,26 +17,6 @@ const char *hsight_capture_check(void)
     return hsight__compat_check();
 }
 
-uint64_t hsight_capture_resident_bytes(void)
-{
-    char text[128];
-    unsigned long long total, resident;
-    int file = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
-    if (file < 0) {
-        return 0;
-    }
-    ssize_t length = read(file, text, sizeof(text) - 1);
-    close(file);
-    if (length <= 0) {
-        return 0;
-    }
-    text[length] = 0;
-    if (sscanf(text, "%llu %llu", &total, &resident) != 2) {
-        return 0;
-    }
-    return (uint64_t)resident * (uint64_t)sysconf(_SC_PAGESIZE);
-}
-
 static uint64_t clock_ns(clockid_t clock)
 {
     struct timespec now;
@@ -156,7 +136,12 @@ hsight_status hsight_capture_snapshot(hsight_string label, bool values, PyObject
     }
     info.duration_ns = clock_ns(CLOCK_MONOTONIC) - start_ns;
     info.dropped_count = counts.dropped_count;
-    info.overcounted_count = counts.overcounted_count;
+    info.overcounted_count = counts.remarks.overcounted.count;
+    info.overcounted_types = as_string(counts.remarks.overcounted.types);
+    info.doubted_count = counts.remarks.doubted.count;
+    info.doubted_types = as_string(counts.remarks.doubted.types);
+    info.invalid_count = counts.remarks.invalid.count;
+    info.invalid_types = as_string(counts.remarks.invalid.types);
     status = hsight_snapshot_new(graph, &info, out, err);
     if (status != HSIGHT_OK) {
         hsight_graph_free(graph);

@@ -221,6 +221,18 @@ void hsight__type_table_each(hsight__visit *visit, void (*each)(void *state, PyT
     }
 }
 
+void hsight__type_table_each_info(hsight__visit *visit,
+                                  void (*each)(void *state, const hsight__type_info *info),
+                                  void *state)
+{
+    hsight__type_table *table = visit->types;
+    for (size_t i = 0; i < table->capacity; i++) {
+        if (table->slots[i] != NULL) {
+            each(state, table->slots[i]);
+        }
+    }
+}
+
 void hsight__type_table_set_nodes(hsight__visit *visit, hsight__node_lookup node_of, void *state)
 {
     hsight__type_table *table = visit->types;

@@ -47,6 +47,10 @@ hsight__type_info **hsight__type_table_by_id(hsight__visit *visit);
 /* Number the types that were met only as types of objects; `add` numbers an object. */
 void hsight__type_table_each(hsight__visit *visit, void (*each)(void *state, PyTypeObject *type),
                              void *state);
+/* Every type the visit knows, met or only a base. */
+void hsight__type_table_each_info(hsight__visit *visit,
+                                  void (*each)(void *state, const hsight__type_info *info),
+                                  void *state);
 /* Tell the builder which node is which type; `node_of` maps an address to its node or 0. */
 typedef uint32_t (*hsight__node_lookup)(void *state, const void *address);
 void hsight__type_table_set_nodes(hsight__visit *visit, hsight__node_lookup node_of, void *state);

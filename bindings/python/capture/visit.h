@@ -88,8 +88,12 @@ struct hsight__type_info {
     bool is_heapsight;       /* our own: never shown */
     bool may_be_own; /* instances may be heapsight's own objects, or the interpreter's table */
     bool managed_dict;
-    bool gc;               /* instances have a gc head */
-    bool may_have_preview; /* worth a call of hsight__preview() */
+    bool gc;                    /* instances have a gc head */
+    bool may_have_preview;      /* worth a call of hsight__preview() */
+    bool counts_items;          /* Py_SIZE is a number of items: see hsight__items_doubted() */
+    uint64_t overcounted_count; /* of its objects: more references found than counted */
+    uint64_t doubted_count;     /* of its objects: the size cannot be */
+    uint64_t invalid_count;     /* addresses handed out by its tp_traverse that are no object's */
 };
 
 #define HSIGHT__PENDING      512
@@ -114,6 +118,7 @@ struct hsight__visit {
     size_t scratch_count;
     size_t scratch_capacity;
     uint64_t dropped_count;
+    uint64_t invalid_count; /* of the tp_traverse that runs */
     struct hsight__cell_names *cells;
     struct {
         const void *key; /* a string literal or a str object; both outlive the visit */
@@ -201,11 +206,38 @@ static inline size_t hsight__shallow_bytes(PyObject *object, const hsight__type_
 {
     return info->size(object, info);
 }
+/* ---- numbers of items that cannot be (doubt.c) ---- */
+
+/* Fewer items are believed: nothing much is lost, and asking the system costs a call. */
+#define HSIGHT__ITEMS_BELIEVED 16384
+
+/* Is there memory for the items that Py_SIZE tells of? O(their pages). */
+bool hsight__items_can_be(PyObject *object);
+/* Of an object of a type with counts_items: items that are doubted must not be read. */
+static inline bool hsight__items_doubted(PyObject *object)
+{
+    return (size_t)((PyVarObject *)object)->ob_size > HSIGHT__ITEMS_BELIEVED &&
+           !hsight__items_can_be(object);
+}
+/* Can one object hold so many bytes? No more than the process has. */
+#define HSIGHT__BYTES_BELIEVED ((size_t)1 << 28)
+bool hsight__bytes_can_be(size_t bytes);
+/* Is `bytes` no size of this object? Then its type's fixed size stands for it. */
+static inline bool hsight__size_doubted(PyObject *object, const hsight__type_info *info,
+                                        size_t bytes)
+{
+    return (info->counts_items && hsight__items_doubted(object)) ||
+           (bytes >= HSIGHT__BYTES_BELIEVED && !hsight__bytes_can_be(bytes));
+}
+
 /* Value of a member, NULL when empty. */
 static inline PyObject *hsight__member_value(PyObject *object, const hsight__member *member)
 {
     char *at = (char *)object + member->offset;
     if (member->item_bytes != 0) {
+        if (hsight__items_doubted(object)) {
+            return NULL;
+        }
         at += _Py_SIZE_ROUND_UP(Py_SIZE(object) * member->item_bytes, sizeof(PyObject *));
     }
     return *(PyObject **)at;

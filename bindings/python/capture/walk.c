@@ -13,6 +13,7 @@
 #include "walk.h"
 #include "capture.h"
 #include "join.h"
+#include "remarks.h"
 #include "type_table.h"
 #include "visit_session.h"
 
@@ -110,9 +111,14 @@ static hsight_node_info describe(hsight__visit *visit, PyObject *object, hsight_
                                  bool tracked)
 {
     Py_ssize_t refcount = Py_REFCNT(object);
+    size_t bytes = hsight__shallow_bytes(object, info);
+    if (hsight__size_doubted(object, info, bytes)) {
+        info->doubted_count++;
+        bytes = info->fixed_bytes;
+    }
     return (hsight_node_info){
         .type = hsight__type_id(visit, info),
-        .shallow_bytes = hsight__shallow_bytes(object, info),
+        .shallow_bytes = bytes,
         .refcount = refcount > (Py_ssize_t)UINT32_MAX ? UINT32_MAX : (uint32_t)refcount,
         .flags = info->node_flags | info->size_flags | (tracked ? HSIGHT_NODE_GC_TRACKED : 0) |
                  (hsight__compat_is_immortal(object) ? HSIGHT_NODE_IMMORTAL : 0),
@@ -406,7 +412,7 @@ static hsight_status walk_heap(hsight_builder *builder, bool values, PyObject *i
         counts->size_rows = NULL;
     }
     counts->dropped_count = walk->visit.dropped_count;
-    counts->overcounted_count = walk->overcounted_count;
+    hsight__remarks_take(&walk->visit, &counts->remarks);
     hsight__pointer_map_clear(&walk->map);
     hsight__pointers_free(&walk->tracked);
     hsight__pointers_free(&walk->own);
@@ -426,6 +432,7 @@ hsight_status hsight_capture_walk(hsight_builder *builder, bool values, PyObject
 {
     int collects = PyGC_Disable();
     hsight_status status = walk_heap(builder, values, interned_probe, counts, err);
+    PyErr_Clear(); /* a tp_traverse that fails may have set one, which nobody asked for */
     if (collects) {
         PyGC_Enable();
     }

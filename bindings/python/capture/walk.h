@@ -29,7 +29,6 @@ typedef struct {
     hsight__pointers static_types; /* as they were described */
     hsight_label dict_label;       /* of an edge to a __dict__ */
     hsight_node_id previous;       /* target of the edge resolved last: the key of a dict value */
-    uint64_t overcounted_count;
 } hsight__walk;
 
 /* ---- numbering.c ---- */

@@ -37,7 +37,10 @@ static int fill_info(PyObject *dict, const hsight_snapshot *snapshot)
                  {"interpreter", info->interpreter},
                  {"platform", info->platform},
                  {"arguments", info->arguments},
-                 {"capture", info->capture}};
+                 {"capture", info->capture},
+                 {"overcounted_types", info->overcounted_types},
+                 {"doubted_types", info->doubted_types},
+                 {"invalid_types", info->invalid_types}};
     const struct {
         const char *key;
         uint64_t number;
@@ -47,6 +50,8 @@ static int fill_info(PyObject *dict, const hsight_snapshot *snapshot)
                    {"rss_bytes", info->rss_bytes},
                    {"dropped_count", info->dropped_count},
                    {"overcounted_count", info->overcounted_count},
+                   {"doubted_count", info->doubted_count},
+                   {"invalid_count", info->invalid_count},
                    {"object_count", hsight_graph_node_count(graph)},
                    {"reference_count", hsight_graph_edge_count(graph)},
                    {"type_count", hsight_graph_type_count(graph)},
