@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* allocator.c - the default allocator.
  *
- * Blocks under 1 MiB come from malloc, larger ones are page mappings of their own:
+ * Blocks under 64 KiB come from malloc, larger ones are page mappings of their own:
  *   - growth moves page tables, not bytes (mremap), so the peak of a growing column is the column;
  *   - what is not touched yet is not resident;
- *   - nothing passes through the heap of the program that is being measured.
+ *   - nothing passes through the heap of the program that is being measured: what malloc gets back
+ *     it keeps, and a snapshot that was dropped would still be resident.
  *
  * I1  a block of fewer than MAP_BYTES bytes is malloc's, any other is a mapping of round_up(bytes)
  *     bytes that starts at a multiple of 2 MiB; the size given to resize and release decides
@@ -24,7 +25,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-static const size_t MAP_BYTES = (size_t)1 << 20;
+static const size_t MAP_BYTES = (size_t)64 << 10;
 static const size_t HUGE_BYTES = (size_t)2 << 20;
 static const size_t PAGE_BYTES = (size_t)64 << 10; /* the largest page size Linux has on our CPUs */
 
