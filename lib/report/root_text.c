@@ -5,6 +5,7 @@
  *     module service                                             service
  *     thread 'worker-1' in pin (service.py:41), local variable 'job'    the same
  *     interpreter: codecs                                        <interpreter: codecs>
+ *     interpreter: context of thread 'worker-1'                  <interpreter: context>
  *     static type dict                                           dict
  *     held by C code (2 references)                              <app.Conn held by C code>
  *     held by heapsight                                          <app.Conn held by heapsight>
@@ -92,6 +93,15 @@ static void add_prefixed(hsight__text *text, const char *prefix, hsight_string n
     add_name(text, name);
 }
 
+/* Of a part that each thread has. */
+static void add_thread(hsight__text *text, hsight_string thread)
+{
+    if (thread.length > 0) {
+        hsight__text_add_c(text, " of thread ");
+        hsight__text_add_quoted(text, thread, HSIGHT__SHOWN_NAME);
+    }
+}
+
 void hsight__root_add(hsight__text *text, const hsight_graph *graph, const hsight_root *root)
 {
     hsight_string name = hsight_graph_string(graph, root->name);
@@ -104,6 +114,7 @@ void hsight__root_add(hsight__text *text, const hsight_graph *graph, const hsigh
         break;
     case HSIGHT_ROOT_INTERPRETER:
         add_prefixed(text, "interpreter: ", name);
+        add_thread(text, hsight_graph_string(graph, root->thread));
         break;
     case HSIGHT_ROOT_STATIC_TYPE:
         add_prefixed(text, "static type ", name);

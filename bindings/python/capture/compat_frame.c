@@ -394,6 +394,10 @@ void hsight__compat_thread_parts(PyThreadState *thread, hsight__compat_part_visi
     PART("exception being raised", thread->curexc_value);
     PART("exception being raised", thread->curexc_traceback);
 #endif
+#if PY_VERSION_HEX >= 0x030D0000
+    PART("mark of threading.local", thread->threading_local_sentinel);
+    PART("key of threading.local", thread->threading_local_key);
+#endif
     /* The chain of handled exceptions ends at the one in the thread state; those in between lie in
      * running generators, which own them. */
     PART("exception being handled", thread->exc_state.exc_value);

@@ -166,13 +166,21 @@ static void add_frame(hsight__walk *walk, hsight__compat_frame *frame, hsight_st
     }
 }
 
+typedef struct {
+    hsight__walk *walk;
+    hsight_string_id name;
+} thread_walk;
+
 static void add_thread_part(const char *name, PyObject *part, void *state)
 {
-    hsight__walk *walk = state;
+    const thread_walk *thread = state;
+    hsight__walk *walk = thread->walk;
     hsight_root root = {.kind = HSIGHT_ROOT_INTERPRETER,
-                        .name = hsight__visit_name(&walk->visit, name)};
+                        .name = hsight__visit_name(&walk->visit, name),
+                        .thread = thread->name};
     hold(walk, part);
     add_root(walk, &root, part);
+    hsight__name_thread_locals(walk, part, thread->name);
 }
 
 static void add_threads(hsight__walk *walk)
@@ -181,7 +189,8 @@ static void add_threads(hsight__walk *walk)
     PyThreadState *thread = PyInterpreterState_ThreadHead(PyInterpreterState_Get());
     for (; thread != NULL; thread = PyThreadState_Next(thread)) {
         hsight_string_id name = thread_name(walk, active, thread->thread_id);
-        hsight__compat_thread_parts(thread, add_thread_part, walk);
+        thread_walk parts = {walk, name};
+        hsight__compat_thread_parts(thread, add_thread_part, &parts);
         for (hsight__compat_frame *frame = hsight__compat_current_frame(thread); frame != NULL;
              frame = hsight__compat_previous_frame(frame)) {
             add_frame(walk, frame, name);

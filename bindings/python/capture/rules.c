@@ -53,6 +53,13 @@ static const rule_row rule_rows[] = {
     {NULL, "collections.deque", hsight__rule_deque},
     {NULL, "functools._lru_cache_wrapper", hsight__rule_lru_cache},
     {NULL, "numpy.ndarray", hsight__rule_ndarray},
+    {NULL, "_asyncio.Future", hsight__rule_future},
+    {NULL, "_asyncio.Task", hsight__rule_task},
+    {NULL, "_contextvars.Context", hsight__rule_context},
+    {NULL, "hamt", hsight__rule_context_node},
+    {NULL, "hamt_bitmap_node", hsight__rule_context_node},
+    {NULL, "hamt_array_node", hsight__rule_context_node},
+    {NULL, "hamt_collision_node", hsight__rule_context_node},
 };
 
 typedef struct {

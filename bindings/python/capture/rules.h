@@ -37,6 +37,13 @@ void hsight__emit_frame(hsight__visit *visit, hsight__compat_frame *frame, PyObj
 /* The rule of a type of the module datetime whose layout is the known one, else NULL. */
 hsight__rule hsight__datetime_rule(PyTypeObject *type);
 
+/* rules_asyncio.c */
+void hsight__rule_future(hsight__visit *visit, PyObject *object, hsight__type_info *info);
+void hsight__rule_task(hsight__visit *visit, PyObject *object, hsight__type_info *info);
+/* rules_context.c: contexts, and the nodes of the trees they keep their values in */
+void hsight__rule_context(hsight__visit *visit, PyObject *object, hsight__type_info *info);
+void hsight__rule_context_node(hsight__visit *visit, PyObject *object, hsight__type_info *info);
+
 /* rules_generic.c */
 /* A class and the base it adds to: slots, attributes, then what info->base owns. */
 void hsight__rule_instance(hsight__visit *visit, PyObject *object, hsight__type_info *info);

@@ -142,7 +142,8 @@ static void fill(hsight__visit *visit, hsight__type_info *info, PyTypeObject *ty
     info->is_heapsight = hsight__type_is_own(type);
     info->managed_dict = hsight__compat_has_managed_dict(type);
     info->gc = PyType_HasFeature(type, Py_TPFLAGS_HAVE_GC);
-    info->may_have_preview = type == &PyUnicode_Type || visit->values;
+    info->is_task = hsight__is_task_type(type);
+    info->may_have_preview = type == &PyUnicode_Type || visit->values || info->is_task;
     info->table_offset = table_offset(type);
     info->fixed_bytes = hsight__compat_preheader_bytes(type) + (size_t)type->tp_basicsize;
     if (PyType_FastSubclass(type, Py_TPFLAGS_TYPE_SUBCLASS)) {

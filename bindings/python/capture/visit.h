@@ -90,6 +90,7 @@ struct hsight__type_info {
     bool managed_dict;
     bool gc;                    /* instances have a gc head */
     bool may_have_preview;      /* worth a call of hsight__preview() */
+    bool is_task;               /* of asyncio, written in C */
     bool counts_items;          /* Py_SIZE is a number of items: see hsight__items_doubted() */
     uint64_t overcounted_count; /* of its objects: more references found than counted */
     uint64_t doubted_count;     /* of its objects: the size cannot be */
@@ -243,6 +244,11 @@ static inline PyObject *hsight__member_value(PyObject *object, const hsight__mem
     return *(PyObject **)at;
 }
 
+/* "fetch-orders, coroutine fetch": what a task of asyncio is called, given by name or number; 0 =
+ * none (rules_asyncio.c). */
+bool hsight__is_task_type(PyTypeObject *type);
+hsight_string_id hsight__task_preview(hsight__visit *visit, PyObject *task,
+                                      hsight__type_info *info);
 /* Name (interned identifiers) or, with values, a preview of an object; 0 = none (preview.c). */
 hsight_string_id hsight__preview(hsight__visit *visit, PyObject *object);
 

@@ -125,9 +125,11 @@ static hsight_node_info describe(hsight__visit *visit, PyObject *object, hsight_
     };
 }
 
-static void add_preview(hsight__visit *visit, hsight_node_id node, PyObject *object)
+static void add_preview(hsight__visit *visit, hsight_node_id node, PyObject *object,
+                        hsight__type_info *info)
 {
-    hsight_string_id text = hsight__preview(visit, object);
+    hsight_string_id text =
+        info->is_task ? hsight__task_preview(visit, object, info) : hsight__preview(visit, object);
     if (text.index != 0 && hsight_builder_preview(visit->builder, node, text, NULL) != HSIGHT_OK) {
         visit->dropped_count++;
     }
@@ -178,7 +180,7 @@ static void describe_block(hsight__walk *walk, uint32_t first, uint32_t tracked_
         visit, hsight_builder_describe_next(visit->builder, columns, count, visit->err));
     for (uint32_t i = 0; i < count && visit->status == HSIGHT_OK; i++) {
         if (infos[i]->may_have_preview) {
-            add_preview(visit, (hsight_node_id){first + i}, block[i]);
+            add_preview(visit, (hsight_node_id){first + i}, block[i], infos[i]);
         }
     }
 }

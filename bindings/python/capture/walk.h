@@ -50,6 +50,10 @@ void hsight__hide_own(hsight__walk *walk);
 /* roots.c: modules, thread frames, parts of the interpreter. */
 void hsight__roots_add(hsight__walk *walk);
 
+/* thread_locals.c: if this part of a thread state is what threading.local knows the thread by, the
+ * keys under which it keeps the thread's values are called by the thread. */
+void hsight__name_thread_locals(hsight__walk *walk, PyObject *part, hsight_string_id thread);
+
 /* balance.c: refcounts against references found; adds C_HELD and INTERPRETER roots. */
 void hsight__balance(hsight__walk *walk);
 

@@ -6,6 +6,9 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
+#include <stddef.h>
+#include <structmember.h>
+
 static int armed;
 
 /* ---- one field, told wrongly ---- */
@@ -114,6 +117,21 @@ static PyTypeObject Untold = {
     .tp_dealloc = untold_dealloc,
 };
 
+static PyMemberDef told_members[] = {
+    {"inside", T_OBJECT_EX, offsetof(holder, owned), READONLY, NULL},
+    {NULL, 0, 0, 0, NULL},
+};
+
+/* The same, but its members tell. */
+static PyTypeObject Told = {
+    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "hostile.Told",
+    .tp_basicsize = sizeof(holder),
+    .tp_flags = Py_TPFLAGS_DEFAULT,
+    .tp_new = holder_new,
+    .tp_dealloc = untold_dealloc,
+    .tp_members = told_members,
+};
+
 /* ---- sizes that cannot be ---- */
 
 static PyObject *sized_new(PyTypeObject *type, PyObject *args, PyObject *keywords)
@@ -215,8 +233,8 @@ static struct PyModuleDef definition = {
 
 PyMODINIT_FUNC PyInit_hostile(void)
 {
-    static PyTypeObject *const types[] = {&Skips,  &Repeats, &Null,  &Borrowed,
-                                          &Raises, &Untold,  &Sized, &Unfinished};
+    static PyTypeObject *const types[] = {&Skips,  &Repeats, &Null,       &Borrowed, &Raises,
+                                          &Untold, &Sized,   &Unfinished, &Told};
     PyObject *module = PyModule_Create(&definition);
     for (size_t i = 0; module != NULL && i < sizeof(types) / sizeof(types[0]); i++) {
         if (PyModule_AddType(module, types[i]) < 0) {

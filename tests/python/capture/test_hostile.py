@@ -126,6 +126,16 @@ def test_what_a_type_skips_is_held_by_c(hostile: Hostile) -> None:
     assert any("3 reference" in root for root in answer), answer
 
 
+def test_a_type_without_traverse_is_known_by_its_members(hostile: Hostile) -> None:
+    answer = hostile("""
+        told = hostile.Told([Held()])
+        look()
+        heap = heapsight.load("hostile.hsnap")
+        print(json.dumps([path.expression for path in heap.why(id(told.inside[0]), limit=None)]))
+    """)
+    assert answer == ["__main__.told.inside[0]"]
+
+
 def test_the_report_names_what_is_odd(hostile: Hostile, built: Path, tmp_path: Path) -> None:
     answer = hostile("""
         lent = Held()
