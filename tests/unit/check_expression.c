@@ -193,6 +193,8 @@ START_TEST(roots_say_who_holds)
     ck_assert_str_eq(root_of("frame:job:worker-1:pin:service.py:0>>a"),
                      "thread 'worker-1' in pin (service.py), local variable 'job'");
     ck_assert_str_eq(root_of("interpreter:builtins>>a"), "interpreter: builtins");
+    ck_assert_str_eq(root_of("interpreter:context:worker-1>>a"),
+                     "interpreter: context of thread 'worker-1'");
     ck_assert_str_eq(root_of("static:list>>a"), "static type list");
     ck_assert_str_eq(root_of("c:1>>a"), "held by C code (1 reference)");
     ck_assert_str_eq(root_of("c:2>>a"), "held by C code (2 references)");

@@ -7,8 +7,11 @@ from __future__ import annotations
 import html
 import json
 import re
+import shutil
 import subprocess
 import sys
+import sysconfig
+from pathlib import Path
 from textwrap import dedent
 
 import pytest
@@ -411,3 +414,22 @@ def test_the_main_interpreter_is_walked_beside_others() -> None:
     assert answers[1][:3] == [0, 0, 0]
     if sys.version_info >= (3, 12):  # before, classes built in C know the subclasses of all interpreters
         assert answers[1][3] == []
+
+
+@pytest.mark.skipif(sys.version_info < (3, 13), reason="free-threaded builds came with 3.13")
+def test_free_threaded_builds_are_refused_in_a_sentence() -> None:
+    """There may be none here: what is built for one compiles, and its check at import is that sentence."""
+    folder = Path(__file__).parents[3] / "bindings" / "python" / "capture"
+    headers = sysconfig.get_path("include")
+    compiler = shutil.which("cc")
+    if compiler is None or not Path(headers, "Python.h").is_file():
+        pytest.skip("no C compiler, or no headers of this Python")
+    command = [compiler, "-std=gnu11", "-DNDEBUG", "-DPy_GIL_DISABLED=1", f"-I{headers}", f"-I{folder}",
+               f"-I{folder.parents[2] / 'include'}"]
+    for source in sorted(folder.glob("compat_*.c")):
+        subprocess.run([*command, "-fsyntax-only", source], check=True)
+    seen = subprocess.run([*command, "-E", "-P", folder / "compat_gc.c"], capture_output=True, text=True,
+                          check=True).stdout
+    body = seen[seen.rindex("hsight__compat_check"):]
+    assert re.fullmatch(r'hsight__compat_check\(void\)\s*{\s*return "[^"]*free-threaded[^"]*use a build with '
+                        r'the GIL";\s*}\s*', body), body

@@ -294,7 +294,7 @@ static void read_root(parser *p)
         char name[NAME_BYTES];
         read_name(p, ".-", name);
         root.name = intern(p, name);
-        if (root.kind == HSIGHT_ROOT_FRAME) {
+        if (root.kind == HSIGHT_ROOT_FRAME || root.kind == HSIGHT_ROOT_INTERPRETER) {
             read_frame(p, &root);
         }
     }
