@@ -68,6 +68,20 @@ PLACES: dict[str, tuple[str, list[tuple[str, str]]]] = {
         """,
         [(MAIN, r"__main__\.frozen_list\[0\]")],
     ),
+    "frozen object that only C code holds": (
+        """
+        import ctypes
+        def make():
+            lone = [Held()]
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(lone))
+            return id(lone[0])
+        address = make()
+        gc.collect()
+        gc.freeze()
+        find(address)
+        """,
+        [(r"held by C code \(1 reference\)", r"<list held by C code>\[0\]")],
+    ),
     "local of another thread": (
         """
         def pin(box, wait):

@@ -98,7 +98,7 @@ PROGRAM = """
         told = sum(type(held) is dict for item in cold for held in gc.get_referents(item))
         return max(picture.count("__dict__"), told)
 
-    def watch(look=True):
+    def watch(look=False):  # a picture takes memory of its own, so only the last one looks
         rest.set()
         at_rest.wait()
         rest.clear()
@@ -121,7 +121,7 @@ PROGRAM = """
     for thread in threads:
         thread.start()
     for _ in range(3):  # until the threads have all they need
-        first = watch(look=False)
+        first = watch()
 
     # ---- the snapshots
 
@@ -147,7 +147,7 @@ PROGRAM = """
     with heapsight.snapshot("last", collect=False) as snapshot:
         damage(snapshot)
     del snapshot
-    after = watch()
+    after = watch(look=True)
     done.set()
     for thread in threads:
         thread.join()
