@@ -123,7 +123,10 @@ static const private_row private_rows[] = {
     {"re.Pattern", 5, "names of groups", HSIGHT_LABEL_INTERNAL},
     {"itertools.count", 3, "count", HSIGHT_LABEL_INTERNAL},
     {"itertools.count", 4, "step", HSIGHT_LABEL_INTERNAL},
-    {"typing.Union", 3, "hashable arguments", HSIGHT_LABEL_INTERNAL},
+    {"typing.Union", 3, "hashable arguments", HSIGHT_LABEL_INTERNAL}, /* 3.14+, with the next two */
+    {"typing.Union", 4, "unhashable arguments", HSIGHT_LABEL_INTERNAL},
+    {"typing.Union", 5, "__parameters__", HSIGHT_LABEL_ATTRIBUTE},
+    {"types.UnionType", 3, "__parameters__", HSIGHT_LABEL_ATTRIBUTE}, /* its name before 3.14 */
     {"types.GenericAlias", 4, "__parameters__", HSIGHT_LABEL_ATTRIBUTE},
     {"operator.attrgetter", 3, "names", HSIGHT_LABEL_INTERNAL},
     {"_struct.Struct", 5, "format", HSIGHT_LABEL_ATTRIBUTE},

@@ -57,8 +57,9 @@ void hsight__rule_members(hsight__visit *visit, PyObject *object, hsight__type_i
 size_t hsight__traverse_collect(hsight__visit *visit, PyObject *object, hsight__type_info *info);
 /* Label the first scratch target that is `value` and has no label; false when there is none. */
 bool hsight__traverse_label_first(hsight__visit *visit, PyObject *value, hsight_label label);
-/* Labels of scratch targets that members explain; the rest stay 0. */
-void hsight__traverse_label(hsight__visit *visit, PyObject *object, const hsight__type_info *info);
+/* Labels of scratch targets that members, attributes and the __dict__ explain; the rest stay 0.
+ * False where members were left out, as both are too many: then the rest is not known either. */
+bool hsight__traverse_label(hsight__visit *visit, PyObject *object, const hsight__type_info *info);
 /* Name a scratch target that has no label yet: an internal field. `name` is a string literal. */
 void hsight__traverse_label_at(hsight__visit *visit, size_t at, const char *name);
 /* The same for all that have none. */

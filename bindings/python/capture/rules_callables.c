@@ -170,8 +170,9 @@ void hsight__rule_c_metaclass(hsight__visit *visit, PyObject *object, hsight__ty
 void hsight__rule_module(hsight__visit *visit, PyObject *object, hsight__type_info *info)
 {
     hsight__traverse_collect(visit, object, info);
-    hsight__traverse_label(visit, object, info);
-    hsight__traverse_label_rest(visit, "module state");
+    if (hsight__traverse_label(visit, object, info)) {
+        hsight__traverse_label_rest(visit, "module state");
+    }
     hsight__traverse_emit(visit);
     hsight__emit_named(visit, hsight__compat_module_name(object), HSIGHT_LABEL_ATTRIBUTE,
                        HSIGHT__NAME_name);

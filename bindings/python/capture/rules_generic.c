@@ -198,18 +198,29 @@ static void label_attributes(hsight__visit *visit, PyObject *object)
         hsight_label_make(HSIGHT_LABEL_ATTRIBUTE, visit->names[HSIGHT__NAME_dict].index));
 }
 
-/* Beyond this many targets the object is a container of its own kind; only its first are named. */
+/* The value of a member is looked for among all targets: thousands of both are too many looks. */
 #define MOST_TARGETS_TO_LABEL 4096
+#define MOST_MEMBERS_TO_LABEL 64
 
-void hsight__traverse_label(hsight__visit *visit, PyObject *object, const hsight__type_info *info)
+static bool label_members(hsight__visit *visit, PyObject *object, const hsight__type_info *info)
 {
-    if (visit->scratch_count == 0 || visit->scratch_count > MOST_TARGETS_TO_LABEL) {
-        return;
+    if (visit->scratch_count > MOST_TARGETS_TO_LABEL &&
+        info->member_count > MOST_MEMBERS_TO_LABEL) {
+        return false;
     }
     for (uint32_t i = 0; i < info->member_count; i++) {
         hsight__traverse_label_first(visit, hsight__member_value(object, &info->members[i]),
                                      info->members[i].label);
     }
+    return true;
+}
+
+bool hsight__traverse_label(hsight__visit *visit, PyObject *object, const hsight__type_info *info)
+{
+    if (visit->scratch_count == 0) {
+        return true;
+    }
+    bool labelled = label_members(visit, object, info);
     if (info->managed_dict) {
         label_attributes(visit, object);
     } else if (info->type->tp_dictoffset > 0) {
@@ -218,6 +229,7 @@ void hsight__traverse_label(hsight__visit *visit, PyObject *object, const hsight
             visit, dict,
             hsight_label_make(HSIGHT_LABEL_ATTRIBUTE, visit->names[HSIGHT__NAME_dict].index));
     }
+    return labelled;
 }
 
 void hsight__traverse_label_at(hsight__visit *visit, size_t at, const char *name)
