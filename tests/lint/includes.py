@@ -8,7 +8,8 @@
 Rules (ARCHITECTURE.md): base <- graph, trace <- snapshot <- store, analyse <- report; siblings do
 not know each other; the capture layer sees only public headers of base, graph, trace and snapshot,
 the module all public headers and the capture layer; nothing in lib/ or include/ knows Python; only
-capture/compat* tests a Python version or includes a private header.
+capture/compat* tests a Python version or includes a private header. Headers for extension modules
+(bindings/python/include) count as public ones of the capture layer.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ UMBRELLA = "heapsight.h"
 REMEDY = "give it one in tests/lint/includes.py"
 
 # Where an #include is looked up after the directory of the including file, as the build does.
-SEARCH = ("include", "lib", "bindings/python")
+SEARCH = ("include", "lib", "bindings/python", "bindings/python/include")
 SUFFIXES = {".c", ".h", ".cc", ".cpp", ".hpp", ".inc"}
 
 INCLUDE = re.compile(r"^[ \t]*#[ \t]*include[ \t]*(.*?)[ \t]*$", re.MULTILINE)
@@ -100,6 +101,8 @@ def place_of(path: PurePosixPath) -> Place | None:
     if parts[:2] == ("include", "heapsight") and len(parts) == 3:
         layer = "umbrella" if path.name == UMBRELLA else PUBLIC_LAYER.get(path.name)
         return Place(layer, public=True) if layer else None
+    if parts[:4] == ("bindings", "python", "include", "heapsight") and len(parts) == 5:
+        return Place("capture", public=True)
     if parts[0] == "lib" and len(parts) > 2 and parts[1] in MAY_SEE:
         return Place(parts[1])
     if parts[:2] == ("bindings", "python") and len(parts) > 3 and parts[2] in ("capture", "module"):
@@ -213,7 +216,9 @@ GOOD = {
     "lib/store/format.h": "#include <heapsight/snapshot.h>\n",
     "lib/analyse/path.c": "/* #include <Python.h> */\n#include <heapsight/path.h>\n",
     "lib/report/text.c": '#include "store/format.h"\n#include <heapsight/report.h>\n',
-    "bindings/python/capture/walk.h": "#include <Python.h>\n#include <heapsight/graph.h>\n",
+    "bindings/python/include/heapsight/labels.h": "#include <Python.h>\n",
+    "bindings/python/capture/walk.h": "#include <Python.h>\n#include <heapsight/graph.h>\n"
+    "#include <heapsight/labels.h>\n",
     "bindings/python/capture/compat.h": "#include <pycore_frame.h>\n#if PY_VERSION_HEX\n#endif\n",
     "bindings/python/module/core.c": '#include "capture/walk.h"\n#include <heapsight/report.h>\n',
     "bindings/python/module/module.h": "#include <heapsight/heapsight.h>\n",
@@ -277,6 +282,16 @@ BAD = {
         "bindings/python/capture/a.c",
         '#include "module/core.c"',
         "may not know module",
+    ),
+    "headers for extensions stay public": (
+        "bindings/python/include/heapsight/labels.h",
+        '#include "../../capture/walk.h"',
+        "not installed",
+    ),
+    "the engine does not see headers for extensions": (
+        "lib/graph/a.c",
+        "#include <heapsight/labels.h>",
+        "may not know capture",
     ),
     "module uses public headers": (
         "bindings/python/module/a.c",

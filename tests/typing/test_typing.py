@@ -27,6 +27,8 @@ with heapsight.snapshot("after", collect=False, values=True) as after:
     total: int = sum(row.bytes + row.count for row in rows)
     name: str = paths[0].steps[-1].type
     picture: str = heapsight.graph(before, depth=2).render("leak.png")
+heapsight.register_fields(type(iter([])), {"sequence": 24}, rest="others")
+include: str = heapsight.get_include()
 tracker = ClassTracker()
 tracker.track_class(dict, name="dict")
 tracker.stats.sort_stats("size").print_stats(limit=3)
@@ -41,6 +43,8 @@ WRONG = [
     "heapsight.snapshot().why(1.5)",
     "heapsight.graph([], depth=None)",
     "heapsight.ClassTracker().track_class(3)",
+    "heapsight.register_fields(3, {})",
+    'heapsight.register_fields(dict, {"name": "16"})',
     "heapsight.nothing()",
 ]
 

@@ -9,6 +9,7 @@
 #include <Python.h>
 
 #include <heapsight/builder.h>
+#include <heapsight/labels.h>
 #include <heapsight/reach.h>
 #include <heapsight/snapshot.h>
 
@@ -82,6 +83,13 @@ hsight_status hsight_capture_compare_sizes(PyObject *interned_probe, hsight_grap
  * other items are not entered; weak references are not followed. */
 hsight_status hsight_capture_deep_sizes(PyObject *const *items, Py_ssize_t count, uint64_t *out,
                                         hsight_error *err);
+
+/* Name references that the tp_traverse of a C type tells of: register_fields() of
+ * heapsight/labels.h, which says what is kept, and of the package.
+ * @return HSIGHT_OK, HSIGHT_ENOMEM, or HSIGHT_EINVAL with type, field and remedy; what was said
+ *         before of the type stays in force on failure */
+hsight_status hsight_capture_register_fields(PyTypeObject *type, const hsight_label_field *fields,
+                                             size_t count, const char *rest, hsight_error *err);
 
 /* Resident set of this process in bytes; 0 when the system does not tell. */
 uint64_t hsight_capture_resident_bytes(void);

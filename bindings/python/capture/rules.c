@@ -5,10 +5,12 @@
  *   rule_rows    a type with a rule of its own
  *   field_rows   a reference at a fixed offset that tp_members does not tell
  *   private_rows the same where the layout is not public: a name for what tp_traverse tells
+ * Other packages add such names while the program runs (registered.c).
  * Types without a row are walked by tp_traverse and labelled by their tp_members. Two kinds of
  * types are walked as what they add to a base: classes written in Python, to their first C base;
  * types written in C that go by the tp_traverse of a base with a row, to that base. */
 #include "rules.h"
+#include "registered.h"
 #include "type_table.h"
 
 #include <stddef.h>
@@ -210,6 +212,30 @@ static void add_private_fields(hsight__visit *visit, hsight__type_info *info)
     }
 }
 
+/* What other packages said of the type and its bases. The rest of a base is also that of a type
+ * that goes by its tp_traverse; another one tells of more. */
+static void add_registered_fields(hsight__visit *visit, hsight__type_info *info)
+{
+    for (PyTypeObject *type = info->type; type != NULL; type = type->tp_base) {
+        const hsight__registered *said = hsight__registered_find(type);
+        for (size_t i = 0; said != NULL && i < said->count; i++) {
+            const hsight__registered_field *field = &said->fields[i];
+            if (field->offset + (Py_ssize_t)sizeof(PyObject *) <= type->tp_basicsize) {
+                hsight_string_id name = hsight__visit_name(visit, field->name);
+                add_member(visit, info, field->offset, 0,
+                           hsight_label_make(field->is_attribute ? HSIGHT_LABEL_ATTRIBUTE
+                                                                 : HSIGHT_LABEL_INTERNAL,
+                                             name.index));
+            }
+        }
+        if (said != NULL && said->rest != NULL && info->rest_label.bits == 0 &&
+            said->traverse == info->type->tp_traverse) {
+            hsight_string_id name = hsight__visit_name(visit, said->rest);
+            info->rest_label = hsight_label_make(HSIGHT_LABEL_INTERNAL, name.index);
+        }
+    }
+}
+
 /* ---- assignment ---- */
 
 /* Classes written in Python carry one tp_traverse. */
@@ -293,9 +319,31 @@ void hsight__rules_assign(hsight__visit *visit, hsight__type_info *info)
     } else if (PyType_FastSubclass(type, Py_TPFLAGS_TYPE_SUBCLASS)) {
         info->rule = hsight__rule_c_metaclass;
     } else if (info->gc) {
+        add_registered_fields(visit, info);
         add_private_fields(visit, info);
-        info->rule = hsight__rule_traverse;
+        info->rule =
+            info->rest_label.bits != 0 ? hsight__rule_traverse_rest : hsight__rule_traverse;
     } else {
         info->rule = info->member_count != 0 ? hsight__rule_members : hsight__rule_nothing;
     }
+}
+
+const char *hsight__rules_refusal(PyTypeObject *type)
+{
+    if (!PyType_HasFeature(type, Py_TPFLAGS_READY)) {
+        return "is not ready: call PyType_Ready() before its fields are named";
+    }
+    if (is_python_class(type)) {
+        return "is a class written in Python, whose attributes and __slots__ have names: name the "
+               "fields of its base that is written in C";
+    }
+    if (PyType_FastSubclass(type, Py_TPFLAGS_TYPE_SUBCLASS) || rule_by_row(type) != NULL ||
+        base_with_row(type) != NULL) {
+        return "is walked by a rule of heapsight's own, which names its references: leave it out";
+    }
+    if (!PyType_HasFeature(type, Py_TPFLAGS_HAVE_GC) || type->tp_traverse == NULL) {
+        return "tells the collector of no references, so there is nothing to name: give the type "
+               "Py_TPFLAGS_HAVE_GC and a tp_traverse that visits them";
+    }
+    return NULL;
 }

@@ -49,6 +49,8 @@ void hsight__rule_context_node(hsight__visit *visit, PyObject *object, hsight__t
 void hsight__rule_instance(hsight__visit *visit, PyObject *object, hsight__type_info *info);
 /* Whatever tp_traverse says, labelled by the type's members where offsets and values agree. */
 void hsight__rule_traverse(hsight__visit *visit, PyObject *object, hsight__type_info *info);
+/* The same, and what is left has the name info->rest_label. */
+void hsight__rule_traverse_rest(hsight__visit *visit, PyObject *object, hsight__type_info *info);
 /* Every member is owned; tp_traverse is not asked. */
 void hsight__rule_members(hsight__visit *visit, PyObject *object, hsight__type_info *info);
 /* Run tp_traverse into visit->scratch; one reference to the object's own class is

@@ -260,3 +260,15 @@ void hsight__rule_traverse(hsight__visit *visit, PyObject *object, hsight__type_
     hsight__traverse_label(visit, object, info);
     hsight__traverse_emit(visit);
 }
+
+void hsight__rule_traverse_rest(hsight__visit *visit, PyObject *object, hsight__type_info *info)
+{
+    hsight__traverse_collect(visit, object, info);
+    bool labelled = hsight__traverse_label(visit, object, info);
+    for (size_t i = 0; labelled && i < visit->scratch_count; i++) {
+        if (visit->scratch_labels[i] == 0) {
+            visit->scratch_labels[i] = info->rest_label.bits;
+        }
+    }
+    hsight__traverse_emit(visit);
+}

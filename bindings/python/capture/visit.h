@@ -76,6 +76,7 @@ struct hsight__type_info {
     hsight__type_info *base;
     hsight__member *members; /* references at known places: __slots__, fields of C structs */
     uint32_t member_count;
+    hsight_label rest_label;     /* of what tp_traverse tells of and nothing else names; 0: none */
     hsight_string_id *key_names; /* shared keys, filled as they are met; 0 = not yet */
     uint32_t key_count;
     Py_ssize_t table_offset; /* of the pointer to the table of items or values; 0: none */
@@ -198,6 +199,9 @@ static inline void hsight__visit_object(hsight__visit *visit, PyObject *object,
 
 /* Fill info->rule, base and members for info->type (rules.c). */
 void hsight__rules_assign(hsight__visit *visit, hsight__type_info *info);
+/* Why no names can be registered for the fields of a type, after its name; NULL when they can.
+ * Static storage. */
+const char *hsight__rules_refusal(PyTypeObject *type);
 /* Fill info->size and size_flags; after the rules (sizes.c). */
 void hsight__sizes_assign(hsight__type_info *info);
 /* Is the size of this type's objects known by its name, apart from the layout of a base? */

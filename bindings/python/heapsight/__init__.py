@@ -32,6 +32,7 @@ from heapsight._dumps import Dumps, dump_on
 from heapsight._environment import start_from_environment
 from heapsight._errors import HeapsightKeyError, HeapsightTypeError
 from heapsight._graph import Graph
+from heapsight._labels import get_include, register_fields
 from heapsight._live import graph, snapshot, why
 from heapsight._rows import DiffRow, PathRow, PathStep, SiteDiffRow, SiteRow, TypeRow
 from heapsight._snapshot import Snapshot, load
@@ -70,8 +71,10 @@ __all__ = [
     "allocation_site",
     "diff",
     "dump_on",
+    "get_include",
     "graph",
     "load",
+    "register_fields",
     "snapshot",
     "why",
 ]

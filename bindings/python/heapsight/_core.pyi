@@ -142,6 +142,12 @@ def trace_on_memory_error(call: Callable[[], object] | None) -> None:
 def trace_site(obj: object) -> list[tuple[str, str, int, int]] | None:
     """The frames, as in Trace.frames(), of the stack that allocated an object, innermost first."""
 
+labels: object
+"""The capsule of heapsight/labels.h."""
+
+def register_fields(
+    type: type, fields: list[tuple[str, int]], rest: str | None, /
+) -> None: ...
 def deep_sizes(objects: list[object]) -> list[int]:
     """Bytes each object keeps together with what it refers to, shared data charged to the earlier
     one.

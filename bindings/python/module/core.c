@@ -213,7 +213,8 @@ static int core_exec(PyObject *module)
         add_type(module, &core_subgraph_spec, &state->subgraph_type) < 0 ||
         add_type(module, &core_trace_spec, &state->trace_type) < 0 ||
         PyModule_AddFunctions(module, core_tracing_functions) < 0 ||
-        PyModule_AddFunctions(module, core_sigterm_functions) < 0) {
+        PyModule_AddFunctions(module, core_sigterm_functions) < 0 ||
+        PyModule_AddFunctions(module, core_label_functions) < 0 || core_add_labels(module) < 0) {
         return -1;
     }
     return PyModule_AddStringConstant(module, "__version__", hsight_version());

@@ -84,6 +84,10 @@ PyObject *core_frame(const hsight_trace *trace, hsight_frame_id id);
 /* tracing.c */
 extern PyMethodDef core_tracing_functions[];
 
+/* labels.c: register_fields() and the capsule of heapsight/labels.h. */
+extern PyMethodDef core_label_functions[];
+int core_add_labels(PyObject *module);
+
 /* sigterm.c */
 extern PyMethodDef core_sigterm_functions[];
 
