@@ -183,7 +183,7 @@ typedef struct {
 
 #define NUMPY_OBJECT     17
 #define NUMPY_OWNDATA    0x0004
-#define NUMPY_CONTIGUOUS (0x0001 | 0x0002) /* in the order of C, or of Fortran */
+#define NUMPY_CONTIGUOUS (0x0001 | 0x0002) /* in the order of C, of Fortran, or (a row) both */
 
 static void emit_array_items(hsight__visit *visit, const array_fields *array)
 {
@@ -205,8 +205,7 @@ void hsight__rule_ndarray(hsight__visit *visit, PyObject *object, hsight__type_i
     }
     hsight__emit_named(visit, array->base, HSIGHT_LABEL_ATTRIBUTE, HSIGHT__NAME_base);
     hsight__emit_named(visit, array->descr, HSIGHT_LABEL_ATTRIBUTE, HSIGHT__NAME_dtype);
-    bool owns_items =
-        (array->flags & (NUMPY_OWNDATA | NUMPY_CONTIGUOUS)) == (NUMPY_OWNDATA | NUMPY_CONTIGUOUS);
+    bool owns_items = (array->flags & NUMPY_OWNDATA) && (array->flags & NUMPY_CONTIGUOUS);
     if (array->descr != NULL && array->data != NULL && owns_items &&
         ((const descr_fields *)array->descr)->type_num == NUMPY_OBJECT) {
         emit_array_items(visit, array);

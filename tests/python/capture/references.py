@@ -53,11 +53,24 @@ class Heap:
 
     def references(self, holder: object) -> list[Reference]:
         """Every reference of an object, sorted. A reference without a name is called "internal"."""
-        node = self._nodes[id(holder)]
+        return sorted(self.references_at(id(holder)))
+
+    def references_at(self, address: int) -> list[Reference]:
+        """The same for what lies at an address, in the order of the snapshot."""
+        node = self._nodes[address]
         first, targets, labels, addresses = (
             self._heap.columns[chunk] for chunk in ("EFST", "EDGE", "LABL", "ADDR")
         )
-        return sorted(
+        return [
             (self._text(labels[at]), addresses[targets[at]])
             for at in range(first[node], first[node + 1])
-        )
+        ]
+
+    def type_at(self, address: int) -> str:
+        """The type of what lies at an address."""
+        columns = self._heap.columns
+        return self._heap.strings[columns["TNAM"][columns["TYPE"][self._nodes[address]]]].decode()
+
+    def text_at(self, address: int) -> str:
+        """The text of an interned identifier."""
+        return self._heap.strings[self._heap.previews[self._nodes[address]]].decode()
