@@ -6,6 +6,7 @@
  *   Crowd       an owner and an array of new objects: Crowd(count, owner)
  *   CrowdOfMembers  the same with a hundred tp_members
  *   Listed      of a base that is given, whose tp_traverse it goes by
+ *   Meta        a metaclass, with a tp_traverse of its own
  *   Still       as Pair, but the collector is told of nothing
  * and a module state that holds an array of new objects: fill_state(count). Types are made by
  * make_type(), anew each time. register() passes its arguments on to heapsight/labels.h. */
@@ -185,6 +186,18 @@ static PyType_Spec listed_spec = {
     .slots = listed_slots,
 };
 
+static int meta_traverse(PyObject *self, visitproc visit, void *arg)
+{
+    return PyType_Type.tp_traverse(self, visit, arg);
+}
+
+static PyType_Slot meta_slots[] = {{Py_tp_traverse, meta_traverse}, {0, NULL}};
+static PyType_Spec meta_spec = {
+    .name = "labelled.Meta",
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC,
+    .slots = meta_slots,
+};
+
 /* ---- Crowd ---- */
 
 typedef struct {
@@ -267,8 +280,9 @@ static PyObject *make_type(PyObject *module, PyObject *args)
     if (!PyArg_ParseTuple(args, "s|O", &name, &base)) {
         return NULL;
     }
-    PyType_Spec *specs[] = {&pair_spec, &heir_spec, &still_spec, &crowd_spec, &listed_spec};
-    for (int i = 0; i < 5; i++) {
+    PyType_Spec *specs[] = {&pair_spec,  &heir_spec,   &still_spec,
+                            &crowd_spec, &listed_spec, &meta_spec};
+    for (int i = 0; i < 6; i++) {
         if (strcmp(name, specs[i]->name + strlen("labelled.")) == 0) {
             return PyType_FromSpecWithBases(specs[i], base);
         }
