@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* registered.c - fields that other packages named: checked, kept, found again.
  *
- * An entry owns copies of its words and refers to no object, so that no type lives longer for it,
- * none shows a weak reference that it did not have, and a type may die. A type is known again by
- * tp_name and tp_traverse together: that function is the C code that knows the struct, and the name
- * tells apart types that share one. A heap type that the same code makes anew finds its entry. I1
- * no two entries agree in name and tp_traverse. I2  an entry has a field or a rest. Memory: malloc,
- * until the process ends or the entry is replaced. The GIL is held throughout. Cost:
- * hsight__registered_find() compares one pointer an entry; the walk asks once a type. */
+ * An entry owns copies of its words and refers to no object: no type lives longer for it, none has
+ * a weak reference for it. A type is known again by tp_name and tp_traverse together: that function
+ * is the C code that knows the struct, and the name tells apart types that share one. A heap type
+ * that the same code makes anew finds its entry.
+ * I1  no two entries agree in name and tp_traverse.
+ * I2  an entry has a field or a rest.
+ * Memory: malloc, until the process ends or the entry is replaced. The GIL is held throughout.
+ * Cost: hsight__registered_find() compares one pointer an entry; the walk asks once a type. */
 #include "registered.h"
 #include "capture.h"
 #include "rules.h"

@@ -132,6 +132,10 @@ static const private_row private_rows[] = {
     {"types.GenericAlias", 4, "__parameters__", HSIGHT_LABEL_ATTRIBUTE},
     {"operator.attrgetter", 3, "names", HSIGHT_LABEL_INTERNAL},
     {"_struct.Struct", 5, "format", HSIGHT_LABEL_ATTRIBUTE},
+    {"lazy_import", 2, "builtins", HSIGHT_LABEL_INTERNAL}, /* 3.15+, with the next three */
+    {"lazy_import", 3, "module to import", HSIGHT_LABEL_INTERNAL},
+    {"lazy_import", 4, "name to import", HSIGHT_LABEL_INTERNAL},
+    {"lazy_import", 5, "importing code", HSIGHT_LABEL_INTERNAL},
 };
 
 /* ---- members ---- */
