@@ -23,7 +23,8 @@ extern "C" {
     X(ENOTFOUND, 7, "not found", LookupError)                                  \
     X(ENOTSUP, 8, "not supported by this build", RuntimeError)                 \
     X(ENODOT, 9, "Graphviz's dot program is missing", OSError)                 \
-    X(ETIMEOUT, 10, "time limit passed", OSError)
+    X(ETIMEOUT, 10, "time limit passed", OSError)                              \
+    X(EKILLED, 11, "a child process was killed", RuntimeError)
 
 typedef enum {
     HSIGHT_OK = 0,

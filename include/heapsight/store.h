@@ -20,6 +20,14 @@ extern "C" {
 HSIGHT_API hsight_status hsight_store_save(const hsight_snapshot *snapshot, const char *path,
                                            hsight_error *err);
 
+/** The same through a temporary file whose name the caller chose: who finds the writer killed can
+ * remove it. Since 0.1.
+ * @param temporary  a name in the directory of `path`, at most 39 bytes, that nobody uses; NULL for
+ *                   a random one
+ * @return also HSIGHT_EINVAL: the name is too long */
+HSIGHT_API hsight_status hsight_store_save_through(const hsight_snapshot *snapshot, const char *path,
+                                                   const char *temporary, hsight_error *err);
+
 /** Open a snapshot file: mapped, checksums and structure verified, nothing parsed into objects; the
  * columns are used in place. O(file size) for the verification, O(1) memory besides the mapping.
  * Replace a file that is in use by renaming another over it, as hsight_store_save() does: one that is

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* error.c - status texts, and filling an hsight_error.
  *
- * Owns nothing and allocates nothing, so that it works when memory is gone. */
+ * Owns nothing and allocates nothing, so that it works when memory is gone, and takes no lock: a
+ * forked child that was not made by fork() calls it too, and some other thread may have had it. */
+#if defined(__linux__) && !defined(_GNU_SOURCE)
+#define _GNU_SOURCE /* strerrordesc_np */
+#endif
 #include "base/error.h"
 
 #include <stdarg.h>
@@ -46,6 +50,17 @@ static void drop_partial_character(char *text)
     }
 }
 
+/* strerror() translates: it reads catalogues, under a lock. */
+const char *hsight__errno_text(int errno_value)
+{
+#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 32)
+    const char *text = strerrordesc_np(errno_value);
+    return text != NULL ? text : "unknown error";
+#else
+    return strerror(errno_value);
+#endif
+}
+
 static void fill(hsight_error *err, hsight_status status, int errno_value, const char *format,
                  va_list arguments)
 {
@@ -78,7 +93,8 @@ hsight_status hsight__fail_errno(hsight_error *err, int errno_value, const char 
         fill(err, HSIGHT_EIO, errno_value, format, arguments);
         va_end(arguments);
         size_t used = strlen(err->message);
-        snprintf(err->message + used, sizeof err->message - used, ": %s", strerror(errno_value));
+        snprintf(err->message + used, sizeof err->message - used, ": %s",
+                 hsight__errno_text(errno_value));
         drop_partial_character(err->message);
     }
     return HSIGHT_EIO;

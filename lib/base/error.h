@@ -20,4 +20,7 @@ hsight_status hsight__fail_errno(hsight_error *err, int errno_value, const char 
 /* HSIGHT_ENOMEM for a request of `bytes`; SIZE_MAX stands for "more than can be addressed". */
 hsight_status hsight__fail_memory(hsight_error *err, size_t bytes);
 
+/* The system's words for an errno, in English. Static storage. */
+const char *hsight__errno_text(int errno_value);
+
 #endif

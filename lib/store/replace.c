@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* replace.c - put a new file in the place of an old one: completely, or not at all.
  *
- * The new file is written under a random name in the target's directory, synced, renamed over the
+ * The new file is written under another name in the target's directory, synced, renamed over the
  * target, and the directory is synced. All names are looked up in the directory that was opened at
  * the beginning, so a directory that is moved meanwhile does no harm.
  *
@@ -30,7 +30,7 @@ static hsight_status fail_step(const hsight__replacement *replacement, const cha
     int cause = errno;
     hsight_status status =
         hsight__fail(err, HSIGHT_EIO, "cannot write %s: %s (%s); nothing was replaced",
-                     hsight__show_path(replacement->path).text, strerror(cause), step);
+                     hsight__show_path(replacement->path).text, hsight__errno_text(cause), step);
     if (err != NULL) {
         err->os_errno = cause;
     }
@@ -111,18 +111,37 @@ static hsight_status open_directory(hsight__replacement *replacement, hsight_err
     return HSIGHT_OK;
 }
 
-static hsight_status create_temporary(hsight__replacement *replacement, hsight_error *err)
+/* ".heapsight-0123456789abcdef.tmp" */
+static hsight_status choose_name(const hsight__replacement *replacement,
+                                 char name[sizeof replacement->temporary], hsight_error *err)
 {
+    const size_t size = sizeof replacement->temporary;
     unsigned char random[8];
     if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random) {
         return fail_step(replacement, "asking for random bytes", err);
     }
-    char name[sizeof replacement->temporary] = ".heapsight-";
-    size_t used = strlen(name);
+    size_t used = (size_t)snprintf(name, size, ".heapsight-");
     for (size_t i = 0; i < sizeof random; i++) {
-        used += (size_t)snprintf(name + used, sizeof name - used, "%02x", random[i]);
+        used += (size_t)snprintf(name + used, size - used, "%02x", random[i]);
     }
-    snprintf(name + used, sizeof name - used, ".tmp");
+    snprintf(name + used, size - used, ".tmp");
+    return HSIGHT_OK;
+}
+
+static hsight_status create_temporary(hsight__replacement *replacement, const char *given,
+                                      hsight_error *err)
+{
+    char name[sizeof replacement->temporary];
+    if (given == NULL) {
+        hsight_status status = choose_name(replacement, name, err);
+        if (status != HSIGHT_OK) {
+            return status;
+        }
+    } else if ((size_t)snprintf(name, sizeof name, "%s", given) >= sizeof name) {
+        return hsight__fail(err, HSIGHT_EINVAL,
+                            "the name of a temporary file, %s, is longer than %zu bytes",
+                            hsight__show_path(given).text, sizeof name - 1);
+    }
     int flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW;
     replacement->file = openat(replacement->directory, name, flags, 0600);
     if (replacement->file < 0) {
@@ -136,7 +155,7 @@ static hsight_status create_temporary(hsight__replacement *replacement, hsight_e
 }
 
 hsight_status hsight__replace_begin(hsight__replacement *replacement, const char *path,
-                                    hsight_error *err)
+                                    const char *temporary, hsight_error *err)
 {
     *replacement = (hsight__replacement){.path = path, .directory = -1, .file = -1};
     hsight_status status = open_directory(replacement, err);
@@ -144,7 +163,7 @@ hsight_status hsight__replace_begin(hsight__replacement *replacement, const char
         status = check_target(replacement, err);
     }
     if (status == HSIGHT_OK) {
-        status = create_temporary(replacement, err);
+        status = create_temporary(replacement, temporary, err);
     }
     if (status != HSIGHT_OK) {
         hsight__replace_abort(replacement);

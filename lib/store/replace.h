@@ -22,9 +22,11 @@ typedef struct {
 } hsight__replacement;
 
 /* Create the temporary file, mode 0600, beside `path`. A target that exists must be a regular file.
- * Every failure below is HSIGHT_EIO with os_errno, and the message names path and step. */
+ * `temporary` is its name, or NULL for a random one.
+ * Every failure below is HSIGHT_EIO with os_errno, and the message names path and step; a name that
+ * is too long is HSIGHT_EINVAL. */
 hsight_status hsight__replace_begin(hsight__replacement *replacement, const char *path,
-                                    hsight_error *err);
+                                    const char *temporary, hsight_error *err);
 /* Append. Short and interrupted writes are continued. */
 hsight_status hsight__replace_write(hsight__replacement *replacement, const void *data,
                                     size_t bytes, hsight_error *err);

@@ -114,6 +114,12 @@ static hsight__part last_part_of(const hsight_trace *trace)
 hsight_status hsight_store_save(const hsight_snapshot *snapshot, const char *path,
                                 hsight_error *err)
 {
+    return hsight_store_save_through(snapshot, path, NULL, err);
+}
+
+hsight_status hsight_store_save_through(const hsight_snapshot *snapshot, const char *path,
+                                        const char *temporary, hsight_error *err)
+{
     const hsight_graph *graph = hsight_snapshot_graph(snapshot);
     hsight__chunk chunks[HSIGHT__CHUNK_COUNT];
     writer to;
@@ -123,7 +129,7 @@ hsight_status hsight_store_save(const hsight_snapshot *snapshot, const char *pat
     if (status != HSIGHT_OK) {
         return status;
     }
-    status = hsight__replace_begin(&to.file, path, err);
+    status = hsight__replace_begin(&to.file, path, temporary, err);
     if (status != HSIGHT_OK) {
         return status;
     }

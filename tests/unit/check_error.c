@@ -22,6 +22,7 @@ START_TEST(numbers_are_pinned)
     ck_assert_int_eq(HSIGHT_ENOTSUP, 8);
     ck_assert_int_eq(HSIGHT_ENODOT, 9);
     ck_assert_int_eq(HSIGHT_ETIMEOUT, 10);
+    ck_assert_int_eq(HSIGHT_EKILLED, 11);
 }
 END_TEST
 
@@ -30,7 +31,7 @@ START_TEST(every_status_has_its_own_text)
     ck_assert_str_eq(hsight_status_text(HSIGHT_OK), "no error");
     ck_assert_str_eq(hsight_status_text(HSIGHT_ENODOT), "Graphviz's dot program is missing");
     ck_assert_str_eq(hsight_status_text((hsight_status)99), "unknown status");
-    for (int a = 0; a <= HSIGHT_ETIMEOUT; a++) {
+    for (int a = 0; a <= HSIGHT_EKILLED; a++) {
         for (int b = 0; b < a; b++) {
             ck_assert_str_ne(hsight_status_text((hsight_status)a),
                              hsight_status_text((hsight_status)b));

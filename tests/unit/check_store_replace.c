@@ -54,6 +54,28 @@ START_TEST(mode_is_0600_whatever_the_mask)
 }
 END_TEST
 
+START_TEST(through_a_name_that_was_given)
+{
+    kit_path path = kit_file("given.hsnap"), taken = kit_file(".taken.tmp");
+    hsight_snapshot *sample = kit_sample("given");
+    hsight_error err;
+    ck_assert_int_eq(hsight_store_save_through(sample, path.path, ".mine.tmp", &err), HSIGHT_OK);
+    kit_assert_file(path.path, sample);
+    ck_assert_int_eq(kit_entry_count(), 1);
+    kit_save(sample, taken.path);
+    ck_assert_int_eq(hsight_store_save_through(sample, path.path, ".taken.tmp", &err), HSIGHT_EIO);
+    kit_assert_message(&err, HSIGHT_EIO, "File exists (creating a file beside it)");
+    kit_assert_file(taken.path, sample);
+    const char *longest = ".23456789012345678901234567890123456789";
+    ck_assert_int_eq(hsight_store_save_through(sample, path.path, longest, &err), HSIGHT_OK);
+    ck_assert_int_eq(hsight_store_save_through(sample, path.path,
+                                               ".234567890123456789012345678901234567890", &err),
+                     HSIGHT_EINVAL);
+    kit_assert_message(&err, HSIGHT_EINVAL, "longer than 39 bytes");
+    hsight_snapshot_free(sample);
+}
+END_TEST
+
 START_TEST(names_without_a_directory)
 {
     hsight_snapshot *sample = kit_sample("name");
@@ -327,6 +349,7 @@ int main(void)
     tcase_add_checked_fixture(tests, kit_open, kit_close);
     tcase_set_timeout(tests, 120);
     tcase_add_loop_test(tests, mode_is_0600_whatever_the_mask, 0, 4);
+    tcase_add_test(tests, through_a_name_that_was_given);
     tcase_add_test(tests, names_without_a_directory);
     tcase_add_test(tests, missing_directory);
     tcase_add_test(tests, paths_that_name_no_file);
