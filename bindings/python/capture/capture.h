@@ -66,10 +66,20 @@ const char *hsight_capture_check(void);
 hsight_status hsight_capture_walk(hsight_builder *builder, bool values, PyObject *interned_probe,
                                   hsight_capture_counts *counts, hsight_error *err);
 
-/* Walk and freeze, with everything hsight_snapshot_info asks for.
- * @param label  UTF-8, borrowed for the call */
-hsight_status hsight_capture_snapshot(hsight_string label, bool values, PyObject *interned_probe,
-                                      hsight_snapshot **out, hsight_error *err);
+/* Where and when a snapshot is taken; points into itself, so it stays where it was filled. */
+typedef struct {
+    char interpreter[64];
+    char platform[256];
+    char arguments[4096];
+    hsight_snapshot_info info;
+} hsight_capture_moment;
+
+/* Fill in what hsight_snapshot_info asks for, but for what the walk tells.
+ * @param label  UTF-8, borrowed as long as the moment is used */
+void hsight_capture_begin(hsight_capture_moment *moment, hsight_string label, bool values);
+/* Walk, freeze and join the trace, if the tracer runs. */
+hsight_status hsight_capture_take(const hsight_capture_moment *moment, PyObject *interned_probe,
+                                  hsight_snapshot **out, hsight_error *err);
 
 /* Walk and compare sizes with blocks, for tests and benchmarks.
  * @param graph  receives the graph, owned by the caller

@@ -454,7 +454,7 @@ static void stop_tracer(void)
 
 /* Handlers of others run between ours and may allocate: the tracer lets the thread with its lock
  * pass. Ours are registered at import, so that the lock is taken late and released early. */
-static void before_fork(void)
+void hsight_hook_lock(void)
 {
     hsight__thread_names_lock();
     if (tracer != NULL) {
@@ -462,7 +462,7 @@ static void before_fork(void)
     }
 }
 
-static void after_fork_in_parent(void)
+void hsight_hook_unlock(void)
 {
     if (local.trace.has_lock) {
         hsight_tracer_unlock(tracer, &local.trace);
@@ -473,7 +473,7 @@ static void after_fork_in_parent(void)
 static void after_fork_in_child(void)
 {
     hsight__thread_names_forked();
-    after_fork_in_parent();
+    hsight_hook_unlock();
     if (tracer != NULL && !follow_children) {
         stop_tracer(); /* the wrappers stay and pass through */
     }
@@ -481,7 +481,7 @@ static void after_fork_in_child(void)
 
 __attribute__((constructor)) static void watch_forks(void)
 {
-    handles_fork = pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child) == 0;
+    handles_fork = pthread_atfork(hsight_hook_lock, hsight_hook_unlock, after_fork_in_child) == 0;
 }
 
 /* ---- start and stop ---- */

@@ -43,5 +43,10 @@ uint32_t hsight_hook_stack_of(PyObject *object);
 /** Call `call` soon, by the main thread, after an allocator had no memory for somebody; NULL for no
  * call. Only while the hook is installed. */
 void hsight_hook_on_refusal(int (*call)(void *));
+/** Around a copy of this process, fork() or clone(): no thread is inside the tables meanwhile. Only
+ * what lies between the two may run; hsight_hook_unlock() is for both copies. fork() calls them by
+ * itself. */
+void hsight_hook_lock(void);
+void hsight_hook_unlock(void);
 
 #endif

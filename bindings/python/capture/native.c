@@ -308,18 +308,28 @@ static int find_data(struct dl_phdr_info *library, size_t size, void *state)
 }
 #endif
 
+/* Where the interpreter lies does not change while it runs. */
+static library_data interpreter;
+
+void hsight__native_prepare(void)
+{
+#if defined(__linux__)
+    if (interpreter.within == 0) {
+        size_t bytes;
+        interpreter.within = (uintptr_t)hsight__compat_interpreter_memory(&bytes);
+        dl_iterate_phdr(find_data, &interpreter);
+    }
+#endif
+}
+
 /* The state of the main interpreter is one of them. */
 static hsight_status follow_interpreter(hsight_reach *reach, hsight_error *err)
 {
-    size_t bytes;
-    library_data found = {.within = (uintptr_t)hsight__compat_interpreter_memory(&bytes)};
-#if defined(__linux__)
-    dl_iterate_phdr(find_data, &found);
-#endif
     hsight_status status = HSIGHT_OK;
-    for (size_t i = 0; i < found.count && status == HSIGHT_OK; i++) {
-        status = hsight_reach_follow_variables(reach, found.parts[i].begin, found.parts[i].bytes,
-                                               &old_dict, err);
+    hsight__native_prepare();
+    for (size_t i = 0; i < interpreter.count && status == HSIGHT_OK; i++) {
+        status = hsight_reach_follow_variables(reach, interpreter.parts[i].begin,
+                                               interpreter.parts[i].bytes, &old_dict, err);
     }
     return status;
 }

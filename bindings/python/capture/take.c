@@ -100,37 +100,52 @@ static void arguments_text(char *out, size_t size)
     }
 }
 
-hsight_status hsight_capture_snapshot(hsight_string label, bool values, PyObject *interned_probe,
-                                      hsight_snapshot **out, hsight_error *err)
+void hsight_capture_begin(hsight_capture_moment *moment, hsight_string label, bool values)
 {
-    char interpreter[64], platform[256], arguments[4096];
-    hsight_capture_counts counts = {0};
-    hsight_builder *builder = NULL;
-    hsight_graph *graph = NULL;
-    interpreter_text(interpreter, sizeof(interpreter));
-    platform_text(platform, sizeof(platform));
-    arguments_text(arguments, sizeof(arguments));
-    hsight_snapshot_info info = {
+    interpreter_text(moment->interpreter, sizeof(moment->interpreter));
+    platform_text(moment->platform, sizeof(moment->platform));
+    arguments_text(moment->arguments, sizeof(moment->arguments));
+    moment->info = (hsight_snapshot_info){
         .label = label,
-        .interpreter = as_string(interpreter),
-        .platform = as_string(platform),
-        .arguments = as_string(arguments),
+        .interpreter = as_string(moment->interpreter),
+        .platform = as_string(moment->platform),
+        .arguments = as_string(moment->arguments),
         .capture = as_string(hsight__compat_description()),
         .process_id = (uint64_t)getpid(),
         .taken_at_ns = clock_ns(CLOCK_REALTIME),
         .rss_bytes = hsight_capture_resident_bytes(),
         .has_values = values,
     };
-    uint64_t start_ns = clock_ns(CLOCK_MONOTONIC);
+}
+
+/* Walk and freeze. */
+static hsight_status take_graph(bool values, PyObject *interned_probe,
+                                hsight_capture_counts *counts, hsight_graph **out,
+                                hsight_error *err)
+{
+    hsight_builder *builder = NULL;
     hsight_status status = hsight_builder_new(NULL, &builder, err);
     if (status == HSIGHT_OK) {
-        status = hsight_capture_walk(builder, values, interned_probe, &counts, err);
+        status = hsight_capture_walk(builder, values, interned_probe, counts, err);
     }
     if (status == HSIGHT_OK) {
-        status = hsight_builder_finish(builder, &graph, err);
+        status = hsight_builder_finish(builder, out, err);
     }
     if (status != HSIGHT_OK) {
         hsight_builder_free(builder);
+    }
+    return status;
+}
+
+hsight_status hsight_capture_take(const hsight_capture_moment *moment, PyObject *interned_probe,
+                                  hsight_snapshot **out, hsight_error *err)
+{
+    hsight_capture_counts counts = {0};
+    hsight_graph *graph = NULL;
+    hsight_snapshot_info info = moment->info;
+    uint64_t start_ns = clock_ns(CLOCK_MONOTONIC);
+    hsight_status status = take_graph(info.has_values, interned_probe, &counts, &graph, err);
+    if (status != HSIGHT_OK) {
         hsight_capture_blocks_free(&counts.blocks);
         return status;
     }
@@ -152,5 +167,19 @@ hsight_status hsight_capture_snapshot(hsight_string label, bool values, PyObject
         }
     }
     hsight_capture_blocks_free(&counts.blocks);
+    return status;
+}
+
+hsight_status hsight_capture_compare_sizes(PyObject *interned_probe, hsight_graph **graph,
+                                           hsight_capture_size_row **rows, hsight_error *err)
+{
+    hsight_capture_counts counts = {.wants_size_rows = true};
+    hsight_status status = take_graph(false, interned_probe, &counts, graph, err);
+    hsight_capture_blocks_free(&counts.blocks);
+    if (status == HSIGHT_OK) {
+        *rows = counts.size_rows;
+    } else {
+        free(counts.size_rows);
+    }
     return status;
 }

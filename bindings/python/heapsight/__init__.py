@@ -34,6 +34,7 @@ from heapsight._errors import HeapsightKeyError, HeapsightTypeError
 from heapsight._graph import Graph
 from heapsight._labels import get_include, register_fields
 from heapsight._live import graph, snapshot, why
+from heapsight._pending import PendingSnapshot
 from heapsight._rows import DiffRow, PathRow, PathStep, SiteDiffRow, SiteRow, TypeRow
 from heapsight._snapshot import Snapshot, load
 from heapsight._trace import AllocationRow, Frame, GrowthRow, Trace
@@ -60,6 +61,7 @@ __all__ = [
     "HeapsightValueError",
     "PathRow",
     "PathStep",
+    "PendingSnapshot",
     "SiteDiffRow",
     "SiteRow",
     "Snapshot",

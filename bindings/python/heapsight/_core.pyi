@@ -57,6 +57,29 @@ class Snapshot:
         """direction: "referrers" or "referents"; too_many 0 = no limit."""
     def save(self, path: str | bytes | PathLike[str], /) -> None: ...
 
+@final
+class Child:
+    """The forked child that takes a snapshot. Made by fork_capture(). It ends with this object."""
+
+    def wait(self, seconds: float, /) -> bool:
+        """Is it gone, its file written? Waits so long for it; raises why there is no file.
+
+        HeapsightValueError in another process than the one that began it."""
+    def kill(self) -> None: ...
+
+def fork_capture(
+    label: str,
+    collect: bool,
+    values: bool,
+    path: str | bytes,
+    temporary: str,
+    memory_limit: int,
+    time_limit: float,
+    /,
+) -> Child:
+    """Have a forked child walk the heap and write the file. path: absolute. temporary: the name of
+    its file until it is complete. memory_limit: bytes, 0 for any. time_limit: seconds."""
+
 def capture(label: str, collect: bool = True, values: bool = False, /) -> Snapshot:
     """Walk the heap of this interpreter. Holds the GIL. heapsight's own objects are left out."""
 

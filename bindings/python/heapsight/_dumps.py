@@ -11,7 +11,7 @@ from typing import Any, Self
 from heapsight import _core, _signals
 from heapsight._core import HeapsightValueError
 from heapsight._errors import HeapsightTypeError
-from heapsight._recorder import Occasions, Recorder
+from heapsight._recorder import Forking, Occasions, Recorder
 from heapsight._rows import check_limit
 from heapsight._say import say
 
@@ -104,6 +104,8 @@ def dump_on(
     exit: bool = False,
     keep: int | None = None,
     values: bool = False,
+    fork: bool | None = None,
+    memory_limit: int | None = None,
 ) -> Dumps:
     """Write snapshots into a folder on occasions, each into a file of its own.
 
@@ -114,7 +116,10 @@ def dump_on(
     runs. exception: when one ends the program or a thread. exit: at the end, SIGTERM included where
     the program does not handle it. keep: files of this call at most; the first one stays, of the
     others the newest; those of other processes and of earlier runs are neither counted nor removed.
-    values: as in snapshot(). Children made by fork leave it alone. With a Tracer running, each
+    values: as in snapshot(). fork: have a forked child take the snapshots of signal, every, rss and
+    growth, one child at a time and without a collection before; None: where 256 MiB and more are
+    resident. memory_limit: bytes that such a child may take on top, as in snapshot(). Children made
+    by fork leave it alone. With a Tracer running, each
     snapshot knows who allocated its objects.
     Raises HeapsightOSError when the folder cannot be had, HeapsightValueError for a number out of
     range and, outside of the main thread, for signal and exit. A snapshot that fails is one
@@ -124,6 +129,7 @@ def dump_on(
     _check_number("every", every, TIMEOUT_MAX, (int, float))
     _check_number("rss", rss, 1 << 62)
     _check_number("growth", growth, 1 << 62)
+    _check_number("memory_limit", memory_limit, 1 << 62)
     check_limit(keep, "keep")
     main = _main_thread()
     if signal is not None:
@@ -140,7 +146,9 @@ def dump_on(
         memory_error=memory_error,
         exception=exception,
     )
-    dumps = Dumps(Recorder(place, occasions, values, keep, main=main), exception)
+    forking = Forking(fork, memory_limit)
+    recorder = Recorder(place, occasions, values, keep, main=main, forking=forking)
+    dumps = Dumps(recorder, exception)
     if memory_error and not _core.trace_is_running():
         say("memory_error= has no effect before a Tracer runs, whose hook sees the refusals")
     return dumps

@@ -8,6 +8,10 @@ handler interrupted, is served by that one when it is through. Those of the help
 they look again soon, and where a snapshot lasts longer than their interval, whoever takes one would
 never be through.
 
+On the timer, on a signal and when memory grew, a program above FORK_BYTES does not wait for its
+snapshot: a forked child takes it, one child at a time. What it wrote, or why it wrote nothing, is
+found at the next occasion, at the next look at the memory, or at the end.
+
 Nothing here may harm the program: a snapshot that fails is a sentence on stderr; an exception that
 a signal handler of the program raises meanwhile reaches the program; SIGTERM ends it, whatever
 happens to the last snapshot. The helper thread does not collect garbage first: that would run
@@ -20,6 +24,7 @@ files that it wrote itself.
 import atexit
 import os
 import shlex
+import sys
 from _thread import get_ident
 from collections import deque
 from collections.abc import Callable
@@ -32,10 +37,11 @@ from heapsight import _core, _signals
 from heapsight._core import HeapsightError, HeapsightOSError
 from heapsight._live import snapshot
 from heapsight._numbers import Claim
+from heapsight._pending import PendingSnapshot
 from heapsight._periodic import Periodic
 from heapsight._say import say, sentence
 
-__all__ = ["Occasions", "Recorder"]
+__all__ = ["Forking", "Occasions", "Recorder"]
 
 LISTED = 8  # files that are named one by one at the end
 SLOW_SECONDS = 1.0
@@ -43,6 +49,9 @@ FORK_SECONDS = 2.0  # that a fork waits for a snapshot under way
 WATCH_SECONDS = 0.5  # between two looks at the resident memory
 REFUSAL_SECONDS = 5.0  # between two snapshots because memory was refused
 REARMED_AT = 0.9  # of the threshold: below, passing it again is a new occasion
+CHILD_SECONDS = 30.0  # that the end of the program waits for a child
+FORK_BYTES = 256 << 20  # resident; from here on a child does it. See tools/bench fork
+FORKING = ("timer", "signal", "rss", "growth")  # occasions while the program is at its work
 LONGEST_REST_SECONDS = 600.0  # of the look at the memory, after many snapshots that failed
 
 
@@ -57,6 +66,30 @@ class Occasions(NamedTuple):
     growth: int | None = None  # resident memory since the last snapshot
     memory_error: bool = False
     exception: bool = True  # the program dies of one
+
+
+class Forking(NamedTuple):
+    """Whether a child takes a snapshot: wanted, or None for programs above FORK_BYTES; and how
+    much memory it may take on top, None for any."""
+
+    wanted: bool | None = None
+    memory_limit: int | None = None
+
+    def is_due(self, occasion: str) -> bool:
+        """Is a child to take the snapshot of this occasion?"""
+        if self.wanted is None and (
+            sys.platform != "linux" or _core.resident_bytes() < FORK_BYTES
+        ):
+            return False
+        return self.wanted is not False and occasion in FORKING
+
+
+class Pending(NamedTuple):
+    """What a child is about to write."""
+
+    snapshot: PendingSnapshot
+    claim: Claim
+    name: str
 
 
 class Recorder:
@@ -77,6 +110,7 @@ class Recorder:
         at_last: Callable[[], str] = str,
         remedy: str = "folder= names another folder",
         main: int | None = None,
+        forking: Forking = Forking(),
     ) -> None:
         self._folder = folder or f"heapsight-{os.getpid()}"
         self._path = os.path.abspath(self._folder)  # the program may change its directory
@@ -86,6 +120,8 @@ class Recorder:
         self._at_end = at_end
         self._at_last = at_last
         self._remedy = remedy
+        self._forking = forking
+        self._pending: Pending | None = None  # at most one child at a time
         self._words: list[str] = []  # to say at the end
         self._settled_bytes = 0  # resident when the last snapshot was taken
         self._is_above = False  # the threshold of the resident memory
@@ -132,6 +168,7 @@ class Recorder:
     @property
     def files(self) -> list[str]:
         """What was written and kept, oldest first."""
+        self._serve()
         return list(self._files)
 
     def stop(self) -> None:
@@ -146,6 +183,7 @@ class Recorder:
             timer.stop()
         if self._occasions.signal is not None:
             _signals.ignore(self._occasions.signal, self._take_on_signal)
+        self._settle(CHILD_SECONDS)
         _signals.through(self._finish)
 
     def note_failure(self) -> None:
@@ -179,7 +217,9 @@ class Recorder:
         """Write what is wanted, unless somebody is at it: then nothing is left to do here."""
         mine = (get_ident(),)
         try:
-            while self._wanted and self._turn.setdefault("holder", mine) is mine:
+            while self._has_work() and self._turn.setdefault("holder", mine) is mine:
+                if not self._is_child_at_work():
+                    self._settle()
                 while self._wanted:
                     self._write(self._wanted.popleft())
                 del self._turn["holder"]
@@ -187,27 +227,81 @@ class Recorder:
             if self._turn.get("holder") is mine:
                 del self._turn["holder"]
 
+    def _has_work(self) -> bool:
+        child_is_through = self._pending is not None and not self._is_child_at_work()
+        return bool(self._wanted) or child_is_through
+
+    def _is_child_at_work(self) -> bool:
+        pending = self._pending
+        return pending is not None and not pending.snapshot.done()
+
     def _write(self, occasion: str) -> None:
+        self._settle()
         self._number += 1  # also that of one which fails
-        started = monotonic()
         try:
-            with (
-                snapshot(occasion, get_ident() == self._main, self._values) as heap,
-                Claim(self._path, self._number) as self._number,
-            ):
-                heap.save(os.path.join(self._path, self._name(occasion)))
+            if self._forking.is_due(occasion):
+                self._begin_child(occasion)
+            else:
+                self._write_now(occasion)
         except (HeapsightError, MemoryError) as problem:
-            say(f"could not write {self._name(occasion)}: {sentence(problem)}")
-            self._rest()
-            return
+            self._note_problem(self._name(occasion), problem)
         finally:  # a failure, too: the same memory is no occasion for another attempt
             self._settled_bytes = _core.resident_bytes()
-        self._failure_count = 0
-        self._files.append(os.path.join(self._folder, self._name(occasion)))
-        self._drop_old()
+
+    def _write_now(self, occasion: str) -> None:
+        started = monotonic()
+        with (
+            snapshot(occasion, get_ident() == self._main, self._values) as heap,
+            Claim(self._path, self._number) as self._number,
+        ):
+            heap.save(os.path.join(self._path, self._name(occasion)))
+        self._note_file(self._name(occasion))
         seconds = monotonic() - started
         if seconds > SLOW_SECONDS:
             say(f"{self._name(occasion)} took {seconds:.1f} s")
+
+    def _begin_child(self, occasion: str) -> None:
+        """Without a collection, which takes as long as the walk."""
+        claim = Claim(self._path, self._number)
+        self._number = claim.__enter__()
+        name = self._name(occasion)
+        try:
+            begun = snapshot(
+                occasion,
+                values=self._values,
+                fork=True,
+                path=os.path.join(self._path, name),
+                memory_limit=self._forking.memory_limit,
+            )
+            self._pending = Pending(begun, claim, name)
+        finally:
+            if self._pending is None:
+                claim.__exit__(None, None, None)
+
+    def _settle(self, seconds: float | None = None) -> None:
+        """See the child through that is at work, if there is one, or end it after so long."""
+        pending, self._pending = self._pending, None
+        if pending is None or os.getpid() != self._process:
+            return
+        try:
+            if pending.snapshot.wait(seconds):
+                self._note_file(pending.name)
+            else:
+                pending.snapshot.cancel()
+                say(f"could not write {pending.name}: the child was not done after {seconds:g} s")
+        except (HeapsightError, MemoryError) as problem:
+            self._note_problem(pending.name, problem)
+        finally:
+            pending.claim.__exit__(None, None, None)
+
+    def _note_file(self, name: str) -> None:
+        self._failure_count = 0
+        self._files.append(os.path.join(self._folder, name))
+        self._drop_old()
+
+    def _note_problem(self, name: str, problem: Exception) -> None:
+        say(f"could not write {name}: {sentence(problem)}")
+        self._rest()
 
     def _name(self, occasion: str) -> str:
         return f"{self._number:03d}-{occasion}.hsnap"
@@ -229,13 +323,14 @@ class Recorder:
 
     def _take_on_timer(self) -> None:
         """In a helper thread."""
-        if not self._turn:
+        if not self._turn and not self._is_child_at_work():
             self.take("timer")
 
     def _watch_memory(self) -> None:
         """In a helper thread: has the resident memory passed a threshold, or grown?"""
-        if self._turn or monotonic() < self._rests_until:
+        if self._turn or self._is_child_at_work() or monotonic() < self._rests_until:
             return
+        self._serve()
         resident = _core.resident_bytes()
         limit, growth = self._occasions.rss, self._occasions.growth
         if limit is not None:
@@ -305,6 +400,7 @@ class Recorder:
         try:
             if not self._ended:
                 self._ended = True
+                self._settle(CHILD_SECONDS)
                 for line in self._closing_words():
                     say(line)
         finally:

@@ -5,13 +5,13 @@
 
 #include <stdlib.h>
 
-static PyObject *interned_probe(void)
+PyObject *core_interned_probe(void)
 {
     return PyUnicode_InternFromString("heapsight\x01interned");
 }
 
 /* gc.collect() of the gc module: PyGC_Collect() does nothing while gc.disable() is in force. */
-static int collect_garbage(void)
+int core_collect_garbage(void)
 {
     PyObject *gc = PyImport_ImportModule("gc");
     PyObject *answer = gc != NULL ? PyObject_CallMethod(gc, "collect", NULL) : NULL;
@@ -36,17 +36,18 @@ static PyObject *capture(PyObject *module, PyObject *const *args, Py_ssize_t cou
         return NULL;
     }
     int values = count > 2 ? PyObject_IsTrue(args[2]) : 0;
-    if (values < 0 || (collect && collect_garbage() < 0)) {
+    if (values < 0 || (collect && core_collect_garbage() < 0)) {
         return NULL;
     }
-    PyObject *probe = interned_probe();
+    PyObject *probe = core_interned_probe();
     if (probe == NULL) {
         return NULL;
     }
     hsight_error err;
     hsight_snapshot *snapshot = NULL;
-    hsight_status status = hsight_capture_snapshot((hsight_string){label, (size_t)length},
-                                                   values != 0, probe, &snapshot, &err);
+    hsight_capture_moment moment;
+    hsight_capture_begin(&moment, (hsight_string){label, (size_t)length}, values != 0);
+    hsight_status status = hsight_capture_take(&moment, probe, &snapshot, &err);
     Py_DECREF(probe);
     core_state *state = core_get_state(module);
     return status == HSIGHT_OK ? core_snapshot_new(state, snapshot) : core_raise(state, &err);
@@ -147,7 +148,7 @@ static PyObject *size_rows_to_list(const hsight_graph *graph, const hsight_captu
 static PyObject *compare_sizes(PyObject *module, PyObject *unused)
 {
     (void)unused;
-    PyObject *probe = interned_probe();
+    PyObject *probe = core_interned_probe();
     if (probe == NULL) {
         return NULL;
     }
@@ -212,6 +213,8 @@ static int core_exec(PyObject *module)
         add_type(module, &core_paths_spec, &state->paths_type) < 0 ||
         add_type(module, &core_subgraph_spec, &state->subgraph_type) < 0 ||
         add_type(module, &core_trace_spec, &state->trace_type) < 0 ||
+        add_type(module, &core_child_spec, &state->child_type) < 0 ||
+        PyModule_AddFunctions(module, core_child_functions) < 0 ||
         PyModule_AddFunctions(module, core_tracing_functions) < 0 ||
         PyModule_AddFunctions(module, core_sigterm_functions) < 0 ||
         PyModule_AddFunctions(module, core_label_functions) < 0 || core_add_labels(module) < 0) {
@@ -228,6 +231,7 @@ static int core_traverse(PyObject *module, visitproc visit, void *arg)
     Py_VISIT(state->paths_type);
     Py_VISIT(state->subgraph_type);
     Py_VISIT(state->trace_type);
+    Py_VISIT(state->child_type);
     Py_VISIT(state->base_error);
     for (size_t i = 0; i < sizeof(state->errors) / sizeof(state->errors[0]); i++) {
         Py_VISIT(state->errors[i]);
@@ -243,6 +247,7 @@ static int core_clear(PyObject *module)
     Py_CLEAR(state->paths_type);
     Py_CLEAR(state->subgraph_type);
     Py_CLEAR(state->trace_type);
+    Py_CLEAR(state->child_type);
     Py_CLEAR(state->base_error);
     for (size_t i = 0; i < sizeof(state->errors) / sizeof(state->errors[0]); i++) {
         Py_CLEAR(state->errors[i]);

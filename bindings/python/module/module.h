@@ -14,10 +14,16 @@ typedef struct {
     PyTypeObject *paths_type;
     PyTypeObject *subgraph_type;
     PyTypeObject *trace_type;
+    PyTypeObject *child_type;
     PyObject *base_error;
     PyObject *errors[16];       /* by status */
     PyThread_type_lock drawing; /* libcgraph is not safe from two threads at once */
 } core_state;
+
+/* core.c: gc.collect() of the gc module; -1 with an exception. And any interned str, which tells where
+ * the interpreter keeps those; a new reference. */
+int core_collect_garbage(void);
+PyObject *core_interned_probe(void);
 
 /* errors.c: HeapsightError and one class per builtin it goes with; raise by status. Returns NULL.
  */
@@ -68,6 +74,7 @@ extern PyType_Spec core_diff_spec;
 extern PyType_Spec core_paths_spec;
 extern PyType_Spec core_subgraph_spec;
 extern PyType_Spec core_trace_spec;
+extern PyType_Spec core_child_spec;
 
 PyObject *core_snapshot_new(core_state *state, hsight_snapshot *snapshot);
 PyObject *core_diff_new(core_state *state, hsight_diff *diff, PyObject *before, PyObject *after);
@@ -80,6 +87,9 @@ PyObject *core_trace_borrow(core_state *state, const hsight_trace *trace, PyObje
 
 /* (function, file, line, thread) of a frame. */
 PyObject *core_frame(const hsight_trace *trace, hsight_frame_id id);
+
+/* type_child.c: fork_capture() */
+extern PyMethodDef core_child_functions[];
 
 /* tracing.c */
 extern PyMethodDef core_tracing_functions[];

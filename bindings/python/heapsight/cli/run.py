@@ -18,8 +18,8 @@ HELP = "run a program and write snapshots at its start, at its end and in betwee
 EPILOG = """\
 The program runs as python would run it; its exit code and its messages are its own. Snapshots are
 named by number and occasion: start, timer, signal, rss, growth, memory_error, exit, or exception
-when the program dies of one. Garbage is collected before each, except those of the timer and of
-growing memory. A snapshot knows who allocated its objects, as far as they were watched: see
+when the program dies of one. Garbage is collected before each, except those of the timer, of
+growing memory and of forked children. A snapshot knows who allocated its objects, as far as they were watched: see
 heapsight stacks, and the end of what heapsight why prints.
 SIGTERM writes an exit snapshot first; a second one ends the program at once. A program that leaves
 by os._exit() or is killed writes none at its end; child processes write none without --children.
@@ -35,6 +35,7 @@ WITH_VALUE = (  # options; a test compares them with the parser
     "--on-rss",
     "--on-growth",
     "--keep",
+    "--memory-limit",
     "--sample",
     "--frames",
     "--report",
@@ -118,6 +119,20 @@ def _add_occasions(parser: argparse.ArgumentParser) -> None:
         help="files of this run at most: the first one stays, of the others the newest; those of"
         " earlier runs are neither counted nor removed",
     )
+    group.add_argument(
+        "--fork",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="have a forked child take those of the timer, of a signal and of growing memory, so"
+        " that the program waits some milliseconds only (default: where 256 MiB and more are"
+        " resident)",
+    )
+    group.add_argument(
+        "--memory-limit",
+        type=_size,
+        metavar="SIZE",
+        help="that such a child may take on top of what it shares with the program",
+    )
 
 
 def _add_tracing(parser: argparse.ArgumentParser) -> None:
@@ -180,7 +195,7 @@ def _recorder(args: argparse.Namespace) -> "Recorder":
     import os
 
     from heapsight import _core
-    from heapsight._recorder import Occasions, Recorder
+    from heapsight._recorder import Forking, Occasions, Recorder
 
     _check_off(args)
     wants_snapshots = args.report is None
@@ -208,6 +223,7 @@ def _recorder(args: argparse.Namespace) -> "Recorder":
         at_end,
         _following(folder, args) if args.children else str,
         remedy="-o names another folder",
+        forking=Forking(args.fork, args.memory_limit),
     )
 
 
