@@ -27,8 +27,6 @@
 #include "hook.h"
 #include "native.h"
 
-#include <heapsight/store.h>
-
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -257,7 +255,7 @@ static _Noreturn void run_child(const hsight_fork_options *options,
     hsight_snapshot *snapshot = NULL;
     hsight_status status = hsight_capture_take(moment, interned_probe, &snapshot, &err);
     if (status == HSIGHT_OK) {
-        status = hsight_store_save_through(snapshot, options->path, options->temporary, &err);
+        status = options->save(snapshot, options->path, options->temporary, &err);
     }
     err.status = status;
     if (status == HSIGHT_ENOMEM) {

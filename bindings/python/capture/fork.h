@@ -11,6 +11,9 @@
 
 typedef struct {
     hsight_string label; /* UTF-8 */
+    /* Writes the file in the child; hsight_store_save_through(), which capture does not know. */
+    hsight_status (*save)(const hsight_snapshot *snapshot, const char *path, const char *temporary,
+                          hsight_error *err);
     bool values;
     const char *path;            /* of the file, absolute; NUL-terminated */
     const char *temporary;       /* name beside it that nobody uses */

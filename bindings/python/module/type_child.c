@@ -108,6 +108,7 @@ static PyObject *fork_capture(PyObject *module, PyObject *args)
         return NULL;
     }
     options.label.length = (size_t)label_length;
+    options.save = hsight_store_save_through;
     options.values = values != 0;
     options.path = PyBytes_AS_STRING(path);
     options.memory_limit_bytes = memory_limit;

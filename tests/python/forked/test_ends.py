@@ -1,0 +1,242 @@
+# SPDX-License-Identifier: MIT
+"""How a forked child ends: limits, a full disk, signals, the end of the program. Nothing is left."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+from forked_program import BEGIN
+
+Passes = Callable[..., str]
+
+
+def test_a_memory_limit_ends_it(passes: Passes) -> None:
+    passes("""
+        kept = heap(100_000)
+        for limit in (1, 100_000, 1 << 20, 8 << 20):
+            problem = refusal(heapsight.snapshot("x", fork=True, memory_limit=limit))
+            assert type(problem) is heapsight.HeapsightMemoryError
+            assert f"memory limit of {limit} bytes" in str(problem), problem
+            assert "200 bytes an object" in str(problem)
+        count = heapsight.snapshot("x", fork=True).result().object_count
+        enough = heapsight.snapshot("x", fork=True, memory_limit=200 * count + (16 << 20))
+        assert enough.result().object_count > 100_000
+        assert children() == [] and left_over() == []
+        """)
+
+
+def test_a_full_disk_is_an_error_with_its_number(passes: Passes) -> None:
+    passes("""
+        import errno, resource
+        limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, limits[1]))
+        for path in ("full.hsnap", None):
+            pending = heapsight.snapshot("x", fork=True, path=path)
+            problem = refusal(pending)
+            assert isinstance(problem, OSError) and problem.errno == errno.EFBIG, problem
+            assert "after " in str(problem) and "nothing was replaced" in str(problem), problem
+            assert refusal(pending) is problem, "the same at each call"
+            assert pending.done()
+        assert os.listdir(".") == []
+        """)
+
+
+def test_a_file_that_cannot_be_made(passes: Passes) -> None:
+    passes("""
+        os.mkdir("folder")
+        for path in ("no/where.hsnap", "folder", "/dev/null", ""):
+            problem = refusal(heapsight.snapshot("x", fork=True, path=path))
+            assert isinstance(problem, OSError), problem
+            assert "cannot write" in str(problem), problem
+        assert os.listdir(".") == ["folder"]
+        """)
+
+
+@pytest.mark.parametrize("number", ["SIGKILL", "SIGSEGV", "SIGBUS"])
+def test_a_child_that_is_killed(passes: Passes, number: str) -> None:
+    """A fault cannot be blocked; sent from outside it is, so here only SIGKILL ends the child."""
+    passes(f"""
+        kept = heap(300_000)
+        pending = heapsight.snapshot("x", fork=True, path="x.hsnap")
+        (child,) = children()
+        while not left_over() and not pending.done():
+            time.sleep(0.001)
+        os.kill(int(child), signal.{number})
+        if {number!r} == "SIGKILL":
+            problem = refusal(pending)
+            assert type(problem) is heapsight.HeapsightRuntimeError, problem
+            assert "killed (signal 9)" in str(problem) and "without fork" in str(problem)
+            assert os.listdir(".") == []
+        else:
+            assert pending.result().object_count > 300_000
+        assert children() == []
+        """)
+
+
+def test_cancel(passes: Passes) -> None:
+    passes("""
+        kept = heap(300_000)
+        for path in ("x.hsnap", None):
+            pending = heapsight.snapshot("x", fork=True, path=path)
+            assert not pending.done() and "pending" in repr(pending)
+            pending.cancel()
+            assert pending.done() and children() == []
+            assert "cancelled" in str(refusal(pending)) and "failed" in repr(pending)
+            with heapsight.snapshot("y", fork=True, path=path):
+                pass
+            dropped = heapsight.snapshot("z", fork=True, path=path)
+            del dropped
+            assert children() == [] and os.listdir(".") == []
+        done = heapsight.snapshot("x", fork=True)
+        assert done.wait()
+        done.cancel()
+        assert "cancelled" in str(refusal(done)) and os.listdir(".") == []
+        stays = heapsight.snapshot("x", fork=True, path="x.hsnap")
+        assert stays.wait() and "written" in repr(stays)
+        stays.cancel()
+        assert stays.result().object_count > 300_000 and os.listdir(".") == ["x.hsnap"]
+        """)
+
+
+def test_a_time_limit_ends_it(passes: Passes) -> None:
+    passes("""
+        kept = heap(500_000)
+        problem = refusal(heapsight.snapshot("x", fork=True, path="x.hsnap", time_limit=0.03))
+        assert type(problem) is heapsight.HeapsightOSError
+        assert "not done within 0.03 s" in str(problem), problem
+        assert os.listdir(".") == [] and children() == []
+        """)
+
+
+def test_waiting_has_a_limit_and_ends_with_a_signal(passes: Passes) -> None:
+    passes("""
+        kept = heap(500_000)
+        pending = heapsight.snapshot("x", fork=True)
+        assert pending.wait(0.01) is False
+        problem = refusal(pending, timeout=0.01)
+        assert "not done after 0.01 s" in str(problem), problem
+
+        class Stop(Exception):
+            pass
+
+        def stop(*_):
+            raise Stop
+
+        (child,) = children()
+        os.kill(int(child), signal.SIGSTOP)
+        signal.signal(signal.SIGALRM, stop)
+        signal.setitimer(signal.ITIMER_REAL, 0.05)
+        try:
+            pending.result()
+            raise AssertionError("the wait cannot be interrupted")
+        except Stop:
+            pass
+        os.kill(int(child), signal.SIGCONT)
+        waiting = [threading.Thread(target=pending.result) for _ in range(4)]
+        for thread in waiting:
+            thread.start()
+        for thread in waiting:
+            thread.join()
+        assert pending.result() is pending.result()
+        """)
+
+
+def test_a_copy_in_another_process_is_told_so(passes: Passes) -> None:
+    passes("""
+        kept = heap(300_000)
+        pending = heapsight.snapshot("x", fork=True)
+        child = os.fork()
+        if child == 0:
+            text = str(refusal(pending))
+            pending.cancel()
+            del pending
+            os._exit(0 if "only it can ask" in text else 1)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        assert pending.result().object_count > 300_000
+        """)
+
+
+@pytest.mark.parametrize("end", ["sys.exit()", "os._exit(0)", "os.kill(os.getpid(), 9)"])
+def test_it_ends_with_the_program(tmp_path: Path, end: str) -> None:
+    source = BEGIN + dedent(f"""
+        kept = heap(400_000)
+        pending = heapsight.snapshot("x", fork=True, path="x.hsnap")
+        (child,) = children()
+        os.kill(int(child), signal.SIGSTOP)
+        print(child, flush=True)
+        {end}
+        """)
+    told = tmp_path.with_name(f"{tmp_path.name}-child")  # a stopped child may hold a pipe
+    with told.open("w") as out:
+        subprocess.run([sys.executable, "-c", source], cwd=tmp_path, stdout=out, timeout=60,
+                       check=False)
+    child = int(told.read_text())
+    if os.path.exists(f"/proc/{child}"):
+        os.kill(child, signal.SIGCONT)
+    deadline = time.monotonic() + 20
+    while is_alive(child) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not is_alive(child)
+    assert os.listdir(tmp_path) == []
+
+
+def is_alive(number: int) -> bool:
+    try:
+        return Path(f"/proc/{number}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def test_the_thread_that_began_it_may_end(passes: Passes) -> None:
+    passes("""
+        kept, begun = heap(100_000), []
+        thread = threading.Thread(
+            target=lambda: begun.append(heapsight.snapshot("x", fork=True)))
+        thread.start()
+        thread.join()
+        assert begun[0].result().object_count > 100_000
+        """)
+
+
+def test_bad_arguments_are_refused(passes: Passes) -> None:
+    passes("""
+        for more, error, words in (
+            ({"memory_limit": 0}, ValueError, "memory_limit must be above 0 bytes"),
+            ({"memory_limit": 1.5}, TypeError, "memory_limit must be a number of bytes"),
+            ({"time_limit": 0}, ValueError, "time_limit must be"),
+            ({"time_limit": float("nan")}, ValueError, "time_limit must be"),
+            ({"time_limit": "1"}, TypeError, "time_limit must be seconds"),
+            ({"path": 3.5}, TypeError, "path must be a path"),
+            ({"path": "a\\0b"}, ValueError, "null"),
+            ({"label": "\\ud800"}, ValueError, "cannot be stored"),
+            ({"path": "x.hsnap", "fork": False}, ValueError, "go with fork=True"),
+            ({"memory_limit": 1, "fork": False}, ValueError, "go with fork=True"),
+        ):
+            try:
+                heapsight.snapshot(**{"fork": True, **more})
+                raise AssertionError(more)
+            except error as problem:
+                assert words in str(problem), problem
+        assert os.listdir(".") == []
+        """)
+
+
+def test_no_descriptor_and_no_process_to_be_had(passes: Passes) -> None:
+    passes("""
+        import resource
+        limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (3, limits[1]))
+        try:
+            heapsight.snapshot("x", fork=True)
+            raise AssertionError("no pipe was needed")
+        except heapsight.HeapsightOSError as problem:
+            assert "too many open files" in str(problem), problem
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+        heapsight.snapshot("x", fork=True).result()
+        """)
