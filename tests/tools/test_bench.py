@@ -22,7 +22,7 @@ def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 def measurement(cpu_s: float, objects: int | None = 1000, kept: int | None = 40_000,
                 peak: int | None = 90_000) -> dict[str, Any]:
-    return {"cpu_s": cpu_s, "objects": objects, "heap_bytes": 10**6, "kept_bytes": kept,
+    return {"cpu_s": cpu_s, "pause_s": 2 * cpu_s, "objects": objects, "heap_bytes": 10**6, "kept_bytes": kept,
             "peak_bytes": peak}
 
 
@@ -59,12 +59,31 @@ def test_ratios_are_medians_over_rounds() -> None:
 
 def test_targets_can_be_met_and_missed() -> None:
     good = report.judge("W1", report.summarise(results(ours=1.5, guppy=12.0)))
-    assert [verdict["met"] for verdict in good] == [True] * 4
+    assert [verdict["met"] for verdict in good] == [True] * 4 + [None]
     bad = report.judge("W1", report.summarise(results(ours=2.5, guppy=12.0, walk=2.1)))
-    assert [verdict["met"] for verdict in bad] == [False, False, True, True]
+    assert [verdict["met"] for verdict in bad] == [False, False, True, True, None]
     fat = {"heapsight": [measurement(1.0, kept=49_000, peak=97_000)]}
     verdicts = report.judge("W1", report.summarise(fat))
-    assert [verdict["met"] for verdict in verdicts] == [None, None, False, False]
+    assert [verdict["met"] for verdict in verdicts] == [None, None, False, False, None]
+
+
+def test_the_pause_of_a_fork_is_judged_by_its_objects() -> None:
+    for pause_s, met in ((0.0049, True), (0.0051, False)):
+        fork = {"heapsight-fork": [measurement(pause_s, objects=1_000_000)]}
+        for workload in ("W1", "W2"):
+            verdict = report.judge(workload, report.summarise(fork))[-1]
+            assert verdict["target"] == "at most 5 ms of pause per million objects, forked"
+            assert (verdict["measured"], verdict["met"]) == (pytest.approx(pause_s * 1000), met)
+
+
+def test_a_real_fork() -> None:
+    script = CHECKOUT / "tools/bench_lib/worker.py"
+    done = subprocess.run([sys.executable, str(script), "heapsight-fork", "W1", "20000"],
+                          capture_output=True, text=True, timeout=120, check=True)
+    answer = json.loads(done.stdout)
+    assert answer["objects"] > 100_000
+    assert 0 < answer["pause_s"] < 60
+    assert answer["peak_bytes"] > 36 * answer["objects"]
 
 
 def test_one_real_measurement() -> None:

@@ -2,10 +2,12 @@
 """One measurement in a process of its own: worker.py OPERATION WORKLOAD SIZE prints JSON.
 
 cpu_s         CPU seconds of this process for the operation, after its imports
+pause_s       seconds on the wall clock for it: how long the program stood still
 objects       objects the operation looked at, or null
 heap_bytes    resident set that the workload added
 kept_bytes    resident set that stays while the result is held
-peak_bytes    highest resident set during the operation, above the one before it
+peak_bytes    highest resident set during the operation, above the one before it; of a forked
+              child the most that it had to itself
 Memory is read from /proc and null where that is not possible.
 """
 
@@ -67,14 +69,17 @@ def measure(operation: str, workload: str, size: int) -> dict[str, object]:
     heap = HEAPS[workload].build(size)
     before = settle()
     peak_is_known = reset_peak()
-    start = time.process_time()
+    begun, start = time.perf_counter(), time.process_time()
     result, objects = run()
-    cpu_s = time.process_time() - start
-    peak = status_bytes("VmHWM") if peak_is_known else None
+    cpu_s, pause_s = time.process_time() - start, time.perf_counter() - begun
+    peak = added(status_bytes("VmHWM") if peak_is_known else None, before)
+    if callable(objects):
+        objects, peak = objects()
     kept = settle()
     del result, heap
-    return {"cpu_s": cpu_s, "objects": objects, "heap_bytes": added(before, empty),
-            "kept_bytes": added(kept, before), "peak_bytes": added(peak, before)}
+    return {"cpu_s": cpu_s, "pause_s": pause_s, "objects": objects,
+            "heap_bytes": added(before, empty), "kept_bytes": added(kept, before),
+            "peak_bytes": peak}
 
 
 if __name__ == "__main__":

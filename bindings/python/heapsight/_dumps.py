@@ -117,8 +117,8 @@ def dump_on(
     the program does not handle it. keep: files of this call at most; the first one stays, of the
     others the newest; those of other processes and of earlier runs are neither counted nor removed.
     values: as in snapshot(). fork: have a forked child take the snapshots of signal, every, rss and
-    growth, one child at a time and without a collection before; None: where 256 MiB and more are
-    resident. memory_limit: bytes that such a child may take on top, as in snapshot(). Children made
+    growth, one child at a time and without a collection before; None: with a million
+    allocated blocks and more. memory_limit: bytes that such a child may take on top, as in snapshot(). Children made
     by fork leave it alone. With a Tracer running, each
     snapshot knows who allocated its objects.
     Raises HeapsightOSError when the folder cannot be had, HeapsightValueError for a number out of

@@ -8,7 +8,7 @@ handler interrupted, is served by that one when it is through. Those of the help
 they look again soon, and where a snapshot lasts longer than their interval, whoever takes one would
 never be through.
 
-On the timer, on a signal and when memory grew, a program above FORK_BYTES does not wait for its
+On the timer, on a signal and when memory grew, a program with a large heap does not wait for its
 snapshot: a forked child takes it, one child at a time. What it wrote, or why it wrote nothing, is
 found at the next occasion, at the next look at the memory, or at the end.
 
@@ -50,7 +50,8 @@ WATCH_SECONDS = 0.5  # between two looks at the resident memory
 REFUSAL_SECONDS = 5.0  # between two snapshots because memory was refused
 REARMED_AT = 0.9  # of the threshold: below, passing it again is a new occasion
 CHILD_SECONDS = 30.0  # that the end of the program waits for a child
-FORK_BYTES = 256 << 20  # resident; from here on a child does it. See tools/bench fork
+FORK_BLOCKS = 1_000_000  # allocated; from here on a child does it
+FORK_BYTES_PER_BLOCK = 2048  # resident; with more than that, copying page tables takes longer
 FORKING = ("timer", "signal", "rss", "growth")  # occasions while the program is at its work
 LONGEST_REST_SECONDS = 600.0  # of the look at the memory, after many snapshots that failed
 
@@ -69,19 +70,29 @@ class Occasions(NamedTuple):
 
 
 class Forking(NamedTuple):
-    """Whether a child takes a snapshot: wanted, or None for programs above FORK_BYTES; and how
-    much memory it may take on top, None for any."""
+    """Whether a child takes a snapshot: wanted, or None for large heaps; and how much memory it may
+    take on top, None for any."""
 
     wanted: bool | None = None
     memory_limit: int | None = None
 
     def is_due(self, occasion: str) -> bool:
         """Is a child to take the snapshot of this occasion?"""
-        if self.wanted is None and (
-            sys.platform != "linux" or _core.resident_bytes() < FORK_BYTES
-        ):
+        if occasion not in FORKING:
             return False
-        return self.wanted is not False and occasion in FORKING
+        return _is_large() if self.wanted is None else self.wanted
+
+
+def _is_large() -> bool:
+    """Is the heap so large that the walk would hold the program up for long, and a fork not?
+
+    tools/bench: the walk takes a tenth of a second for a million objects, the fork some 3 ms for 100
+    MiB, whatever is in them.
+    """
+    blocks = sys.getallocatedblocks()
+    resident = _core.resident_bytes()
+    fits = FORK_BLOCKS <= blocks and resident <= blocks * FORK_BYTES_PER_BLOCK
+    return fits and sys.platform == "linux"
 
 
 class Pending(NamedTuple):

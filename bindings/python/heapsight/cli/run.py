@@ -124,8 +124,8 @@ def _add_occasions(parser: argparse.ArgumentParser) -> None:
         action=argparse.BooleanOptionalAction,
         default=None,
         help="have a forked child take those of the timer, of a signal and of growing memory, so"
-        " that the program waits some milliseconds only (default: where 256 MiB and more are"
-        " resident)",
+        " that the program waits some milliseconds only (default: with a million objects and"
+        " more)",
     )
     group.add_argument(
         "--memory-limit",
