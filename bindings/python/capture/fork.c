@@ -107,7 +107,10 @@ static void look_around(int number)
 {
     (void)number;
     pid_t parent = getppid(); /* 0: in another name space, where it cannot be seen */
-    if (parent != child.parent && parent != 0) {
+    struct pollfd reader = {.fd = child.report};
+    bool is_alone =
+        poll(&reader, 1, 0) == 1 && (reader.revents & POLLERR) != 0; /* after execve() */
+    if ((parent != child.parent && parent != 0) || is_alone) {
         remove_temporary();
         _exit(1);
     }
@@ -381,10 +384,12 @@ static hsight_status explain_silence(const hsight_fork *fork, hsight_error *err)
                     "for want of memory or by somebody; there is no file. Free memory, or take it "
                     "without fork");
     }
-    return fail(err, HSIGHT_EKILLED, 0,
-                "the forked child that takes the snapshot ended without a word (signal %d); there "
-                "is no file. Take it without fork",
-                number);
+    return fail(
+        err, HSIGHT_EKILLED, 0,
+        "the forked child that takes the snapshot ended without a word (%s %d); there is no "
+        "file, and the program is unharmed. Without fork it may end in the same way",
+        number != 0 ? "signal" : "exit code",
+        number != 0 ? number : WEXITSTATUS(fork->wait_status));
 }
 
 hsight_status hsight_fork_look(hsight_fork *fork, bool *ended, hsight_error *err)

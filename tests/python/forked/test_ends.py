@@ -11,7 +11,7 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
-from forked_program import BEGIN
+from forked_program import BEGIN, built
 
 Passes = Callable[..., str]
 
@@ -77,6 +77,45 @@ def test_a_child_that_is_killed(passes: Passes, number: str) -> None:
             assert pending.result().object_count > 300_000
         assert children() == []
         """)
+
+
+def test_a_crash_in_the_child_does_not_harm_the_program(passes: Passes, tmp_path: Path) -> None:
+    """Not even a handler of the program runs, as that of faulthandler would be one."""
+    library = built("crashing.c", tmp_path.parent)
+    passes(f"""
+        import ctypes
+        make = ctypes.PyDLL({str(library)!r}).make
+        make.restype = ctypes.py_object
+        kept = make()
+        problem = refusal(heapsight.snapshot("x", fork=True, path="x.hsnap"))
+        assert type(problem) is heapsight.HeapsightRuntimeError, problem
+        assert f"(signal {{signal.SIGSEGV:d}})" in str(problem), problem
+        assert children() == [] and os.listdir(".") == []
+        assert heapsight.snapshot("x").object_count > 1000
+        """)
+
+
+WATCHER = """
+import os, sys, time
+
+def state():
+    return open(f"/proc/{sys.argv[1]}/stat").read().rsplit(")", 1)[1].split()[0]
+
+deadline = time.monotonic() + 20
+while state() != "Z" and time.monotonic() < deadline:
+    time.sleep(0.01)
+print(state(), os.listdir("."))
+"""
+
+
+def test_a_program_that_becomes_another_one_ends_it(passes: Passes) -> None:
+    """The other one has it as a child, which nobody waits for: it is to be through at once."""
+    said = passes(f"""
+        kept = heap(600_000)
+        pending = heapsight.snapshot("x", fork=True, path="x.hsnap")
+        os.execv(sys.executable, [sys.executable, "-c", {WATCHER!r}, *children()])
+        """)
+    assert said == "Z []\n"
 
 
 def test_cancel(passes: Passes) -> None:

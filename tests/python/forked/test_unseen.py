@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: MIT
 """The program does not meet the child: no wait, no signal, no handler, no descriptor, no lock."""
 
-import shutil
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from forked_program import built
 
 Passes = Callable[..., str]
 
@@ -160,13 +159,7 @@ def test_eight_threads_that_allocate_do_not_hang_it(passes: Passes) -> None:
 @pytest.fixture(scope="session")
 def no_malloc(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A library that ends a child which calls malloc."""
-    compiler = shutil.which("cc")
-    if compiler is None:
-        pytest.skip("no C compiler")
-    library = tmp_path_factory.mktemp("no_malloc") / "no_malloc.so"
-    subprocess.run([compiler, "-std=gnu11", "-O1", "-fno-builtin", "-shared", "-fPIC",
-                    Path(__file__).with_name("no_malloc.c"), "-o", library], check=True)
-    return library
+    return built("no_malloc.c", tmp_path_factory.mktemp("no_malloc"))
 
 
 def test_the_trap_works(passes: Passes, no_malloc: Path) -> None:
