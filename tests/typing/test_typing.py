@@ -27,6 +27,8 @@ with heapsight.snapshot("after", collect=False, values=True) as after:
     total: int = sum(row.bytes + row.count for row in rows)
     name: str = paths[0].steps[-1].type
     picture: str = heapsight.graph(before, depth=2).render("leak.png")
+with heapsight.snapshot("busy", fork=True, memory_limit=1 << 30) as pending:
+    forked: heapsight.Snapshot = pending.result(timeout=60)
 heapsight.register_fields(type(iter([])), {"sequence": 24}, rest="others")
 include: str = heapsight.get_include()
 tracker = ClassTracker()
@@ -36,6 +38,7 @@ tracker.stats.sort_stats("size").print_stats(limit=3)
 
 WRONG = [
     "heapsight.snapshot(label=3)",
+    "heapsight.snapshot(fork=True).types()",
     "heapsight.load(3)",
     'heapsight.snapshot().types(limit="all")',
     "heapsight.snapshot().types()[0].size",

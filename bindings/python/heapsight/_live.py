@@ -38,6 +38,17 @@ def snapshot(
     memory_limit: int | None = ...,
     time_limit: float = ...,
 ) -> PendingSnapshot: ...
+@overload
+def snapshot(
+    label: str = ...,
+    collect: bool | None = ...,
+    values: bool = ...,
+    *,
+    fork: bool,
+    path: str | bytes | PathLike[str] | PathLike[bytes] | None = ...,
+    memory_limit: int | None = ...,
+    time_limit: float = ...,
+) -> Snapshot | PendingSnapshot: ...
 def snapshot(
     label: str = "",
     collect: bool | None = None,

@@ -247,7 +247,7 @@ class Recorder:
         return pending is not None and not pending.snapshot.done()
 
     def _write(self, occasion: str) -> None:
-        self._settle()
+        self._settle(CHILD_SECONDS if self._ending else None)
         self._number += 1  # also that of one which fails
         try:
             if self._forking.is_due(occasion):
