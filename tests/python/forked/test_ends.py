@@ -203,24 +203,31 @@ def test_a_copy_in_another_process_is_told_so(passes: Passes) -> None:
 
 @pytest.mark.parametrize("end", ["sys.exit()", "os._exit(0)", "os.kill(os.getpid(), 9)"])
 def test_it_ends_with_the_program(tmp_path: Path, end: str) -> None:
+    """Also where a child of the program lives on, with a copy of what the program had open."""
     source = BEGIN + dedent(f"""
         kept = heap(400_000)
         pending = heapsight.snapshot("x", fork=True, path="x.hsnap")
         (child,) = children()
         os.kill(int(child), signal.SIGSTOP)
-        print(child, flush=True)
+        own = os.fork()
+        if own == 0:
+            time.sleep(60)
+            os._exit(0)
+        print(child, own, flush=True)
         {end}
         """)
     told = tmp_path.with_name(f"{tmp_path.name}-child")  # a stopped child may hold a pipe
     with told.open("w") as out:
         subprocess.run([sys.executable, "-c", source], cwd=tmp_path, stdout=out, timeout=60,
                        check=False)
-    child = int(told.read_text())
+    child, own = map(int, told.read_text().split())
     if os.path.exists(f"/proc/{child}"):
         os.kill(child, signal.SIGCONT)
     deadline = time.monotonic() + 20
     while is_alive(child) and time.monotonic() < deadline:
         time.sleep(0.02)
+    assert is_alive(own)
+    os.kill(own, signal.SIGKILL)
     assert not is_alive(child)
     assert os.listdir(tmp_path) == []
 
