@@ -161,6 +161,23 @@ def test_eight_threads_that_allocate_do_not_hang_it(passes: Passes) -> None:
         """)
 
 
+@pytest.mark.parametrize("mode", ["exact", "sampled"])
+def test_threads_inside_the_tracer_do_not_hang_it(
+    passes: Passes, tmp_path: Path, mode: str
+) -> None:
+    library = built("raw_threads.c", tmp_path.parent)
+    passes(f"""
+        import ctypes
+        threads = ctypes.CDLL({str(library)!r})
+        with heapsight.Tracer({mode!r}, sample_bytes=1000):
+            assert threads.start() == 0
+            for _ in range(20):
+                with heapsight.snapshot("x", fork=True, time_limit=30) as pending:
+                    assert pending.result(60).object_count > 1000
+            assert threads.stop() == 0
+        """)
+
+
 @pytest.fixture(scope="session")
 def no_malloc(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A library that ends a child which calls malloc."""
