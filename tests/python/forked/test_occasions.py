@@ -154,3 +154,14 @@ def test_the_end_of_the_program_waits_for_it(heapsight, write, tmp_path: Path) -
     assert (done.returncode, done.stdout) == (0, "end\n"), done.stderr
     assert occasions(tmp_path / "out") == ["start", "signal", "exit"]
     assert "wrote 3 snapshots" in done.stderr
+
+
+def test_the_end_waits_where_it_brings_no_snapshot_itself(program, tmp_path: Path) -> None:
+    done = program("""
+        kept = [[number] for number in range(300_000)]
+        dumps = heapsight.dump_on("out", signal=signal.SIGUSR1, fork=True)
+        os.kill(os.getpid(), signal.SIGUSR1)
+        """)
+    assert done.returncode == 0
+    assert occasions(tmp_path / "out") == ["signal"]
+    assert "wrote 1 snapshot: out/001-signal.hsnap" in done.stderr
