@@ -52,7 +52,7 @@ def test_the_timer_of_run(heapsight, write, tmp_path: Path, option: str) -> None
     assert (found[0], found[-1]) == ("start", "exit") and len(found) >= 5
     assert set(found[1:-1]) == {"timer"}
     assert not [name for name in names(tmp_path / "out") if name.startswith(".")]
-    assert done.stderr.startswith("heapsight: wrote "), done.stderr
+    assert "heapsight: wrote " in done.stderr and "could not" not in done.stderr, done.stderr
 
 
 def test_it_is_for_large_heaps_only_unless_asked_for(passes: Passes) -> None:
