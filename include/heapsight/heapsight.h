@@ -9,6 +9,7 @@
 #include "error.h"
 #include "graph.h"
 #include "histogram.h"
+#include "native_references.h"
 #include "path.h"
 #include "reach.h"
 #include "report.h"

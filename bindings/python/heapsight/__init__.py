@@ -34,8 +34,17 @@ from heapsight._errors import HeapsightKeyError, HeapsightTypeError
 from heapsight._graph import Graph
 from heapsight._labels import get_include, register_fields
 from heapsight._live import graph, snapshot, why
+from heapsight._native import NativeReferences, native_references
 from heapsight._pending import PendingSnapshot
-from heapsight._rows import DiffRow, PathRow, PathStep, SiteDiffRow, SiteRow, TypeRow
+from heapsight._rows import (
+    DiffRow,
+    NativeReferenceRow,
+    PathRow,
+    PathStep,
+    SiteDiffRow,
+    SiteRow,
+    TypeRow,
+)
 from heapsight._snapshot import Snapshot, load
 from heapsight._trace import AllocationRow, Frame, GrowthRow, Trace
 from heapsight._tracer import Tracer, allocation_site
@@ -59,6 +68,8 @@ __all__ = [
     "HeapsightRuntimeError",
     "HeapsightTypeError",
     "HeapsightValueError",
+    "NativeReferenceRow",
+    "NativeReferences",
     "PathRow",
     "PathStep",
     "PendingSnapshot",
@@ -76,6 +87,7 @@ __all__ = [
     "get_include",
     "graph",
     "load",
+    "native_references",
     "register_fields",
     "snapshot",
     "why",

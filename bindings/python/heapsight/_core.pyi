@@ -85,6 +85,7 @@ def capture(label: str, collect: bool = True, values: bool = False, /) -> Snapsh
 
 def load(path: str | bytes | PathLike[str]) -> Snapshot: ...
 def diff(before: Snapshot, after: Snapshot, sort: str = "size") -> Diff: ...
+def native_references(before: Snapshot, after: Snapshot, /) -> NativeReferences: ...
 
 @final
 class Diff:
@@ -92,6 +93,21 @@ class Diff:
         """(type name, count delta, bytes delta, count after, bytes after); unchanged ones are not
         in."""
     def text(self, limit: int = 0) -> str: ...
+
+@final
+class NativeReferences:
+    def rows(
+        self,
+    ) -> list[
+        tuple[
+            *tuple[str, int, int, int, int],
+            list[tuple[tuple[str, str, int, int], str, int, int]],
+            list[tuple[int, str]],
+        ]
+    ]:
+        """(type name, count delta, reference delta, count after, references after, where the new
+        ones were allocated as Snapshot.sites(), (address, preview) of up to three of them), what
+        did not grow left out."""
 
 @final
 class Paths:

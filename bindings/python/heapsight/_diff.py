@@ -22,7 +22,7 @@ from heapsight._sites import (
     type_at_site,
 )
 from heapsight._snapshot import SHOWN_ROWS, Snapshot
-from heapsight._text import html_table, printable, remainder, size_text, text_table
+from heapsight._text import html_table, printable, remainder, signed, signed_size, text_table
 
 __all__ = ["Diff", "diff"]
 
@@ -79,7 +79,7 @@ class Diff(Handle[_core.Diff]):
         rows, note = self._sites(sort, only)
         shown = rows[: check_limit(limit) or None]
         cells = [
-            (_signed(row.count_delta), _signed_size(row.bytes_delta), type_at_site(row))
+            (signed(row.count_delta), signed_size(row.bytes_delta), type_at_site(row))
             for row in shown
         ]
         table = text_table(("objects +/-", "size +/-", HEADING), cells)
@@ -131,19 +131,11 @@ def diff_table(rows: list[DiffRow], limit: int) -> str:
     """Some changed types as text, 0 for all."""
     shown = rows[: limit or None]
     cells = [
-        (_signed(row.count_delta), _signed_size(row.bytes_delta), printable(row.type))
+        (signed(row.count_delta), signed_size(row.bytes_delta), printable(row.type))
         for row in shown
     ]
     table = text_table(("objects +/-", "size +/-", "type"), cells)
     return table + remainder(len(rows), len(shown), "types")
-
-
-def _signed(count: int) -> str:
-    return f"{count:+,}" if count else "0"
-
-
-def _signed_size(size: int) -> str:
-    return f"+{size_text(size)}" if size > 0 else size_text(size)
 
 
 def diff(before: Snapshot, after: Snapshot) -> Diff:

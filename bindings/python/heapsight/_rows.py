@@ -9,6 +9,7 @@ from heapsight._errors import HeapsightTypeError
 
 __all__ = [
     "DiffRow",
+    "NativeReferenceRow",
     "PathRow",
     "PathStep",
     "SiteDiffRow",
@@ -62,6 +63,25 @@ class SiteDiffRow(NamedTuple):
     type: str
     count_delta: int
     bytes_delta: int
+
+
+class NativeReferenceRow(NamedTuple):
+    """A type of which C code holds more objects than before, or holds objects more often.
+
+    `count_delta` is the change of the number of objects that C code holds, `reference_delta` that
+    of its references to them; `object_count` and `reference_count` are what it holds now. `sites`
+    are (place, objects) of those that it did not hold before, or with fewer references, most
+    objects first; empty where no tracer saw them. `examples` are (address, name or preview) of up
+    to three of these objects; Snapshot.why() takes an address.
+    """
+
+    type: str
+    count_delta: int
+    reference_delta: int
+    object_count: int
+    reference_count: int
+    sites: tuple[tuple[str, int], ...]
+    examples: tuple[tuple[int, str], ...]
 
 
 class PathStep(NamedTuple):

@@ -15,6 +15,7 @@ __all__ = [
     "NO_OBJECT",
     "NOT_SAMPLED",
     "NO_SITE",
+    "native_rows",
     "not_sampled_last",
     "not_sampled_text",
     "site_rows",
@@ -39,7 +40,7 @@ Row = TypeVar("Row", SiteRow, SiteDiffRow)
 
 def snapshot_sites(held: _core.Snapshot, sort: str = "size") -> list[SiteRow]:
     """What each place allocated, native blocks too; sort as in site_rows()."""
-    return _sorted(site_rows(held.sites()) + _native_rows(held.trace), sort)
+    return _sorted(site_rows(held.sites()) + native_rows(held.trace), sort)
 
 
 def site_rows(counted: Sequence[Counted], sort: str = "size") -> list[SiteRow]:
@@ -58,7 +59,8 @@ def _sorted(rows: list[SiteRow], sort: str) -> list[SiteRow]:
     return sorted(rows, key=lambda row: (-int(row[at]) if at else 0, row.type, row.site))
 
 
-def _native_rows(trace: _core.Trace | None) -> list[SiteRow]:
+def native_rows(trace: _core.Trace | None) -> list[SiteRow]:
+    """Native blocks by the line that allocated them; none where they are not known."""
     if trace is None or trace.native_rows() is None:
         return []
     rows = TraceFigures(trace).native(None, by="line")

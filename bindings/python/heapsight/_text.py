@@ -4,7 +4,15 @@
 from collections.abc import Iterable, Sequence
 from html import escape
 
-__all__ = ["html_table", "printable", "remainder", "size_text", "text_table"]
+__all__ = [
+    "html_table",
+    "printable",
+    "remainder",
+    "signed",
+    "signed_size",
+    "size_text",
+    "text_table",
+]
 
 UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 
@@ -22,6 +30,16 @@ def size_text(size: int) -> str:
         if tenths < 10240:
             break
     return f"{'-' if size < 0 else ''}{tenths // 10}.{tenths % 10} {unit}"
+
+
+def signed(count: int) -> str:
+    """A change of a number: "+12", "-3", "0"."""
+    return f"{count:+,}" if count else "0"
+
+
+def signed_size(size: int) -> str:
+    """A change of bytes with a binary unit."""
+    return f"+{size_text(size)}" if size > 0 else size_text(size)
 
 
 def printable(text: str) -> str:

@@ -94,6 +94,17 @@ static PyObject *diff(PyObject *module, PyObject *args, PyObject *keywords)
     return core_diff_new(state, made, before, after);
 }
 
+static PyObject *native_references(PyObject *module, PyObject *args)
+{
+    core_state *state = core_get_state(module);
+    PyObject *before, *after;
+    if (!PyArg_ParseTuple(args, "O!O!", state->snapshot_type, &before, state->snapshot_type,
+                          &after)) {
+        return NULL;
+    }
+    return core_native_references(state, before, after);
+}
+
 static PyObject *sizes_to_list(const uint64_t *sizes, Py_ssize_t count)
 {
     PyObject *list = PyList_New(count);
@@ -179,6 +190,8 @@ static PyMethodDef core_functions[] = {
     {"load", load, METH_O, "load(path)\n--\n\nOpen a snapshot file."},
     {"diff", (PyCFunction)(void (*)(void))diff, METH_VARARGS | METH_KEYWORDS,
      "diff(before, after, sort='size')\n--\n\nCompare two snapshots by type."},
+    {"native_references", native_references, METH_VARARGS,
+     "native_references(before, after, /)\n--\n\nWhat C code holds more of than before."},
     {"deep_sizes", deep_sizes, METH_O,
      "deep_sizes(objects)\n--\n\nBytes each object keeps, shared data charged to the earlier one."},
     {"compare_sizes", compare_sizes, METH_NOARGS,
@@ -210,6 +223,7 @@ static int core_exec(PyObject *module)
     if (core_add_errors(module) < 0 ||
         add_type(module, &core_snapshot_spec, &state->snapshot_type) < 0 ||
         add_type(module, &core_diff_spec, &state->diff_type) < 0 ||
+        add_type(module, &core_native_references_spec, &state->native_references_type) < 0 ||
         add_type(module, &core_paths_spec, &state->paths_type) < 0 ||
         add_type(module, &core_subgraph_spec, &state->subgraph_type) < 0 ||
         add_type(module, &core_trace_spec, &state->trace_type) < 0 ||
@@ -228,6 +242,7 @@ static int core_traverse(PyObject *module, visitproc visit, void *arg)
     core_state *state = core_get_state(module);
     Py_VISIT(state->snapshot_type);
     Py_VISIT(state->diff_type);
+    Py_VISIT(state->native_references_type);
     Py_VISIT(state->paths_type);
     Py_VISIT(state->subgraph_type);
     Py_VISIT(state->trace_type);
@@ -244,6 +259,7 @@ static int core_clear(PyObject *module)
     core_state *state = core_get_state(module);
     Py_CLEAR(state->snapshot_type);
     Py_CLEAR(state->diff_type);
+    Py_CLEAR(state->native_references_type);
     Py_CLEAR(state->paths_type);
     Py_CLEAR(state->subgraph_type);
     Py_CLEAR(state->trace_type);

@@ -11,6 +11,7 @@
 typedef struct {
     PyTypeObject *snapshot_type;
     PyTypeObject *diff_type;
+    PyTypeObject *native_references_type;
     PyTypeObject *paths_type;
     PyTypeObject *subgraph_type;
     PyTypeObject *trace_type;
@@ -71,6 +72,7 @@ const hsight_graph *core_graph(PyObject *snapshot);
 
 extern PyType_Spec core_snapshot_spec;
 extern PyType_Spec core_diff_spec;
+extern PyType_Spec core_native_references_spec;
 extern PyType_Spec core_paths_spec;
 extern PyType_Spec core_subgraph_spec;
 extern PyType_Spec core_trace_spec;
@@ -78,12 +80,18 @@ extern PyType_Spec core_child_spec;
 
 PyObject *core_snapshot_new(core_state *state, hsight_snapshot *snapshot);
 PyObject *core_diff_new(core_state *state, hsight_diff *diff, PyObject *before, PyObject *after);
+/* Compares two snapshots, which must be such; NULL with an exception. */
+PyObject *core_native_references(core_state *state, PyObject *before, PyObject *after);
 PyObject *core_paths_new(core_state *state, hsight_paths *paths, PyObject *snapshot,
                          PyObject *sites);
 PyObject *core_subgraph_new(core_state *state, hsight_subgraph *subgraph, PyObject *snapshot);
 PyObject *core_trace_new(core_state *state, hsight_trace *trace);
 /* The trace of a snapshot, which it keeps alive. */
 PyObject *core_trace_borrow(core_state *state, const hsight_trace *trace, PyObject *snapshot);
+
+/* Where some objects were allocated, as Snapshot.sites() has it; empty where no tracer was running.
+ */
+PyObject *core_sites_of(PyObject *snapshot, const hsight_node_id *nodes, uint32_t count);
 
 /* (function, file, line, thread) of a frame. */
 PyObject *core_frame(const hsight_trace *trace, hsight_frame_id id);

@@ -287,8 +287,7 @@ static PyObject *addresses(PyObject *self, PyObject *args, PyObject *keywords)
     return list;
 }
 
-/* Where some objects were allocated, as sites() tells it; empty where no tracer was running. */
-static PyObject *sites_of(PyObject *self, const hsight_node_id *nodes, uint32_t count)
+PyObject *core_sites_of(PyObject *self, const hsight_node_id *nodes, uint32_t count)
 {
     const hsight_trace *trace = hsight_snapshot_trace(core_value(self));
     hsight_error err;
@@ -309,7 +308,7 @@ static PyObject *find_paths(PyObject *self, const hsight_node_id *nodes, uint32_
                             uint32_t limit)
 {
     core_state *state = core_state_of(self);
-    PyObject *made_at = sites_of(self, nodes, count);
+    PyObject *made_at = core_sites_of(self, nodes, count);
     if (made_at == NULL) {
         return NULL;
     }

@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from heapsight import __version__
-from heapsight.cli import diff, graph, info, run, stacks, types, why
+from heapsight.cli import audit, diff, graph, info, run, stacks, types, why
 from heapsight.cli._exit import ProgramFailed, report
 
 __all__ = ["main"]
 
-COMMANDS = (run, info, types, diff, stacks, why, graph)
+COMMANDS = (run, info, types, diff, audit, stacks, why, graph)
 
 DESCRIPTION = "Memory profiler and leak finder for Python programs."
 EPILOG = """\
@@ -26,8 +26,8 @@ first steps:
   heapsight why LAST --type NAME    what keeps the objects of a type alive
   heapsight stacks LAST             which lines allocated what is alive
 
-exit codes: 0 done, 1 out of memory, 2 bad input or a file that cannot be read or written;
-heapsight run ends as the program ends.
+exit codes: 0 done, 1 out of memory, 2 bad input or a file that cannot be read or written,
+3 something grew (heapsight audit --check); heapsight run ends as the program ends.
 """
 
 
