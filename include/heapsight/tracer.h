@@ -127,6 +127,21 @@ HSIGHT_API void hsight_tracer_count_free(hsight_tracer *tracer, unsigned domain)
 /** Stack of a live block, as hsight_tracer_take() numbers it in `stack_map`; 0: not known. O(1). */
 HSIGHT_API uint32_t hsight_tracer_stack_of(hsight_tracer *tracer, const void *block);
 
+typedef struct hsight_block_reader hsight_block_reader; /* opaque */
+/** One live block; the reader is good for this call only. The tracer is not locked. */
+typedef void (*hsight_block_visitor)(const hsight_block_reader *reader, uint64_t address,
+                                     uint64_t bytes, void *state);
+/** Call `visit` with every live block, by ascending address; blocks of 4 GiB and more are left out.
+ * The tracer must not be stopped meanwhile. O(heap / 16)
+ * @return HSIGHT_OK, HSIGHT_EINVAL unless the tracer runs in mode EXACT, HSIGHT_ENOTSUP where the
+ *         system does not let the process read its own memory, HSIGHT_ENOMEM (4 MiB) */
+HSIGHT_API hsight_status hsight_tracer_each_block(hsight_tracer *tracer, hsight_block_visitor visit,
+                                                  void *state, hsight_error *err);
+/** Copy memory of this process, which another thread may unmap at any moment; false where it cannot
+ * be read. O(bytes), a system call for a page that was not read lately. */
+HSIGHT_API bool hsight_block_read(const hsight_block_reader *reader, uint64_t address, void *out,
+                                  size_t bytes);
+
 /** What is known now, as a value. O(stacks + the code they run through), never O(blocks).
  * @param reach      may be NULL; what belongs to no object is then not known
  * @param stack_map  may be NULL; receives an array from the numbers of hsight_tracer_stack_of() to

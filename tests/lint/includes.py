@@ -51,6 +51,7 @@ PUBLIC_LAYER = {
     "store.h": "store",
     "diff.h": "analyse",
     "histogram.h": "analyse",
+    "native_references.h": "analyse",
     "path.h": "analyse",
     "site.h": "analyse",
     "sort.h": "analyse",

@@ -136,6 +136,7 @@ READERS = [
     ("info",),
     ("types",),
     ("diff", "before.hsnap"),
+    ("audit", "before.hsnap"),
     ("why", "--type", "dict"),
     ("graph", "--type", "dict", "-o", "x.png"),
 ]
@@ -253,7 +254,7 @@ def test_a_file_name_that_is_no_text(command, tmp_path):
 
 def test_help_of_every_command(command):
     text = answered(command("--help"))
-    for name in ("run", "info", "types", "diff", "why", "graph"):
+    for name in ("run", "info", "types", "diff", "audit", "why", "graph"):
         assert name in text
         assert name in answered(command(name, "--help"))
     assert heapsight.__version__ in answered(command("--version"))

@@ -130,6 +130,24 @@ static void note_unknown_slots(hsight__walk *walk, hsight__compat_frame *frame)
     }
 }
 
+/* Of our own frame only the variables that it passes on: the label that the program gave. Other
+ * words of its operand stack are stale, and may be the only ones that still name a leaked object.
+ */
+static void note_passed_on(hsight__walk *walk, hsight__compat_frame *frame, size_t first_kept)
+{
+    PyObject **slots;
+    int count = hsight__compat_frame_unknown_slots(frame, &slots);
+    size_t last = walk->kept.count;
+    for (int i = 0; i < count; i++) {
+        for (size_t k = first_kept; k < last && slots[i] != NULL; k++) {
+            if (walk->kept.items[k] == slots[i]) {
+                walk->visit.dropped_count += !hsight__pointers_add(&walk->unknown, slots[i]);
+                break;
+            }
+        }
+    }
+}
+
 static void describe_frame(hsight__walk *walk, hsight__compat_frame *frame, hsight_root *root)
 {
     PyCodeObject *code = (PyCodeObject *)hsight__compat_frame_code(frame);
@@ -155,14 +173,18 @@ static void add_frame(hsight__walk *walk, hsight__compat_frame *frame, hsight_st
     PyObject *globals = hsight__compat_frame_globals(frame);
     state.own = globals != NULL && hsight__is_hidden(walk, globals);
     describe_frame(walk, frame, &state.root);
-    if (!state.own) { /* our own operand stack holds nothing of the program */
+    if (!state.own) {
         note_unknown_slots(walk, frame);
     }
+    size_t first_kept = walk->kept.count;
     PyObject *generator = hsight__compat_frame_generator(frame);
     if (generator != NULL) {
         add_running_generator(walk, state.root, generator);
     } else {
         hsight__compat_frame_items(frame, add_frame_item, &state);
+    }
+    if (state.own) {
+        note_passed_on(walk, frame, first_kept);
     }
 }
 

@@ -322,7 +322,7 @@ void hsight__rules_assign(hsight__visit *visit, hsight__type_info *info)
         info->rule = own;
     } else if (PyType_FastSubclass(type, Py_TPFLAGS_TYPE_SUBCLASS)) {
         info->rule = hsight__rule_c_metaclass;
-    } else if (info->gc) {
+    } else if (info->gc || type->tp_traverse != NULL) {
         add_registered_fields(visit, info);
         add_private_fields(visit, info);
         info->rule =

@@ -223,6 +223,14 @@ typedef struct {
     PyObject *probe;
 } collecting;
 
+static void leave_out(hsight__walk *walk, PyObject *object)
+{
+    uint32_t *slot = hsight__pointer_map_slot(&walk->map, object, true);
+    if (slot != NULL) {
+        *slot = HSIGHT__HIDDEN;
+    }
+}
+
 static int add_tracked(PyObject *object, void *state)
 {
     collecting *c = state;
@@ -230,10 +238,7 @@ static int add_tracked(PyObject *object, void *state)
         return !hsight__pointers_add(&c->walk->tracked, object);
     }
     if (hsight__compat_is_interned_table(object, c->probe)) {
-        uint32_t *slot = hsight__pointer_map_slot(&c->walk->map, object, true);
-        if (slot != NULL) {
-            *slot = HSIGHT__HIDDEN;
-        }
+        leave_out(c->walk, object);
         return 0;
     }
     bool own = hsight__is_own(c->walk, object);
@@ -343,6 +348,19 @@ static void name_cells(hsight__walk *walk)
     }
 }
 
+/* Types that are met only as types of objects come last, and may lead to new ones. */
+static uint32_t visit_reachable(hsight__walk *walk, uint32_t node, uint32_t tracked_count)
+{
+    uint32_t before;
+    do {
+        before = hsight_builder_node_count(walk->visit.builder);
+        node = visit_from(walk, node, tracked_count);
+        hsight__type_table_each(&walk->visit, add_type, walk);
+    } while (walk->visit.status == HSIGHT_OK &&
+             hsight_builder_node_count(walk->visit.builder) != before);
+    return node;
+}
+
 static void visit_all(hsight__walk *walk)
 {
     walk->visit.flush = flush;
@@ -352,13 +370,9 @@ static void visit_all(hsight__walk *walk)
         return; /* the map may hold numbers that no object has */
     }
     hsight__roots_add(walk);
-    uint32_t node = 1, before;
-    do { /* types that are met only as types of objects come last, and may lead to new ones */
-        before = hsight_builder_node_count(walk->visit.builder);
-        node = visit_from(walk, node, tracked_count);
-        hsight__type_table_each(&walk->visit, add_type, walk);
-    } while (walk->visit.status == HSIGHT_OK &&
-             hsight_builder_node_count(walk->visit.builder) != before);
+    uint32_t node = visit_reachable(walk, 1, tracked_count);
+    hsight__find_unreferenced(walk);
+    visit_reachable(walk, node, tracked_count);
 }
 
 static void finish_tables(hsight__walk *walk)
@@ -397,6 +411,7 @@ static hsight_status walk_heap(hsight_builder *builder, bool values, PyObject *i
         hsight_label_make(HSIGHT_LABEL_ATTRIBUTE, walk->visit.names[HSIGHT__NAME_dict].index);
     hsight__pointer_map_init(&walk->map, true);
     hsight__hide_modules(walk);
+    leave_out(walk, interned_probe);
     collect_tracked(walk, interned_probe);
     hsight__hide_own(walk);
     visit_all(walk);

@@ -54,6 +54,9 @@ void hsight__roots_add(hsight__walk *walk);
  * keys under which it keeps the thread's values are called by the thread. */
 void hsight__name_thread_locals(hsight__walk *walk, PyObject *part, hsight_string_id thread);
 
+/* unreferenced.c: with an exact tracer, objects that nothing refers to and no collector knows. */
+void hsight__find_unreferenced(hsight__walk *walk);
+
 /* balance.c: refcounts against references found; adds C_HELD and INTERPRETER roots. */
 void hsight__balance(hsight__walk *walk);
 

@@ -23,6 +23,7 @@ EPILOG = """\
 first steps:
   heapsight run app.py              write snapshots while app.py runs
   heapsight diff FIRST LAST         what grew between two of them
+  heapsight audit FIRST LAST        what C code leaked between them
   heapsight why LAST --type NAME    what keeps the objects of a type alive
   heapsight stacks LAST             which lines allocated what is alive
 
