@@ -17,12 +17,13 @@ PACKAGE = Path(heapsight.__file__).parent
 
 GOOD = """\
 import heapsight
-from heapsight import ClassTracker, DiffRow, PathRow, TypeRow
+from heapsight import ClassTracker, DiffRow, NativeReferenceRow, PathRow, TypeRow
 
 before: heapsight.Snapshot = heapsight.snapshot("before")
 with heapsight.snapshot("after", collect=False, values=True) as after:
     rows: list[TypeRow] = after.types(limit=None, sort="count")
     grown: list[DiffRow] = heapsight.diff(before, after).types()
+    held: list[NativeReferenceRow] = heapsight.native_references(before, after).types(3)
     paths: list[PathRow] = after.why("app.Session").paths()
     total: int = sum(row.bytes + row.count for row in rows)
     name: str = paths[0].steps[-1].type
