@@ -45,6 +45,10 @@ hsight_native_references_rows(const hsight_native_references *references);
 HSIGHT_API const hsight_node_id *
 hsight_native_references_nodes(const hsight_native_references *references, uint32_t row,
                                uint32_t *count);
+/** For each of these nodes what seems to hold it, of the later graph's strings: the name of its
+ * root; 0 where that is not known. As many items, borrowed likewise. */
+HSIGHT_API const hsight_string_id *
+hsight_native_references_holders(const hsight_native_references *references, uint32_t row);
 
 #ifdef __cplusplus
 }

@@ -7,7 +7,7 @@
  * I2  the nodes of all rows lie in one column, those of row i at spans[i]; none is there twice
  * I3  at least count_delta nodes belong to a row
  *
- * O(roots log roots); 24 bytes a held object while it runs, then 4 for each new one and 56 a row,
+ * O(roots log roots); 32 bytes a held object while it runs, then 8 for each new one and 56 a row,
  * from the allocator of `after`, owned by the result. */
 #include <heapsight/native_references.h>
 
@@ -32,9 +32,10 @@ typedef struct {
 
 struct hsight_native_references {
     const hsight_allocator *allocator;
-    hsight__vec rows;  /* hsight_native_reference_row */
-    hsight__vec spans; /* span */
-    hsight__vec nodes; /* hsight_node_id */
+    hsight__vec rows;    /* hsight_native_reference_row */
+    hsight__vec spans;   /* span */
+    hsight__vec nodes;   /* hsight_node_id */
+    hsight__vec holders; /* hsight_string_id, of the same places */
 };
 
 typedef struct {
@@ -42,6 +43,7 @@ typedef struct {
     uint64_t references;
     uint32_t name; /* of its type, as `names` of the job numbers them */
     uint32_t node;
+    uint32_t holder; /* string */
 } held;
 
 typedef struct {
@@ -56,6 +58,7 @@ typedef struct {
     bool is_matched;   /* equal addresses are equal objects */
     hsight__vec grown;
     hsight__vec nodes;
+    hsight__vec holders;
 } job;
 
 /* ---- what C code holds ---- */
@@ -84,7 +87,7 @@ static hsight_status collect(side *from, hsight__vec *names, hsight_error *err)
         }
         uint32_t type = hsight_graph_type(from->graph, root->node).index;
         held item = {hsight_graph_address(from->graph, root->node), root->surplus, type,
-                     root->node.index};
+                     root->node.index, root->name.index};
         uint32_t *is_met = hsight__map_put(&met, type, err);
         status = is_met == NULL ? HSIGHT_ENOMEM : hsight__vec_push(&from->held, &item, err);
         if (status == HSIGHT_OK && *is_met == 0) {
@@ -215,7 +218,9 @@ static hsight_status add_nodes(job *work, cursor before, cursor after, hsight_er
             work->is_matched && before.at != before.end && before.at->address == after.at->address;
         if (!is_old || before.at->references < after.at->references) {
             hsight_node_id node = {after.at->node};
+            hsight_string_id holder = {after.at->holder};
             status = hsight__vec_push(&work->nodes, &node, err);
+            status = status == HSIGHT_OK ? hsight__vec_push(&work->holders, &holder, err) : status;
         }
         before.at += is_old ? 1 : 0;
     }
@@ -324,20 +329,25 @@ static hsight_status fill(hsight_native_references *out, const hsight_snapshot *
     hsight__vec_init(&work.names, out->allocator, sizeof(hsight_string));
     hsight__vec_init(&work.grown, out->allocator, sizeof(grown));
     hsight__vec_init(&work.nodes, out->allocator, sizeof(hsight_node_id));
+    hsight__vec_init(&work.holders, out->allocator, sizeof(hsight_string_id));
     hsight_status status = run(&work, err);
     if (status == HSIGHT_OK) {
         status = give(&work, out, err);
     }
     if (status == HSIGHT_OK) {
         out->nodes = work.nodes;
+        out->holders = work.holders;
         hsight__vec_init(&work.nodes, out->allocator, sizeof(hsight_node_id));
+        hsight__vec_init(&work.holders, out->allocator, sizeof(hsight_string_id));
         hsight__vec_shrink(&out->nodes);
+        hsight__vec_shrink(&out->holders);
     }
     hsight__vec_free(&work.before.held);
     hsight__vec_free(&work.after.held);
     hsight__vec_free(&work.names);
     hsight__vec_free(&work.grown);
     hsight__vec_free(&work.nodes);
+    hsight__vec_free(&work.holders);
     return status;
 }
 
@@ -355,6 +365,7 @@ hsight_status hsight_native_references_new(const hsight_snapshot *before,
     hsight__vec_init(&references->rows, allocator, sizeof(hsight_native_reference_row));
     hsight__vec_init(&references->spans, allocator, sizeof(span));
     hsight__vec_init(&references->nodes, allocator, sizeof(hsight_node_id));
+    hsight__vec_init(&references->holders, allocator, sizeof(hsight_string_id));
     hsight_status status = fill(references, before, after, err);
     if (status != HSIGHT_OK) {
         hsight_native_references_free(references);
@@ -371,6 +382,7 @@ void hsight_native_references_free(hsight_native_references *references)
         hsight__vec_free(&references->rows);
         hsight__vec_free(&references->spans);
         hsight__vec_free(&references->nodes);
+        hsight__vec_free(&references->holders);
         allocator->release(allocator->state, references, sizeof *references);
     }
 }
@@ -392,4 +404,11 @@ const hsight_node_id *hsight_native_references_nodes(const hsight_native_referen
     const span *place = (const span *)references->spans.data + row;
     *count = place->count;
     return (const hsight_node_id *)references->nodes.data + place->first;
+}
+
+const hsight_string_id *hsight_native_references_holders(const hsight_native_references *references,
+                                                         uint32_t row)
+{
+    const span *place = (const span *)references->spans.data + row;
+    return (const hsight_string_id *)references->holders.data + place->first;
 }

@@ -122,6 +122,7 @@ void hsight__root_add(hsight__text *text, const hsight_graph *graph, const hsigh
     case HSIGHT_ROOT_C_HELD:
         hsight__text_add_c(text, "held by C code (");
         hsight__text_add_counted(text, root->surplus, "reference");
+        add_prefixed(text, name.length > 0 ? "; " : "", name);
         hsight__text_add_c(text, ")");
         break;
     case HSIGHT_ROOT_PROFILER:

@@ -92,6 +92,36 @@ START_TEST(types_that_grew_are_sorted_by_references)
 }
 END_TEST
 
+/* Beside each node the name of its root. */
+START_TEST(holders_are_the_names_of_roots)
+{
+    hsight_builder *builder;
+    hsight_graph *graph;
+    hsight_node_id node;
+    hsight_string_id name;
+    ck_assert_int_eq(hsight_builder_new(NULL, &builder, &err), HSIGHT_OK);
+    ck_assert_int_eq(hsight_builder_string(builder, "static x", 8, &name, &err), HSIGHT_OK);
+    for (uint32_t i = 1; i <= 3; i++) {
+        hsight_node_info info = {.address = 0x1000 - 16 * i};
+        ck_assert_int_eq(hsight_builder_add_node(builder, &info, &node, &err), HSIGHT_OK);
+        hsight_root root = {.node = node, .kind = HSIGHT_ROOT_C_HELD, .surplus = 1};
+        root.name = i == 2 ? name : (hsight_string_id){0};
+        ck_assert_int_eq(hsight_builder_add_root(builder, &root, &err), HSIGHT_OK);
+    }
+    ck_assert_int_eq(hsight_builder_finish(builder, &graph, &err), HSIGHT_OK);
+    hsight_snapshot *before = made(""), *after = snapshot_of(graph, 7);
+    hsight_native_references *found = compare(before, after);
+    ck_assert_uint_eq(hsight_native_references_count(found), 1);
+    const hsight_string_id *holders = hsight_native_references_holders(found, 0);
+    ck_assert_uint_eq(holders[0].index, 0);
+    ck_assert(equal(hsight_graph_string(graph, holders[1]), "static x"));
+    ck_assert_uint_eq(holders[2].index, 0);
+    hsight_native_references_free(found);
+    hsight_snapshot_free(before);
+    hsight_snapshot_free(after);
+}
+END_TEST
+
 START_TEST(ties_are_broken_by_objects_then_by_name)
 {
     hsight_snapshot *before = made(""),
@@ -309,6 +339,7 @@ int main(void)
 {
     TCase *tests = tcase_create("native_references");
     tcase_add_test(tests, types_that_grew_are_sorted_by_references);
+    tcase_add_test(tests, holders_are_the_names_of_roots);
     tcase_add_test(tests, ties_are_broken_by_objects_then_by_name);
     tcase_add_test(tests, either_number_may_grow);
     tcase_add_test(tests, what_is_as_before_or_less_is_left_out);

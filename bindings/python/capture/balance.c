@@ -6,7 +6,7 @@
  * What words of unknown operand stacks explain is taken off; what a word of the interpreter's own
  * structure explains becomes a root "interpreter"; what is left is "held by C code". More
  * references than refcount means that a layout is not understood: such objects are counted and
- * reported. Nothing found here is ever an edge. Memory: 4 bytes an object, freed before return.
+ * reported. Nothing found here is ever an edge. Memory: 8 bytes an object, freed before return.
  * Cost: O(objects + references). */
 #include "type_table.h"
 #include "walk.h"
@@ -110,14 +110,22 @@ static void explain_by_interpreter(balance *b)
     }
 }
 
+/* Without memory for the names of holders they stay unknown. */
 static void add_c_held(balance *b)
 {
+    hsight_string_id *names = calloc((size_t)b->count + 1, sizeof *names);
+    if (names != NULL) {
+        hsight__find_holders(b->walk, b->found, names);
+    }
     for (uint32_t node = 1; node <= b->count; node++) {
         if (b->found[node] > 0) {
-            add_root(b, (hsight_root){
-                            .node = {node}, .kind = HSIGHT_ROOT_C_HELD, .surplus = b->found[node]});
+            add_root(b, (hsight_root){.node = {node},
+                                      .kind = HSIGHT_ROOT_C_HELD,
+                                      .name = names != NULL ? names[node] : (hsight_string_id){0},
+                                      .surplus = b->found[node]});
         }
     }
+    free(names);
 }
 
 static void add_kept(balance *b)

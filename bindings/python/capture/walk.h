@@ -57,6 +57,10 @@ void hsight__name_thread_locals(hsight__walk *walk, PyObject *part, hsight_strin
 /* unreferenced.c: with an exact tracer, objects that nothing refers to and no collector knows. */
 void hsight__find_unreferenced(hsight__walk *walk);
 
+/* holders.c: for each node with a surplus the static variable that seems to hold it, as the name of a
+ * root; 0 where none was found. `names` has an item for each node and is all 0. */
+void hsight__find_holders(hsight__walk *walk, const uint32_t *surplus, hsight_string_id *names);
+
 /* balance.c: refcounts against references found; adds C_HELD and INTERPRETER roots. */
 void hsight__balance(hsight__walk *walk);
 

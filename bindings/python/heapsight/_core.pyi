@@ -103,11 +103,12 @@ class NativeReferences:
             *tuple[str, int, int, int, int],
             list[tuple[tuple[str, str, int, int], str, int, int]],
             list[tuple[int, str]],
+            list[str],
         ]
     ]:
         """(type name, count delta, reference delta, count after, references after, where the new
-        ones were allocated as Snapshot.sites(), (address, preview) of up to three of them), what
-        did not grow left out."""
+        ones were allocated as Snapshot.sites(), (address, preview) of up to three of them, what
+        seems to hold each of them or ""), what did not grow left out."""
 
 @final
 class Paths:

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """What C code holds more of than before: forgotten references, and blocks never freed."""
 
+from collections import Counter
+
 from heapsight import _core
 from heapsight._handle import Handle
 from heapsight._rows import NativeReferenceRow, SiteDiffRow, check_limit, first, type_filter
@@ -133,22 +135,25 @@ def native_references(before: Snapshot, after: Snapshot) -> NativeReferences:
 
 
 def _row(
-    row: tuple[str, int, int, int, int, list[Counted], list[tuple[int, str]]],
+    row: tuple[str, int, int, int, int, list[Counted], list[tuple[int, str]], list[str]],
 ) -> NativeReferenceRow:
     rows = site_rows(row[5], "count")
     known = [(site.site, site.count) for site in rows if site.site != NO_SITE]
-    return NativeReferenceRow(*row[:5], tuple(known), tuple(row[6]))
+    holders = Counter(holder for holder in row[7] if holder)
+    held_by = sorted(holders.items(), key=lambda holder: (-holder[1], holder[0]))
+    return NativeReferenceRow(*row[:5], tuple(known), tuple(row[6]), tuple(held_by))
 
 
 def types_table(rows: list[NativeReferenceRow], limit: int) -> str:
     """Some types and where their new objects were allocated as text, 0 for all.
 
-    >>> row = NativeReferenceRow("list", 12, 13, 20, 21, (("app.py:3 in f", 12),), ((64, ""),))
+    >>> row = NativeReferenceRow("list", 12, 13, 20, 21, (("app.py:3 in f", 12),), ((64, ""),), (("static x of y.so", 3),))
     >>> print(types_table([row], 0), end="")
     objects +/-  references +/-  held by C code
             +12             +13  list
                                    such as 0x40
                                    12 allocated at app.py:3 in f
+                                   3 seem to be held by static x of y.so
     """
     shown = rows[: limit or None]
     cells = []
@@ -156,8 +161,9 @@ def types_table(rows: list[NativeReferenceRow], limit: int) -> str:
         cells.append((signed(row.count_delta), signed(row.reference_delta), printable(row.type)))
         cells.append(("", "", f"  such as {_examples_text(row)}"))
         cells += [("", "", f"  {_site_text(site)}") for site in row.sites[:SHOWN_SITES]]
-        cut = remainder(len(row.sites), min(len(row.sites), SHOWN_SITES), "places").rstrip("\n")
-        cells += [("", "", f"  {cut}")] if cut else []
+        cells += _cut(row.sites, "places")
+        cells += [("", "", f"  {_holder_text(holder)}") for holder in row.holders[:SHOWN_SITES]]
+        cells += _cut(row.holders, "holders")
     table = text_table(("objects +/-", "references +/-", "held by C code"), cells)
     return table + remainder(len(rows), len(shown), "types")
 
@@ -179,6 +185,16 @@ def blocks_table(rows: list[SiteDiffRow], limit: int) -> str:
 def _examples_text(row: NativeReferenceRow) -> str:
     texts = [f"{address:#x} {printable(preview)}".rstrip() for address, preview in row.examples]
     return ", ".join(texts)
+
+
+def _cut(items: tuple[tuple[str, int], ...], what: str) -> list[tuple[str, str, str]]:
+    text = remainder(len(items), min(len(items), SHOWN_SITES), what).rstrip("\n")
+    return [("", "", f"  {text}")] if text else []
+
+
+def _holder_text(holder: tuple[str, int]) -> str:
+    verb = "seems" if holder[1] == 1 else "seem"
+    return f"{holder[1]:,} {verb} to be held by {printable(holder[0])}"
 
 
 def _site_text(site: tuple[str, int]) -> str:

@@ -72,7 +72,9 @@ class NativeReferenceRow(NamedTuple):
     of its references to them; `object_count` and `reference_count` are what it holds now. `sites`
     are (place, objects) of those that it did not hold before, or with fewer references, most
     objects first; empty where no tracer saw them. `examples` are (address, name or preview) of up
-    to three of these objects; Snapshot.why() takes an address.
+    to three of these objects; Snapshot.why() takes an address. `holders` are (what seems to hold
+    them, objects), most objects first: static variables of libraries that have their address. That
+    is weak evidence: such a word may be left over, or a number.
     """
 
     type: str
@@ -82,6 +84,7 @@ class NativeReferenceRow(NamedTuple):
     reference_count: int
     sites: tuple[tuple[str, int], ...]
     examples: tuple[tuple[int, str], ...]
+    holders: tuple[tuple[str, int], ...]
 
 
 class PathStep(NamedTuple):

@@ -76,6 +76,25 @@ static PyObject *examples(PyObject *self, uint32_t row)
     return list;
 }
 
+/* What seems to hold each new object of a row, "" where that is not known. */
+static PyObject *holders(PyObject *self, uint32_t row)
+{
+    uint32_t count;
+    (void)hsight_native_references_nodes(core_value(self), row, &count);
+    const hsight_string_id *all = hsight_native_references_holders(core_value(self), row);
+    const hsight_graph *graph = core_graph(((core_handle *)self)->kept[1]);
+    PyObject *list = PyList_New((Py_ssize_t)count);
+    for (uint32_t i = 0; list != NULL && i < count; i++) {
+        PyObject *item = core_string(hsight_graph_string(graph, all[i]));
+        if (item == NULL) {
+            Py_CLEAR(list);
+        } else {
+            PyList_SET_ITEM(list, (Py_ssize_t)i, item);
+        }
+    }
+    return list;
+}
+
 static PyObject *make_row(PyObject *self, uint32_t index)
 {
     const hsight_native_reference_row *row =
@@ -84,9 +103,10 @@ static PyObject *make_row(PyObject *self, uint32_t index)
     if (made_at == NULL) {
         return NULL;
     }
-    return Py_BuildValue("(NLLKKNN)", core_string(row->type), (long long)row->count_delta,
+    return Py_BuildValue("(NLLKKNNN)", core_string(row->type), (long long)row->count_delta,
                          (long long)row->reference_delta, (unsigned long long)row->count_after,
-                         (unsigned long long)row->reference_after, made_at, examples(self, index));
+                         (unsigned long long)row->reference_after, made_at, examples(self, index),
+                         holders(self, index));
 }
 
 static PyObject *rows(PyObject *self, PyObject *unused)

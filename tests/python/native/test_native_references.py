@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -129,6 +131,43 @@ def test_the_clean_twin_leaks_nothing(use: Callable[[str, str], dict], mode: str
     assert not found["blocks"]
     assert found["text"].startswith("Nothing grew")
     assert ("not known" in found["text"]) == (mode != "exact")
+
+
+def test_a_static_variable_is_named(use: Callable[[str, str], dict]) -> None:  # type: ignore[type-arg]
+    """The cache has a symbol that only the full table knows; the others are in no variable."""
+    found = use("leaky", "exact")
+    holders = {row["type"]: row["holders"] for row in found["types"] if row["holders"]}
+    ((name, count),) = holders.pop("set")
+    assert name.startswith("static leaky_cache of leaky.") and count == 30, name
+    assert f"30 seem to be held by {name}" in found["text"]
+    assert holders == {}
+
+
+def test_a_library_without_symbols_gives_a_place(
+    python: Run, tmp_path: Path, extensions: Path, environment: dict[str, str]
+) -> None:
+    strip = shutil.which("strip")
+    if strip is None:
+        pytest.skip("no strip program")
+    (source,) = extensions.glob("leaky.*")
+    subprocess.run([strip, "-o", tmp_path / source.name, source], check=True)
+    program = """
+        import heapsight, leaky
+        before = heapsight.snapshot()
+        leaky.cache(5)
+        with heapsight.snapshot() as after:
+            after.save("after.hsnap")
+        with heapsight.load("after.hsnap") as after:
+            (row,) = heapsight.native_references(before, after).types()
+            (path,) = after.why(row.examples[0][0]).paths()
+            assert path.root.startswith("held by C code (1 reference; "), path
+            assert path.root_name in dict(row.holders), path
+            print(row.holders)
+    """
+    done = python("-c", dedent(program), env={**environment, "PYTHONPATH": str(tmp_path)})
+    assert (done.returncode, done.stderr) == (0, "")
+    places = re.findall(rf"static data of {re.escape(source.name)} \(\+0x[0-9a-f]+\)", done.stdout)
+    assert len(set(places)) == 5, done.stdout  # each in a word of its own
 
 
 # ---- the command --------------------------------------------------------------------------------

@@ -53,7 +53,8 @@ def run(args: argparse.Namespace) -> int:
 def _type_document(row: "NativeReferenceRow") -> dict[str, Any]:
     sites = [{"site": site, "count": count} for site, count in row.sites]
     examples = [{"address": address, "preview": preview} for address, preview in row.examples]
-    return {**row._asdict(), "sites": sites, "examples": examples}
+    holders = [{"holder": holder, "count": count} for holder, count in row.holders]
+    return {**row._asdict(), "sites": sites, "examples": examples, "holders": holders}
 
 
 def _print_rows(
