@@ -109,7 +109,8 @@ static void look_at_block(const hsight_block_reader *reader, uint64_t address, u
 {
     search *s = state;
     const char *begin = (const char *)(uintptr_t)address;
-    for (size_t offset = 0; offset <= 2 * GC_HEAD_BYTES; offset += GC_HEAD_BYTES) {
+    for (size_t offset = 0; offset <= 2 * GC_HEAD_BYTES && offset < bytes;
+         offset += GC_HEAD_BYTES) { /* what lies behind the block is another one's */
         if (hsight__pointer_map_get(&s->walk->map, begin + offset) != 0) {
             return; /* an object of the walk, or heapsight's own */
         }

@@ -120,8 +120,6 @@ def test_memory_that_only_looks_like_an_object(python: Run) -> None:
             blocks()
             found = heapsight.native_references(before, heapsight.snapshot())
             assert found.types() == [], found
-            (row,) = found.blocks()
-            assert row.count_delta >= 77, row  # a word of theirs may lead to another one
         """)
 
 
