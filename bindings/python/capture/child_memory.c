@@ -306,4 +306,16 @@ void hsight__child_memory_begin(void)
     }
 }
 
+bool hsight__is_forked_child(void)
+{
+    return is_child;
+}
+
+#else
+
+bool hsight__is_forked_child(void)
+{
+    return false;
+}
+
 #endif

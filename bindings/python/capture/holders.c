@@ -7,11 +7,13 @@
  * nothing off the surplus.
  *
  * The loader is locked while its list of libraries is gone through, so none of them is unloaded
- * meanwhile. Cost: O(bytes of static data), and a look at the symbols of a library where something
- * was found; 16 bytes an object that was found, freed before return. */
+ * meanwhile. In a forked child that lock may be held for ever: there nothing is looked for. Cost:
+ * O(bytes of static data), and a look at the symbols of a library where something was found; 16
+ * bytes an object that was found and 8 KiB, freed before return. */
 #if defined(__linux__) && !defined(_GNU_SOURCE)
 #define _GNU_SOURCE /* dl_iterate_phdr, dladdr1 */
 #endif
+#include "child_memory.h"
 #include "symbols.h"
 #include "walk.h"
 
@@ -29,6 +31,8 @@ typedef struct {
     uint32_t node;
 } hit;
 
+enum { FILTER_BITS = 1 << 16 };
+
 typedef struct {
     hsight__walk *walk;
     const uint32_t *surplus;
@@ -36,7 +40,32 @@ typedef struct {
     hit *hits;
     size_t count;
     size_t capacity;
+    uintptr_t lowest, highest;         /* of the addresses that are looked for */
+    uint64_t filter[FILTER_BITS / 64]; /* bits of their hashes: most words are none of them */
 } search;
+
+static size_t hash_of(uintptr_t address)
+{
+    return (size_t)((uint64_t)address * 0x9E3779B97F4A7C15u >> 48);
+}
+
+/* False: there is nothing to look for. */
+static bool know_addresses(search *s)
+{
+    const uint64_t *addresses = hsight_builder_addresses(s->walk->visit.builder);
+    uint32_t count = hsight_builder_node_count(s->walk->visit.builder);
+    s->lowest = UINTPTR_MAX;
+    for (uint32_t node = 1; node <= count; node++) {
+        if (s->surplus[node] > 0) {
+            uintptr_t address = (uintptr_t)addresses[node];
+            size_t hash = hash_of(address);
+            s->filter[hash / 64] |= UINT64_C(1) << hash % 64;
+            s->lowest = address < s->lowest ? address : s->lowest;
+            s->highest = address > s->highest ? address : s->highest;
+        }
+    }
+    return s->highest != 0;
+}
 
 static void add_hit(search *s, const void *at, uint32_t node)
 {
@@ -59,11 +88,33 @@ static void add_hit(search *s, const void *at, uint32_t node)
 static void look_at_words(search *s, const uintptr_t *words, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        const void *address = (const void *)(words[i] & ~(uintptr_t)7);
-        uint32_t node = address != NULL ? hsight__walk_find(s->walk, address) : 0;
+        uintptr_t address = words[i] & ~(uintptr_t)7;
+        if (address < s->lowest || address > s->highest) {
+            continue;
+        }
+        size_t hash = hash_of(address);
+        if ((s->filter[hash / 64] >> hash % 64 & 1) == 0) {
+            continue;
+        }
+        uint32_t node = hsight__walk_find(s->walk, (const void *)address);
         if (node != 0 && s->surplus[node] > 0 && s->names[node].index == 0) {
             add_hit(s, &words[i], node);
         }
+    }
+}
+
+/* Not the interpreter's structure, if it is in there: its words are looked at elsewhere, and those
+ * of its free lists are stale. */
+static void look_at_part(search *s, uintptr_t begin, uintptr_t end)
+{
+    size_t bytes;
+    uintptr_t own = (uintptr_t)hsight__compat_interpreter_memory(&bytes);
+    if (own >= begin && own < end) {
+        look_at_words(s, (const uintptr_t *)begin, (own - begin) / sizeof(uintptr_t));
+        begin = own + bytes;
+    }
+    if (begin < end) {
+        look_at_words(s, (const uintptr_t *)begin, (end - begin) / sizeof(uintptr_t));
     }
 }
 
@@ -88,7 +139,7 @@ static int look_at_library(struct dl_phdr_info *library, size_t size, void *stat
         if (part->p_type == PT_LOAD && (part->p_flags & PF_W) != 0) {
             uintptr_t begin = (library->dlpi_addr + part->p_vaddr + 7) & ~(uintptr_t)7;
             uintptr_t end = library->dlpi_addr + part->p_vaddr + part->p_memsz;
-            look_at_words(state, (const uintptr_t *)begin, (end - begin) / sizeof(uintptr_t));
+            look_at_part(state, begin, end);
         }
     }
     return 0;
@@ -138,10 +189,18 @@ static void name_hits(search *s)
 
 void hsight__find_holders(hsight__walk *walk, const uint32_t *surplus, hsight_string_id *names)
 {
-    search s = {.walk = walk, .surplus = surplus, .names = names};
+    search *s = calloc(1, sizeof(*s));
+    if (s == NULL) {
+        walk->visit.dropped_count++;
+        return;
+    }
+    *s = (search){.walk = walk, .surplus = surplus, .names = names};
 #if defined(__linux__)
-    dl_iterate_phdr(look_at_library, &s);
+    if (!hsight__is_forked_child() && know_addresses(s)) {
+        dl_iterate_phdr(look_at_library, s);
+    }
 #endif
-    name_hits(&s);
-    free(s.hits);
+    name_hits(s);
+    free(s->hits);
+    free(s);
 }
