@@ -75,17 +75,19 @@ static bool births_lost; /* since the start */
 
 /* ---- events ---- */
 
-enum { SHALLOW = 64, RECORDS_BEFORE_NAME = 8 };
+enum { SHALLOW = 64, RECORDS_BEFORE_NAME = 8, RECORDS_LOOKED_AT = 128 };
 
-/* Called after 1, 2, 4, 8, ... recorded blocks of a thread. A new one gets its name some time after
- * its first allocation; in sampled mode many came before the first sample. Whoever forks has the
- * names locked. */
+/* Called for recorded blocks of a thread without a name. A new one gets its name some time after
+ * its first allocation; in sampled mode many came before the first sample. It may end soon, so the
+ * first records look each, then the 256th, 512th, ... Whoever forks has the names locked. */
 static __attribute__((noinline)) void keep_name(const PyThreadState *thread)
 {
-    bool is_due = hsight_tracer_mode(tracer) == HSIGHT_TRACE_SAMPLED ||
-                  local.trace.recorded >= RECORDS_BEFORE_NAME;
-    if (is_due && local.named != local.trace.generation && thread != NULL &&
-        !local.trace.has_lock && hsight__thread_names_keep(local.trace.number)) {
+    uint64_t recorded = local.trace.recorded;
+    bool is_due = recorded >= RECORDS_BEFORE_NAME
+                      ? recorded < RECORDS_LOOKED_AT || (recorded & (recorded - 1)) == 0
+                      : hsight_tracer_mode(tracer) == HSIGHT_TRACE_SAMPLED;
+    if (is_due && thread != NULL && !local.trace.has_lock &&
+        hsight__thread_names_keep(local.trace.number)) {
         local.named = local.trace.generation;
     }
 }
@@ -97,7 +99,7 @@ static inline void record_frames(unsigned domain, const void *block, size_t byte
         domain == HSIGHT_DOMAIN_RAW ? hsight__compat_own_thread() : hsight__compat_thread();
     uint32_t count = thread != NULL ? hsight__raw_stack(thread, frames, limit) : 0;
     hsight_tracer_record(tracer, &local.trace, block, bytes, frames, count);
-    if (UNLIKELY((local.trace.recorded & (local.trace.recorded - 1)) == 0)) {
+    if (UNLIKELY(local.named != local.trace.generation)) {
         keep_name(thread);
     }
 }

@@ -180,3 +180,28 @@ def test_multiprocessing_with_tracing(python: Run, tmp_path: object) -> None:
                 assert pool.map(square, range(500)) == [number * number for number in range(500)]
         assert tracer.trace().info["total_blocks"] > 1000
         """)
+
+
+def test_threads_that_allocate_little_have_their_names(python: Run) -> None:
+    """They end after some dozen blocks, most of which come from lists that earlier threads filled."""
+    named = passes(
+        python,
+        """
+        import heapsight, threading
+        kept = []
+
+        def run(count):
+            for number in range(count):
+                thread = threading.Thread(target=lambda: kept.append(bytearray(3000)), name=f"short-{number}")
+                thread.start()
+                thread.join()
+
+        run(50)
+        tracer = heapsight.Tracer("exact")
+        tracer.start()
+        run(100)
+        rows = tracer.live(None, by="thread")
+        print(len({row.thread for row in rows if row.thread.startswith("short-")}))
+        """,
+    )
+    assert int(named) == 100
