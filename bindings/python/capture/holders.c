@@ -4,7 +4,8 @@
  * The writable data of every loaded library is compared with the addresses of the objects that have
  * a surplus. A word that is one names the static variable it lies in. That is weak evidence: the
  * word may be stale, or a number. So it is the name of a root and never a reference, and it takes
- * nothing off the surplus.
+ * nothing off the surplus. After them come the bodies of objects whose types tell no collector what
+ * they refer to.
  *
  * The loader is locked while its list of libraries is gone through, so none of them is unloaded
  * meanwhile. In a forked child that lock may be held for ever: there nothing is looked for. Cost:
@@ -15,6 +16,7 @@
 #endif
 #include "child_memory.h"
 #include "symbols.h"
+#include "type_table.h"
 #include "walk.h"
 
 #include <stdio.h>
@@ -27,7 +29,8 @@
 #endif
 
 typedef struct {
-    const char *at; /* the word */
+    const char *at; /* the word; NULL: in the body of an object of this type */
+    PyTypeObject *type;
     uint32_t node;
 } hit;
 
@@ -67,7 +70,7 @@ static bool know_addresses(search *s)
     return s->highest != 0;
 }
 
-static void add_hit(search *s, const void *at, uint32_t node)
+static void add_hit(search *s, const void *at, PyTypeObject *type, uint32_t node)
 {
     if (s->count == s->capacity) {
         size_t capacity = s->capacity != 0 ? 2 * s->capacity : 64;
@@ -79,26 +82,93 @@ static void add_hit(search *s, const void *at, uint32_t node)
         s->hits = hits;
         s->capacity = capacity;
     }
-    s->hits[s->count++] = (hit){at, node};
+    s->hits[s->count++] = (hit){at, type, node};
     s->names[node].index = UINT32_MAX; /* the first word is enough */
 }
 
+/* The node that a word leads to, if a holder of it is looked for; 0: none. Low bits may be a tag.
+ */
+static uint32_t wanted(search *s, uintptr_t word)
+{
+    uintptr_t address = word & ~(uintptr_t)7;
+    if (address < s->lowest || address > s->highest) {
+        return 0;
+    }
+    size_t hash = hash_of(address);
+    if ((s->filter[hash / 64] >> hash % 64 & 1) == 0) {
+        return 0;
+    }
+    uint32_t node = hsight__walk_find(s->walk, (const void *)address);
+    return node != 0 && s->surplus[node] > 0 && s->names[node].index == 0 ? node : 0;
+}
+
+/* ---- bodies ---- */
+
+static bool refers_to(const hsight_builder *builder, uint32_t source, uint32_t target)
+{
+    hsight_references edges = hsight_builder_references(builder, (hsight_node_id){source});
+    for (uint32_t i = 0; i < edges.count; i++) {
+        if (edges.targets[i].index == target) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Of an object whose type does not tell all that it refers to. */
+static void look_at_body(search *s, uint32_t node, PyTypeObject *type)
+{
+    const hsight_builder *builder = s->walk->visit.builder;
+    const uintptr_t *words = (const uintptr_t *)(uintptr_t)hsight_builder_addresses(builder)[node];
+    size_t count = (size_t)type->tp_basicsize / sizeof *words;
+    for (size_t i = sizeof(PyObject) / sizeof *words; i < count; i++) {
+        uint32_t target = wanted(s, words[i]);
+        if (target != 0 && target != node && !refers_to(builder, node, target)) {
+            add_hit(s, NULL, type, target);
+        }
+    }
+}
+
+/* Types of which nobody knows what they keep beside their block may keep references untold, too. */
+static void look_at_bodies(search *s)
+{
+    const uint32_t *types = hsight_builder_types(s->walk->visit.builder);
+    uint32_t count = hsight_builder_node_count(s->walk->visit.builder);
+    hsight__type_info **infos = hsight__type_table_by_id(&s->walk->visit);
+    if (infos == NULL) {
+        s->walk->visit.dropped_count++;
+        return;
+    }
+    for (uint32_t node = 1; node <= count; node++) {
+        const hsight__type_info *info = infos[types[node]];
+        if ((info->size_flags & HSIGHT_NODE_SIZE_LOWER_BOUND) != 0) {
+            look_at_body(s, node, info->type);
+        }
+    }
+    free(infos);
+}
+
+static hsight_string_id name_of_body(search *s, PyTypeObject *type)
+{
+    char text[256], type_name[200];
+    hsight__type_name(type, type_name, sizeof type_name);
+    size_t length = (size_t)snprintf(text, sizeof text, "a %s object", type_name);
+    hsight_string_id name = {0};
+    if (hsight_builder_string(s->walk->visit.builder, text, length, &name, NULL) != HSIGHT_OK) {
+        s->walk->visit.dropped_count++;
+    }
+    return name;
+}
+
+/* ---- static data ---- */
+
 #if defined(__linux__)
-/* Low bits may be a tag. */
 static void look_at_words(search *s, const uintptr_t *words, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        uintptr_t address = words[i] & ~(uintptr_t)7;
-        if (address < s->lowest || address > s->highest) {
-            continue;
-        }
-        size_t hash = hash_of(address);
-        if ((s->filter[hash / 64] >> hash % 64 & 1) == 0) {
-            continue;
-        }
-        uint32_t node = hsight__walk_find(s->walk, (const void *)address);
-        if (node != 0 && s->surplus[node] > 0 && s->names[node].index == 0) {
-            add_hit(s, &words[i], node);
+        uint32_t node = wanted(s, words[i]);
+        if (node != 0) {
+            add_hit(s, &words[i], NULL, node);
         }
     }
 }
@@ -174,18 +244,37 @@ static hsight_string_id name_of(search *s, hsight__symbols *symbols, const char 
     }
     return name;
 }
-#endif
 
 static void name_hits(search *s)
 {
-#if defined(__linux__)
     hsight__symbols symbols = {.path = ""};
     for (size_t i = 0; i < s->count; i++) {
-        s->names[s->hits[i].node] = name_of(s, &symbols, s->hits[i].at);
+        const hit *found = &s->hits[i];
+        s->names[found->node] =
+            found->at != NULL ? name_of(s, &symbols, found->at) : name_of_body(s, found->type);
     }
     hsight__symbols_close(&symbols);
-#endif
 }
+
+static void look_at_statics(search *s)
+{
+    if (!hsight__is_forked_child()) {
+        dl_iterate_phdr(look_at_library, s);
+    }
+}
+#else
+static void name_hits(search *s)
+{
+    for (size_t i = 0; i < s->count; i++) {
+        s->names[s->hits[i].node] = name_of_body(s, s->hits[i].type);
+    }
+}
+
+static void look_at_statics(search *s)
+{
+    (void)s;
+}
+#endif
 
 void hsight__find_holders(hsight__walk *walk, const uint32_t *surplus, hsight_string_id *names)
 {
@@ -195,11 +284,10 @@ void hsight__find_holders(hsight__walk *walk, const uint32_t *surplus, hsight_st
         return;
     }
     *s = (search){.walk = walk, .surplus = surplus, .names = names};
-#if defined(__linux__)
-    if (!hsight__is_forked_child() && know_addresses(s)) {
-        dl_iterate_phdr(look_at_library, s);
+    if (know_addresses(s)) {
+        look_at_statics(s);
+        look_at_bodies(s);
     }
-#endif
     name_hits(s);
     free(s->hits);
     free(s);

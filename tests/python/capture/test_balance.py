@@ -381,6 +381,10 @@ EXPLAINED = {
     "datetime.timezone": (1, "a cache of datetime.timezone"),
 }
 
+# Before 3.14 a stale word of the operand stack may stand for a reference that C code always has: it
+# is then not seen in the first snapshot, and looks new in the second.
+STALE = 1 if sys.version_info < (3, 14) else 0
+
 SWEEP = """
 import json, os
 kinds = [kind.strip() for line in KINDS.splitlines() for kind in line.split(" | ")]
@@ -413,6 +417,6 @@ def test_the_sweep_over_all_kinds_of_objects(python: Run, tmp_path: Path) -> Non
     held = {
         name: count
         for name, count in found["held"].items()
-        if count > EXPLAINED.get(name, (0, ""))[0]
+        if count > EXPLAINED.get(name, (0, ""))[0] + STALE
     }
     assert held == {}, done.stdout[-3000:]

@@ -12,14 +12,18 @@ import pytest
 
 @pytest.fixture(scope="session")
 def extensions(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the modules leaky and clean, for PYTHONPATH."""
+    """A folder with the modules leaky, clean and keeper, for PYTHONPATH."""
     compiler = shutil.which("cc")
     headers = sysconfig.get_path("include")
     if compiler is None or not Path(headers, "Python.h").is_file():
         pytest.skip("no C compiler, or no headers of this Python")
     folder = tmp_path_factory.mktemp("extensions")
-    source = Path(__file__).with_name("leaky.c")
-    for name, defined in (("leaky", []), ("clean", ["-DCLEAN"])):
+    for name, file, defined in (
+        ("leaky", "leaky.c", []),
+        ("clean", "leaky.c", ["-DCLEAN"]),
+        ("keeper", "keeper.c", []),
+    ):
+        source = Path(__file__).with_name(file)
         library = folder / (name + sysconfig.get_config_var("EXT_SUFFIX"))
         subprocess.run(
             [compiler, "-std=gnu11", "-O1", "-Wall", "-Werror", "-shared", "-fPIC", *defined,

@@ -170,6 +170,27 @@ def test_a_library_without_symbols_gives_a_place(
     assert len(set(places)) == 5, done.stdout  # each in a word of its own
 
 
+def test_an_object_that_tells_nobody_what_it_keeps_is_named(
+    python: Run, environment: dict[str, str]
+) -> None:
+    """Not the one that another reference explains, nor one that only stands in the heap."""
+    program = """
+        import heapsight, keeper
+        class Row: pass
+        class Other: pass
+        others = [Other() for i in range(3)]
+        keepers = [keeper.Keeper(1)]
+        before = heapsight.snapshot()
+        keepers += [keeper.Keeper(Row()) for i in range(5)]
+        with heapsight.snapshot() as after:
+            for row in heapsight.native_references(before, after).types():
+                print(row.type, row.count_delta, row.holders)
+    """
+    done = python("-c", dedent(program), env=environment)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "__main__.Row 5 (('a keeper.Keeper object', 5),)\n"
+
+
 # ---- the command --------------------------------------------------------------------------------
 
 
