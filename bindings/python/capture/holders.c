@@ -24,8 +24,8 @@
 #include <string.h>
 
 #if defined(__linux__)
+#include "libraries.h"
 #include <dlfcn.h>
-#include <link.h>
 #endif
 
 typedef struct {
@@ -188,23 +188,12 @@ static void look_at_part(search *s, uintptr_t begin, uintptr_t end)
     }
 }
 
-static bool is_within(const struct dl_phdr_info *library, uintptr_t address)
-{
-    for (int i = 0; i < library->dlpi_phnum; i++) {
-        const ElfW(Phdr) *part = &library->dlpi_phdr[i];
-        if (part->p_type == PT_LOAD &&
-            address - (library->dlpi_addr + part->p_vaddr) < part->p_memsz) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* heapsight's own variables hold nothing of the program. */
 static int look_at_library(struct dl_phdr_info *library, size_t size, void *state)
 {
     (void)size;
-    for (int i = 0; i < library->dlpi_phnum && !is_within(library, (uintptr_t)add_hit); i++) {
+    for (int i = 0; i < library->dlpi_phnum && !hsight__library_has(library, (uintptr_t)add_hit);
+         i++) {
         const ElfW(Phdr) *part = &library->dlpi_phdr[i];
         if (part->p_type == PT_LOAD && (part->p_flags & PF_W) != 0) {
             uintptr_t begin = (library->dlpi_addr + part->p_vaddr + 7) & ~(uintptr_t)7;

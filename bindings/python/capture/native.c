@@ -17,7 +17,7 @@
 #include <string.h>
 
 #if defined(__linux__)
-#include <link.h>
+#include "libraries.h"
 #endif
 
 typedef enum { NO_ADDRESSES = 1, OF_TEXT, OF_BUFFER, ANYWHERE } address_places;
@@ -276,24 +276,12 @@ typedef struct {
 } library_data;
 
 #if defined(__linux__)
-static bool is_within(const struct dl_phdr_info *library, uintptr_t address)
-{
-    for (int i = 0; i < library->dlpi_phnum; i++) {
-        const ElfW(Phdr) *part = &library->dlpi_phdr[i];
-        if (part->p_type == PT_LOAD &&
-            address - (library->dlpi_addr + part->p_vaddr) < part->p_memsz) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* Writable parts of the library or program that the address is in. The loader is locked. */
 static int find_data(struct dl_phdr_info *library, size_t size, void *state)
 {
     (void)size;
     library_data *found = state;
-    if (!is_within(library, found->within)) {
+    if (!hsight__library_has(library, found->within)) {
         return 0;
     }
     for (int i = 0; i < library->dlpi_phnum && found->count < PARTS_MAX; i++) {

@@ -7,15 +7,14 @@ memory: a walk that believes an absurd number would take all there is."""
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
-import sysconfig
 from collections.abc import Callable
 from pathlib import Path
 from textwrap import dedent
 
 import pytest
+from building import built as library
 
 Answer = dict[str, object]
 Hostile = Callable[..., Answer]
@@ -51,15 +50,8 @@ PRELUDE = """
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the extension, built for the interpreter of the tests."""
-    compiler = shutil.which("cc")
-    headers = sysconfig.get_path("include")
-    if compiler is None or not Path(headers, "Python.h").is_file():
-        pytest.skip("no C compiler, or no headers of this Python")
     folder = tmp_path_factory.mktemp("hostile")
-    source = Path(__file__).with_name("hostile.c")
-    subprocess.run(
-        [compiler, "-std=gnu11", "-Wall", "-Werror", "-shared", "-fPIC", f"-I{headers}", source,
-         "-o", folder / "hostile.so"], check=True)
+    library(Path(__file__).with_name("hostile.c"), folder / "hostile.so")
     return folder
 
 

@@ -18,6 +18,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from building import built
 from references import Heap, Reference, pairs
 
 import heapsight
@@ -29,13 +30,8 @@ PAIR = {"attribute left": "left", "internal right": "right", "internal the hidde
 
 def build(folder: Path, include: str) -> ModuleType:
     """Compile labelled.c with the headers of a folder, and import it."""
-    compiler, headers = shutil.which("cc"), sysconfig.get_path("include")
-    if compiler is None or not Path(headers, "Python.h").is_file():
-        pytest.skip("no C compiler, or no headers of this Python")
-    library = folder / "labelled.so"
-    warnings = ["-Wall", "-Wextra", "-Werror", "-Wno-missing-field-initializers"]
-    command = [compiler, "-std=gnu11", *warnings, "-shared", "-fPIC", f"-I{include}"]
-    subprocess.run([*command, f"-isystem{headers}", SOURCE, "-o", library], check=True)
+    warnings = ["-Wextra", "-Wno-missing-field-initializers"]
+    library = built(SOURCE, folder / "labelled.so", *warnings, f"-I{include}")
     spec = importlib.util.spec_from_file_location("labelled", library)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)

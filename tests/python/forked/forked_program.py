@@ -1,25 +1,15 @@
 # SPDX-License-Identifier: MIT
 """How the programs of these tests begin, and C libraries for them."""
 
-import shutil
-import subprocess
-import sysconfig
 from pathlib import Path
 
-import pytest
+import building
 
 
 def built(source: str, folder: Path) -> Path:
     """A C file of this folder as a shared library for the interpreter of the tests."""
-    compiler = shutil.which("cc")
-    headers = sysconfig.get_path("include")
-    if compiler is None or not Path(headers, "Python.h").is_file():
-        pytest.skip("no C compiler, or no headers of this Python")
     library = folder / source.replace(".c", ".so")
-    subprocess.run([compiler, "-std=gnu11", "-O1", "-Wall", "-Werror", "-fno-builtin", "-shared",
-                    "-fPIC", f"-I{headers}", Path(__file__).with_name(source), "-o", library],
-                   check=True)
-    return library
+    return building.built(Path(__file__).with_name(source), library, "-O1", "-fno-builtin")
 
 
 BEGIN = '''

@@ -3,15 +3,14 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
-import sysconfig
 from collections.abc import Callable
 from pathlib import Path
 from textwrap import dedent
 
 import pytest
+from building import built
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 Passes = Callable[[str], str]
@@ -20,16 +19,8 @@ Passes = Callable[[str], str]
 @pytest.fixture(scope="session")
 def neighbour(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The library, built for the interpreter of the tests."""
-    compiler = shutil.which("cc")
-    headers = sysconfig.get_path("include")
-    if compiler is None or not Path(headers, "Python.h").is_file():
-        pytest.skip("no C compiler, or no headers of this Python")
     library = tmp_path_factory.mktemp("neighbour") / "neighbour.so"
-    source = Path(__file__).with_name("neighbour.c")
-    subprocess.run(
-        [compiler, "-std=gnu11", "-Wall", "-Werror", "-shared", "-fPIC", f"-I{headers}", source,
-         "-o", library], check=True)
-    return library
+    return built(Path(__file__).with_name("neighbour.c"), library)
 
 
 @pytest.fixture
