@@ -230,7 +230,8 @@ uint64_t hsight_reach_block_bytes(hsight_reach *reach, const void *begin)
 {
     uint64_t address = (uint64_t)(uintptr_t)begin;
     const hsight__region *in = find_region(reach, address);
-    bool is_known = in != NULL && is_set(in->begins, place_of(address));
+    bool is_known =
+        in != NULL && address % HSIGHT__GRANULE_BYTES == 0 && is_set(in->begins, place_of(address));
     return is_known ? bytes_at(reach, in, place_of(address)) : 0;
 }
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* block_sizes.c - where the tracer saw the blocks, the blocks decide.
  *
- * A type whose size is exact keeps its formula: the blocks only add the chance that a number passed
- * for an address. Of the others (a __sizeof__ in C, or no more than the object's own block) an
- * object has at least what it led to; what its type says may still be more, because not all
- * buffers come from the interpreter's allocators. Owns nothing. O(1) an object. */
+ * An exact size stays what it is, and so does what a type's own __sizeof__ says: such objects have
+ * words in unused places that lead anywhere. What has no other measure than its own block is given
+ * the blocks it led to, which a stale word or a number may be among, too: a formula, not exact.
+ * Owns nothing. O(1) an object. */
 #include "block_sizes.h"
 
 /* Requests of less than a word more or less are the same to every allocator: some of the
@@ -52,11 +52,25 @@ static void set_size(const hsight__block_sizes *sizes, hsight_node_id node, uint
         visit, hsight_builder_set_shallow_bytes(visit->builder, node, bytes, visit->err));
 }
 
-static void set_exact(const hsight__block_sizes *sizes, hsight_node_id node)
+static void set_mark(const hsight__block_sizes *sizes, hsight_node_id node, uint32_t mark)
 {
     const uint32_t marks = HSIGHT_NODE_SIZE_FORMULA | HSIGHT_NODE_SIZE_LOWER_BOUND;
     hsight_builder *builder = sizes->visit->builder;
-    hsight_builder_set_flags(builder, node, hsight_builder_flags(builder, node) & ~marks);
+    uint32_t flags = hsight_builder_flags(builder, node) & ~marks;
+    hsight_builder_set_flags(builder, node, flags | mark);
+}
+
+/* Of a type that tells no more than its own block: what it led to, if that is anything. Else its
+ * block alone, and still nobody knows. */
+static uint64_t give(const hsight__block_sizes *sizes, hsight_node_id node,
+                     const hsight__block_bytes *blocks)
+{
+    uint64_t beside = blocks->buffer_bytes + blocks->other_bytes;
+    set_size(sizes, node, blocks->own_bytes + beside);
+    if (beside != 0) {
+        set_mark(sizes, node, HSIGHT_NODE_SIZE_FORMULA);
+    }
+    return blocks->own_bytes + beside;
 }
 
 void hsight__block_sizes_note(void *block_sizes, hsight_reach *reach, hsight_node_id node,
@@ -70,11 +84,13 @@ void hsight__block_sizes_note(void *block_sizes, hsight_reach *reach, hsight_nod
     if (size_bytes == UINT32_MAX) {
         return; /* 4 GiB and more: its type told it */
     }
-    bool is_given = info->size_flags != 0 && bytes >= size_bytes;
+    bool is_given = (info->size_flags & HSIGHT_NODE_SIZE_LOWER_BOUND) != 0;
     if (is_given) {
-        set_size(sizes, node, bytes);
-        set_exact(sizes, node);
-        size_bytes = bytes;
+        size_bytes = give(sizes, node, blocks);
+    } else if ((info->size_flags & HSIGHT_NODE_SIZE_FORMULA) != 0) {
+        if (is_equal(size_bytes, bytes)) {
+            set_mark(sizes, node, 0);
+        }
     } else {
         int64_t change = correction(object, reach, info, blocks->own_bytes);
         if (change != 0) {

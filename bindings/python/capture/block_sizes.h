@@ -11,8 +11,8 @@ typedef struct {
     hsight_capture_size_row *rows; /* by type id; NULL where nobody asks */
 } hsight__block_sizes;
 
-/* A visitor of hsight__search_native(). Where the blocks tell of more than the object's type does, and
- * its type does not tell all, they become the object's size. O(1) */
+/* A visitor of hsight__search_native(). Where the object's type knows no more than its own block, the
+ * blocks become its size; where they are as large as its formula says, that is exact. O(1) */
 void hsight__block_sizes_note(void *block_sizes, hsight_reach *reach, hsight_node_id node,
                               const hsight__type_info *info, const hsight__block_bytes *blocks);
 

@@ -62,7 +62,7 @@ const char *hsight_capture_check(void);
  * no Python object behind, changes no refcount.
  * @param interned_probe  any interned str (finds the interpreter's table of interned strings)
  * @return HSIGHT_OK, HSIGHT_ENOMEM or HSIGHT_ELIMIT; the builder is then only good for being freed,
- *         and `counts` hold nothing */
+ *         and `counts` have no blocks and no rows */
 hsight_status hsight_capture_walk(hsight_builder *builder, bool values, PyObject *interned_probe,
                                   hsight_capture_counts *counts, hsight_error *err);
 

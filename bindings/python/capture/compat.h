@@ -84,6 +84,12 @@ typedef enum {
 hsight__compat_dict_kind hsight__compat_dict_kind_of(PyObject *dict);
 /* Tables that belong to the dict: keys (when its own) and values. */
 size_t hsight__compat_dict_table_bytes(PyObject *dict);
+/* Can this be a copy of a dict with a table of its own? `read` copies memory of this process that may
+ * not be there; the table itself must look like one of that dict. */
+typedef bool (*hsight__compat_reader)(const void *reader, uint64_t address, void *out,
+                                      size_t bytes);
+bool hsight__compat_dict_can_be(const PyDictObject *copy, hsight__compat_reader read,
+                                const void *reader);
 /* The block of its own keys; NULL where it has none. */
 const void *hsight__compat_dict_table(PyObject *dict);
 
@@ -103,6 +109,8 @@ bool hsight__compat_bytes_io_shows_buffer(void);
 /* Bytes beside an io.StringIO. `written` receives a str that it alone has, which the collector is
  * not told of and which is not in the bytes, or NULL. */
 size_t hsight__compat_string_io_bytes(PyObject *string_io, PyObject **written);
+/* False: the layout is not as expected, and nothing beside a StringIO is counted. */
+bool hsight__compat_knows_string_io(void);
 /* Has a Struct its compiled format, without which its __sizeof__ crashes? */
 bool hsight__compat_struct_has_codes(PyObject *compiled);
 /* Bytes of the block that a value of ctypes keeps apart from itself: an object of `c_type`, one of

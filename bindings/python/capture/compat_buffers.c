@@ -130,20 +130,44 @@ static bool text_is_found(PyObject *filled, PyObject *written)
            PyUnicode_READ_CHAR(writer->buffer, 2) == 'c';
 }
 
+bool hsight__compat_knows_string_io(void)
+{
+    return knows_string_io;
+}
+
+/* The type of the C module itself: a program may have put something else where others look for it,
+ * which must not be called. Owned; NULL where it is not as expected. */
+static PyTypeObject *c_type(const char *module_name, const char *name, const char *tp_name,
+                            size_t least_bytes)
+{
+    PyObject *module = PyImport_ImportModule(module_name);
+    PyObject *type = module != NULL ? PyObject_GetAttrString(module, name) : NULL;
+    Py_XDECREF(module);
+    bool is_it = type != NULL && PyType_Check(type) &&
+                 strcmp(((PyTypeObject *)type)->tp_name, tp_name) == 0 &&
+                 ((PyTypeObject *)type)->tp_basicsize >= (Py_ssize_t)least_bytes &&
+                 ((PyTypeObject *)type)->tp_traverse != hsight__compat_python_traverse();
+    if (!is_it) {
+        Py_CLEAR(type);
+    }
+    return (PyTypeObject *)type;
+}
+
 static void check_string_io(void)
 {
-    PyObject *module = PyImport_ImportModule("io");
-    PyObject *type = module != NULL ? PyObject_GetAttrString(module, "StringIO") : NULL;
-    PyObject *filled = type != NULL ? PyObject_CallFunction(type, "s", "abc") : NULL;
-    PyObject *written = type != NULL ? PyObject_CallNoArgs(type) : NULL;
-    PyObject *done = written != NULL ? PyObject_CallMethod(written, "write", "s", "ab") : NULL;
-    Py_XSETREF(done, done != NULL ? PyObject_CallMethod(written, "write", "s", "c") : NULL);
-    knows_string_io = filled != NULL && done != NULL && text_is_found(filled, written);
-    Py_XDECREF(done);
+    PyTypeObject *type = c_type("_io", "StringIO", "_io.StringIO", sizeof(string_io));
+    PyObject *filled = type != NULL ? PyObject_CallFunction((PyObject *)type, "s", "abc") : NULL;
+    PyObject *written = filled != NULL ? PyObject_CallNoArgs((PyObject *)type) : NULL;
+    bool is_done = written != NULL && Py_IS_TYPE(filled, type) && Py_IS_TYPE(written, type);
+    for (int i = 0; i < 2 && is_done; i++) {
+        PyObject *count = PyObject_CallMethod(written, "write", "s", i == 0 ? "ab" : "c");
+        is_done = count != NULL;
+        Py_XDECREF(count);
+    }
+    knows_string_io = is_done && text_is_found(filled, written);
     Py_XDECREF(written);
     Py_XDECREF(filled);
     Py_XDECREF(type);
-    Py_XDECREF(module);
 }
 
 /* ---- Struct ---- */
@@ -163,16 +187,14 @@ bool hsight__compat_struct_has_codes(PyObject *object)
 
 static void check_struct(void)
 {
-    PyObject *module = PyImport_ImportModule("struct");
-    PyObject *type = module != NULL ? PyObject_GetAttrString(module, "Struct") : NULL;
-    PyObject *made = type != NULL ? PyObject_CallFunction(type, "s", "<5sh") : NULL;
-    if (made != NULL) {
+    PyTypeObject *type = c_type("_struct", "Struct", "_struct.Struct", sizeof(compiled_format));
+    PyObject *made = type != NULL ? PyObject_CallFunction((PyObject *)type, "s", "<5sh") : NULL;
+    if (made != NULL && Py_IS_TYPE(made, type)) {
         const compiled_format *format = (const compiled_format *)made;
         knows_struct = format->size == 7 && format->length == 2 && format->codes != NULL;
     }
     Py_XDECREF(made);
     Py_XDECREF(type);
-    Py_XDECREF(module);
 }
 
 void hsight__compat_check_buffers(void)

@@ -243,6 +243,21 @@ size_t hsight__compat_dict_table_bytes(PyObject *object)
     }
 }
 
+bool hsight__compat_dict_can_be(const PyDictObject *copy, hsight__compat_reader read,
+                                const void *reader)
+{
+    PyDictKeysObject keys;
+    if (copy->ma_values != NULL || copy->ma_used <= 0 ||
+        (uintptr_t)copy->ma_keys % sizeof(void *) != 0 ||
+        !read(reader, (uint64_t)(uintptr_t)copy->ma_keys, &keys, sizeof keys)) {
+        return false;
+    }
+    Py_ssize_t room = (Py_ssize_t)((((size_t)1 << (keys.dk_log2_size & 63)) << 1) / 3);
+    return keys.dk_refcnt == 1 && keys.dk_log2_size >= 3 && keys.dk_log2_size < 32 &&
+           keys.dk_kind <= DICT_KEYS_UNICODE && keys.dk_usable >= 0 && keys.dk_nentries >= 0 &&
+           keys.dk_usable + keys.dk_nentries == room && copy->ma_used <= keys.dk_nentries;
+}
+
 const void *hsight__compat_dict_table(PyObject *object)
 {
     PyDictObject *dict = (PyDictObject *)object;

@@ -13,7 +13,7 @@ static bool list_items_can_be(const PyListObject *list, size_t count)
 {
     return list->allocated >= 0 && count <= (size_t)list->allocated &&
            (size_t)list->allocated <= PY_SSIZE_T_MAX / sizeof(PyObject *) &&
-           hsight__memory_is_mapped(list->ob_item, (size_t)list->allocated * sizeof(PyObject *));
+           hsight__memory_is_readable(list->ob_item, (size_t)list->allocated * sizeof(PyObject *));
 }
 
 bool hsight__items_can_be(PyObject *object)
@@ -27,7 +27,7 @@ bool hsight__items_can_be(PyObject *object)
         __builtin_add_overflow(bytes, (size_t)Py_TYPE(object)->tp_basicsize, &bytes)) {
         return false;
     }
-    return hsight__memory_is_mapped(object, bytes);
+    return hsight__memory_is_readable(object, bytes);
 }
 
 bool hsight__bytes_can_be(size_t bytes)

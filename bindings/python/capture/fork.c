@@ -25,7 +25,7 @@
 #include "child_memory.h"
 #include "compat.h"
 #include "hook.h"
-#include "native.h"
+#include "libraries.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -318,7 +318,7 @@ hsight_status hsight_fork_begin(const hsight_fork_options *options, PyObject *in
         return status;
     }
     hsight_capture_begin(&moment, options->label, options->values);
-    hsight__native_prepare();
+    hsight__libraries_prepare();
     fork->parent = getpid();
     fork->report = ends[0];
     fork->child = make_child(options, &moment, interned_probe, ends[1]);

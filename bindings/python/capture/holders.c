@@ -7,14 +7,15 @@
  * nothing off the surplus. After them come the bodies of objects whose types tell no collector what
  * they refer to.
  *
- * The loader is locked while its list of libraries is gone through, so none of them is unloaded
- * meanwhile. In a forked child that lock may be held for ever: there nothing is looked for. Cost:
- * O(bytes of static data), and a look at the symbols of a library where something was found; 16
- * bytes an object that was found and 8 KiB, freed before return. */
+ * The loader is locked while its list of libraries is gone through, and not after it, so what names
+ * need is copied. In a forked child that lock may be held for ever: there nothing is looked for.
+ * Cost: O(resident bytes of static data), and a look at the symbols of a library where something
+ * was found; 32 bytes an object that was found and 8 KiB, freed before return. */
 #if defined(__linux__) && !defined(_GNU_SOURCE)
-#define _GNU_SOURCE /* dl_iterate_phdr, dladdr1 */
+#define _GNU_SOURCE /* dl_iterate_phdr */
 #endif
 #include "child_memory.h"
+#include "process_memory.h"
 #include "symbols.h"
 #include "type_table.h"
 #include "walk.h"
@@ -25,16 +26,24 @@
 
 #if defined(__linux__)
 #include "libraries.h"
-#include <dlfcn.h>
+#include <unistd.h>
 #endif
 
 typedef struct {
-    const char *at; /* the word; NULL: in the body of an object of this type */
+    uintptr_t at; /* the word; 0: in the body of an object of this type */
     PyTypeObject *type;
     uint32_t node;
+    uint32_t library; /* place in `libraries` */
 } hit;
 
-enum { FILTER_BITS = 1 << 16 };
+/* Copied while the loader is locked: later it may be gone, and to ask again takes a lock that a
+ * thread may hold which waits for the GIL. */
+typedef struct {
+    uint64_t bias;
+    char path[512];
+} library_name;
+
+enum { FILTER_BITS = 1 << 16, PAGE_BYTES = 4096, RESIDENCE_AT_ONCE = 512 };
 
 typedef struct {
     hsight__walk *walk;
@@ -43,6 +52,9 @@ typedef struct {
     hit *hits;
     size_t count;
     size_t capacity;
+    library_name *libraries; /* in which something was found */
+    uint32_t library_count;
+    bool is_new_library;               /* nothing was found yet in the one that is looked at */
     uintptr_t lowest, highest;         /* of the addresses that are looked for */
     uint64_t filter[FILTER_BITS / 64]; /* bits of their hashes: most words are none of them */
 } search;
@@ -70,7 +82,7 @@ static bool know_addresses(search *s)
     return s->highest != 0;
 }
 
-static void add_hit(search *s, const void *at, PyTypeObject *type, uint32_t node)
+static void add_hit(search *s, hit found)
 {
     if (s->count == s->capacity) {
         size_t capacity = s->capacity != 0 ? 2 * s->capacity : 64;
@@ -82,8 +94,8 @@ static void add_hit(search *s, const void *at, PyTypeObject *type, uint32_t node
         s->hits = hits;
         s->capacity = capacity;
     }
-    s->hits[s->count++] = (hit){at, type, node};
-    s->names[node].index = UINT32_MAX; /* the first word is enough */
+    s->hits[s->count++] = found;
+    s->names[found.node].index = UINT32_MAX; /* the first word is enough */
 }
 
 /* The node that a word leads to, if a holder of it is looked for; 0: none. Low bits may be a tag.
@@ -124,7 +136,7 @@ static void look_at_body(search *s, uint32_t node, PyTypeObject *type)
     for (size_t i = sizeof(PyObject) / sizeof *words; i < count; i++) {
         uint32_t target = wanted(s, words[i]);
         if (target != 0 && target != node && !refers_to(builder, node, target)) {
-            add_hit(s, NULL, type, target);
+            add_hit(s, (hit){.type = type, .node = target});
         }
     }
 }
@@ -163,28 +175,77 @@ static hsight_string_id name_of_body(search *s, PyTypeObject *type)
 /* ---- static data ---- */
 
 #if defined(__linux__)
-static void look_at_words(search *s, const uintptr_t *words, size_t count)
+static bool know_library(search *s, const struct dl_phdr_info *library)
 {
-    for (size_t i = 0; i < count; i++) {
+    if (!s->is_new_library) {
+        return true;
+    }
+    library_name *grown = realloc(s->libraries, (s->library_count + 1) * sizeof *grown);
+    if (grown == NULL) {
+        s->walk->visit.dropped_count++;
+        return false;
+    }
+    s->libraries = grown;
+    library_name *made = &grown[s->library_count++];
+    made->bias = library->dlpi_addr;
+    snprintf(made->path, sizeof made->path, "%s", library->dlpi_name);
+    s->is_new_library = false;
+    return true;
+}
+
+static void look_at_page(search *s, const struct dl_phdr_info *library, uintptr_t begin,
+                         uintptr_t end)
+{
+    uintptr_t words[PAGE_BYTES / sizeof(uintptr_t)];
+    if (!hsight__memory_copy((const void *)begin, words, end - begin)) {
+        return;
+    }
+    for (size_t i = 0; i < (end - begin) / sizeof *words; i++) {
         uint32_t node = wanted(s, words[i]);
-        if (node != 0) {
-            add_hit(s, &words[i], NULL, node);
+        if (node != 0 && know_library(s, library)) {
+            add_hit(s, (hit){.at = begin + i * sizeof *words,
+                             .node = node,
+                             .library = s->library_count - 1});
+        }
+    }
+}
+
+/* Pages that nobody wrote to hold nothing, and looking would make them resident; others may be gone
+ * or closed, so they are copied by the system. `page` is its size. */
+static void look_at_pages(search *s, const struct dl_phdr_info *library, uintptr_t begin,
+                          uintptr_t end, size_t page)
+{
+    unsigned char resident[RESIDENCE_AT_ONCE];
+    for (uintptr_t at = begin / page * page, next; at < end; at = next) {
+        size_t count = (end - at + page - 1) / page;
+        count = count < RESIDENCE_AT_ONCE ? count : RESIDENCE_AT_ONCE;
+        next = at + count * page;
+        if (!hsight__memory_residence((const void *)at, count * page, resident)) {
+            continue;
+        }
+        for (uintptr_t part = at; part < next; part += PAGE_BYTES) {
+            uintptr_t from = part > begin ? part : begin;
+            uintptr_t to = part + PAGE_BYTES < end ? part + PAGE_BYTES : end;
+            if ((resident[(part - at) / page] & 1) != 0 && from < to) {
+                look_at_page(s, library, from, to);
+            }
         }
     }
 }
 
 /* Not the interpreter's structure, if it is in there: its words are looked at elsewhere, and those
  * of its free lists are stale. */
-static void look_at_part(search *s, uintptr_t begin, uintptr_t end)
+static void look_at_part(search *s, const struct dl_phdr_info *library, uintptr_t begin,
+                         uintptr_t end)
 {
-    size_t bytes;
+    size_t bytes, page = (size_t)sysconf(_SC_PAGESIZE);
     uintptr_t own = (uintptr_t)hsight__compat_interpreter_memory(&bytes);
     if (own >= begin && own < end) {
-        look_at_words(s, (const uintptr_t *)begin, (own - begin) / sizeof(uintptr_t));
+        look_at_pages(s, library, begin, own, page);
         begin = own + bytes;
     }
     if (begin < end) {
-        look_at_words(s, (const uintptr_t *)begin, (end - begin) / sizeof(uintptr_t));
+        look_at_pages(s, library, begin, end, page);
     }
 }
 
@@ -192,16 +253,31 @@ static void look_at_part(search *s, uintptr_t begin, uintptr_t end)
 static int look_at_library(struct dl_phdr_info *library, size_t size, void *state)
 {
     (void)size;
-    for (int i = 0; i < library->dlpi_phnum && !hsight__library_has(library, (uintptr_t)add_hit);
-         i++) {
+    search *s = state;
+    s->is_new_library = true;
+    if (hsight__library_has(library, (uintptr_t)add_hit)) {
+        return 0;
+    }
+    for (int i = 0; i < library->dlpi_phnum; i++) {
         const ElfW(Phdr) *part = &library->dlpi_phdr[i];
         if (part->p_type == PT_LOAD && (part->p_flags & PF_W) != 0) {
             uintptr_t begin = (library->dlpi_addr + part->p_vaddr + 7) & ~(uintptr_t)7;
-            uintptr_t end = library->dlpi_addr + part->p_vaddr + part->p_memsz;
-            look_at_part(state, begin, end);
+            uintptr_t end = (library->dlpi_addr + part->p_vaddr + part->p_memsz) & ~(uintptr_t)7;
+            look_at_part(s, library, begin, end);
         }
     }
     return 0;
+}
+
+/* The program itself has no path in the loader's list. */
+static const char *path_of(const library_name *library, char *buffer, size_t size)
+{
+    if (library->path[0] != 0) {
+        return library->path;
+    }
+    ssize_t length = readlink("/proc/self/exe", buffer, size - 1);
+    buffer[length > 0 ? length : 0] = 0;
+    return buffer;
 }
 
 static const char *base_name(const char *path)
@@ -211,20 +287,17 @@ static const char *base_name(const char *path)
 }
 
 /* "static cache of rows.so", or, where no symbol covers it, "static data of rows.so (+0x4060)". */
-static hsight_string_id name_of(search *s, hsight__symbols *symbols, const char *at)
+static hsight_string_id name_of(search *s, hsight__symbols *symbols, const hit *found)
 {
-    char text[256], symbol[128];
-    Dl_info library;
-    if (dladdr(at, &library) == 0 || library.dli_fname == NULL) {
-        return (hsight_string_id){0};
-    }
-    uint64_t offset = (uint64_t)(at - (const char *)library.dli_fbase);
-    if (hsight__symbols_find(symbols, library.dli_fname, at, library.dli_fbase, symbol,
+    char text[256], symbol[128], buffer[512];
+    const library_name *library = &s->libraries[found->library];
+    const char *path = path_of(library, buffer, sizeof buffer);
+    if (hsight__symbols_find(symbols, path, (const void *)found->at, library->bias, symbol,
                              sizeof symbol)) {
-        snprintf(text, sizeof text, "static %s of %s", symbol, base_name(library.dli_fname));
+        snprintf(text, sizeof text, "static %s of %.80s", symbol, base_name(path));
     } else {
-        snprintf(text, sizeof text, "static data of %s (+0x%llx)", base_name(library.dli_fname),
-                 (unsigned long long)offset);
+        snprintf(text, sizeof text, "static data of %.80s (+0x%llx)", base_name(path),
+                 (unsigned long long)(found->at - library->bias));
     }
     hsight_string_id name = {0};
     if (hsight_builder_string(s->walk->visit.builder, text, strlen(text), &name, NULL) !=
@@ -240,7 +313,7 @@ static void name_hits(search *s)
     for (size_t i = 0; i < s->count; i++) {
         const hit *found = &s->hits[i];
         s->names[found->node] =
-            found->at != NULL ? name_of(s, &symbols, found->at) : name_of_body(s, found->type);
+            found->at != 0 ? name_of(s, &symbols, found) : name_of_body(s, found->type);
     }
     hsight__symbols_close(&symbols);
 }
@@ -278,6 +351,7 @@ void hsight__find_holders(hsight__walk *walk, const uint32_t *surplus, hsight_st
         look_at_bodies(s);
     }
     name_hits(s);
+    free(s->libraries);
     free(s->hits);
     free(s);
 }

@@ -4,38 +4,56 @@
  * What the interpreter's own variables lead to (free lists, the table of interned strings, states
  * of threads) is not native either. Those of other libraries are not asked: a cache in a static of
  * an extension is what somebody may be looking for. */
-#if defined(__linux__) && !defined(_GNU_SOURCE)
-#define _GNU_SOURCE /* dl_iterate_phdr */
-#endif
 #include "native.h"
 
 #include "buffers.h"
+#include "libraries.h"
 #include "type_table.h"
 
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
-#if defined(__linux__)
-#include "libraries.h"
-#endif
-
 typedef enum { NO_ADDRESSES = 1, OF_TEXT, OF_BUFFER, ANYWHERE } address_places;
+
+static bool is_array(PyTypeObject *type)
+{
+    return strcmp(type->tp_name, "array.array") == 0;
+}
+
+static bool is_buffer(PyTypeObject *type)
+{
+    return type == &PyByteArray_Type || is_array(type);
+}
+
+/* Its numbers are no addresses. A wrong one, should the layout change, does no harm. */
+static const void *buffer_of(PyObject *object)
+{
+    return PyByteArray_Check(object) ? ((PyByteArrayObject *)object)->ob_bytes
+                                     : *(void **)((char *)object + sizeof(PyVarObject));
+}
 
 /* Bytes and numbers have no addresses; these, text and buffers are much of a heap. */
 static address_places places_of(PyTypeObject *type)
 {
     bool has_none = type == &PyBytes_Type || type == &PyLong_Type || type == &PyFloat_Type ||
                     type == &PyBool_Type || type == &PyComplex_Type;
-    return has_none                    ? NO_ADDRESSES
-           : type == &PyUnicode_Type   ? OF_TEXT
-           : type == &PyByteArray_Type ? OF_BUFFER
-                                       : ANYWHERE;
+    return has_none                  ? NO_ADDRESSES
+           : type == &PyUnicode_Type ? OF_TEXT
+           : is_buffer(type)         ? OF_BUFFER
+                                     : ANYWHERE;
 }
 
 /* In which order objects are followed: each block counts for the first that leads to it. What
  * points into the memory of others comes last, and behind it what nobody is shown. */
-typedef enum { TURN_OWNERS = 1, TURN_KNOWN, TURN_OTHERS, TURN_VIEWS, TURN_COUNT } search_turn;
+typedef enum {
+    TURN_OWNERS = 1,
+    TURN_EXACT,
+    TURN_UNKNOWN, /* before those that know their size, and have no need of blocks */
+    TURN_FORMULA,
+    TURN_VIEWS,
+    TURN_COUNT
+} search_turn;
 
 typedef struct {
     hsight__type_info *info;
@@ -73,7 +91,7 @@ static const hsight_reach_object old_dict = KIND(PyDictObject, PyDict_Type);
 static bool is_view(const hsight__type_info *info)
 {
     static const char *const views[] = {"managedbuffer", "memoryview", "_ctypes.", "numpy.ndarray"};
-    const char *name = info->base != NULL ? info->base->type->tp_name : info->type->tp_name;
+    const char *name = hsight__type_root(info)->tp_name;
     for (size_t i = 0; i < sizeof(views) / sizeof(views[0]); i++) {
         if (strncmp(name, views[i], strlen(views[i])) == 0) {
             return true;
@@ -84,12 +102,13 @@ static bool is_view(const hsight__type_info *info)
 
 static search_turn turn_of(const hsight__type_info *info)
 {
-    const uint32_t not_exact = HSIGHT_NODE_SIZE_FORMULA | HSIGHT_NODE_SIZE_LOWER_BOUND;
-    bool is_owner = (info->node_flags & HSIGHT_NODE_TYPE) != 0 || info->type == &PyByteArray_Type;
-    return is_owner                              ? TURN_OWNERS
-           : is_view(info)                       ? TURN_VIEWS
-           : (info->size_flags & not_exact) != 0 ? TURN_OTHERS
-                                                 : TURN_KNOWN;
+    bool is_owner = (info->node_flags & HSIGHT_NODE_TYPE) != 0 ||
+                    places_of(hsight__type_root(info)) == OF_BUFFER;
+    return is_owner                                                 ? TURN_OWNERS
+           : is_view(info)                                          ? TURN_VIEWS
+           : (info->size_flags & HSIGHT_NODE_SIZE_LOWER_BOUND) != 0 ? TURN_UNKNOWN
+           : (info->size_flags & HSIGHT_NODE_SIZE_FORMULA) != 0     ? TURN_FORMULA
+                                                                    : TURN_EXACT;
 }
 
 static bool know_types(searching *job)
@@ -108,9 +127,17 @@ static bool know_types(searching *job)
     return is_done;
 }
 
+/* It is a PyTypeObject without a gc head, in no block, whatever its type says. */
+static bool is_static_type(PyObject *object, const hsight__type_info *info)
+{
+    return (info->node_flags & HSIGHT_NODE_TYPE) != 0 &&
+           !PyType_HasFeature((PyTypeObject *)object, Py_TPFLAGS_HEAPTYPE);
+}
+
 static const char *begin_of(PyObject *object, const hsight__type_info *info)
 {
-    return (const char *)object - hsight__type_preheader_bytes(info);
+    size_t before = is_static_type(object, info) ? 0 : hsight__type_preheader_bytes(info);
+    return (const char *)object - before;
 }
 
 /* Bytes of an object's own block as its type tells. tp_itemsize is not always the size of what
@@ -118,6 +145,9 @@ static const char *begin_of(PyObject *object, const hsight__type_info *info)
 static size_t body_bytes(PyObject *object, const hsight__type_info *info, size_t shallow)
 {
     size_t fixed = info->fixed_bytes + hsight__compat_following_values_bytes(object, info->type);
+    if (is_static_type(object, info)) {
+        return sizeof(PyTypeObject);
+    }
     size_t most = shallow > fixed ? shallow : fixed, bytes;
     size_t items = info->type->tp_itemsize > 0 ? (size_t)Py_SIZE(object) : 0;
     if (__builtin_mul_overflow(items, (size_t)info->type->tp_itemsize, &bytes) ||
@@ -147,7 +177,7 @@ static hsight_status follow(const searching *job, PyObject *object, const search
     case NO_ADDRESSES:
         return HSIGHT_OK;
     case OF_BUFFER:
-        hsight_reach_pass(job->reach, PyByteArray_AS_STRING(object));
+        hsight_reach_pass(job->reach, buffer_of(object));
         return HSIGHT_OK;
     case OF_TEXT:
         return follow_text(job->reach, object, err);
@@ -264,60 +294,15 @@ static hsight_status follow_objects(const searching *job, hsight_error *err)
 
 /* ---- the interpreter's variables ---- */
 
-enum { PARTS_MAX = 8 };
-
-typedef struct {
-    uintptr_t within; /* an address in the library that is wanted */
-    size_t count;
-    struct {
-        const void *begin;
-        size_t bytes;
-    } parts[PARTS_MAX];
-} library_data;
-
-#if defined(__linux__)
-/* Writable parts of the library or program that the address is in. The loader is locked. */
-static int find_data(struct dl_phdr_info *library, size_t size, void *state)
-{
-    (void)size;
-    library_data *found = state;
-    if (!hsight__library_has(library, found->within)) {
-        return 0;
-    }
-    for (int i = 0; i < library->dlpi_phnum && found->count < PARTS_MAX; i++) {
-        const ElfW(Phdr) *part = &library->dlpi_phdr[i];
-        if (part->p_type == PT_LOAD && (part->p_flags & PF_W) != 0) {
-            found->parts[found->count].begin =
-                (const void *)(uintptr_t)(library->dlpi_addr + part->p_vaddr);
-            found->parts[found->count++].bytes = part->p_memsz;
-        }
-    }
-    return 1;
-}
-#endif
-
-/* Where the interpreter lies does not change while it runs. */
-static library_data interpreter;
-
-void hsight__native_prepare(void)
-{
-#if defined(__linux__)
-    if (interpreter.within == 0) {
-        size_t bytes;
-        interpreter.within = (uintptr_t)hsight__compat_interpreter_memory(&bytes);
-        dl_iterate_phdr(find_data, &interpreter);
-    }
-#endif
-}
-
 /* The state of the main interpreter is one of them. */
 static hsight_status follow_interpreter(hsight_reach *reach, hsight_error *err)
 {
+    size_t count;
+    const hsight__data_part *parts = hsight__interpreter_data(&count);
     hsight_status status = HSIGHT_OK;
-    hsight__native_prepare();
-    for (size_t i = 0; i < interpreter.count && status == HSIGHT_OK; i++) {
-        status = hsight_reach_follow_variables(reach, interpreter.parts[i].begin,
-                                               interpreter.parts[i].bytes, &old_dict, err);
+    for (size_t i = 0; i < count && status == HSIGHT_OK; i++) {
+        status =
+            hsight_reach_follow_variables(reach, parts[i].begin, parts[i].bytes, &old_dict, err);
     }
     return status;
 }

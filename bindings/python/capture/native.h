@@ -7,10 +7,6 @@
 
 #include <heapsight/reach.h>
 
-/* What takes a lock of the loader, once for the process: before a clone() in whose child the search
- * is to be made. */
-void hsight__native_prepare(void);
-
 /* What blocks tell of an object. */
 typedef struct {
     uint64_t own_bytes;    /* of the block it lies in; not 0 */

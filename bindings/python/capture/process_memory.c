@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* process_memory.c - what the system says of this process's memory. Touches no page, owns nothing.
  */
-#if defined(__linux__) && !defined(_DEFAULT_SOURCE)
-#define _DEFAULT_SOURCE /* mincore */
+#if defined(__linux__) && !defined(_GNU_SOURCE)
+#define _GNU_SOURCE /* mincore, process_vm_readv */
 #endif
 #include "process_memory.h"
 
@@ -12,31 +12,75 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/mman.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
-#define PAGES_AT_ONCE 4096
+enum { PAGES_AT_ONCE = 512 };
 
-/* mincore() refuses a range with a hole; which pages are resident is of no interest. */
-static bool pages_are_mapped(uintptr_t first, size_t bytes)
-{
 #if defined(__linux__)
-    unsigned char resident[PAGES_AT_ONCE];
-    return mincore((void *)first, bytes, resident) == 0 || errno != ENOMEM;
-#else
-    (void)first, (void)bytes;
-    return true;
-#endif
+/* Bytes that the system could copy from these places, up to the first that it could not. */
+static ssize_t copy_from(const struct iovec *remote, size_t count, void *out, size_t bytes)
+{
+    struct iovec local = {out, bytes};
+    return process_vm_readv(getpid(), &local, 1, remote, count, 0);
 }
 
-bool hsight__memory_is_mapped(const void *begin, size_t bytes)
+/* One byte of each page: mapped alone may also mean that it cannot be read. */
+static bool pages_are_readable(uintptr_t first, size_t count, size_t page)
 {
-    size_t page = (size_t)sysconf(_SC_PAGESIZE), most = page * PAGES_AT_ONCE;
+    char bytes[PAGES_AT_ONCE];
+    unsigned char resident[PAGES_AT_ONCE];
+    struct iovec remote[PAGES_AT_ONCE];
+    for (size_t i = 0; i < count; i++) {
+        remote[i] = (struct iovec){(void *)(first + i * page), 1};
+    }
+    ssize_t copied = copy_from(remote, count, bytes, count);
+    bool is_refused = copied < 0 && errno != EFAULT; /* where a process may not read itself */
+    return is_refused ? mincore((void *)first, count * page, resident) == 0 || errno != ENOMEM
+                      : copied == (ssize_t)count;
+}
+
+bool hsight__memory_copy(const void *from, void *out, size_t bytes)
+{
+    struct iovec remote = {(void *)(uintptr_t)from, bytes};
+    return copy_from(&remote, 1, out, bytes) == (ssize_t)bytes;
+}
+
+bool hsight__memory_residence(const void *first, size_t bytes, unsigned char *out)
+{
+    return mincore((void *)(uintptr_t)first, bytes, out) == 0;
+}
+#else
+static bool pages_are_readable(uintptr_t first, size_t count, size_t page)
+{
+    (void)first, (void)count, (void)page;
+    return true;
+}
+
+bool hsight__memory_copy(const void *from, void *out, size_t bytes)
+{
+    (void)from, (void)out, (void)bytes;
+    return false;
+}
+
+bool hsight__memory_residence(const void *first, size_t bytes, unsigned char *out)
+{
+    (void)first, (void)bytes, (void)out;
+    return false;
+}
+#endif
+
+bool hsight__memory_is_readable(const void *begin, size_t bytes)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE), count;
     uintptr_t at = (uintptr_t)begin / page * page, end;
     if (__builtin_add_overflow((uintptr_t)begin, bytes, &end)) {
         return false;
     }
-    for (; at < end; at += most) {
-        if (!pages_are_mapped(at, end - at < most ? end - at : most)) {
+    for (; at < end; at += count * page) {
+        size_t left = (end - at + page - 1) / page;
+        count = left < PAGES_AT_ONCE ? left : PAGES_AT_ONCE;
+        if (!pages_are_readable(at, count, page)) {
             return false;
         }
     }

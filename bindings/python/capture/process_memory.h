@@ -7,8 +7,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Is there memory at every address of a range? O(pages of 4 KiB), and ends where memory does. */
-bool hsight__memory_is_mapped(const void *begin, size_t bytes);
+/* Can every address of a range be read? O(pages), and ends where memory does. */
+bool hsight__memory_is_readable(const void *begin, size_t bytes);
+/* Copy memory that may not be there, or not be readable: then false. A system call. */
+bool hsight__memory_copy(const void *from, void *out, size_t bytes);
+/* Which pages are resident: bit 0 of out[i] for page i from `first` on, the begin of a page. False
+ * where the system does not tell. */
+bool hsight__memory_residence(const void *first, size_t bytes, unsigned char *out);
 
 /* Bytes of the address space in use, and of those the resident ones; 0 where the system does not
  * tell. */

@@ -254,8 +254,8 @@ void hsight__traverse_emit(hsight__visit *visit)
     }
 }
 
-/* A type that the collector does not know may have a tp_traverse for its subclasses, which it knows:
- * functions of ctypes before 3.13. */
+/* A type that the collector does not know may have a tp_traverse for its subclasses, which it
+ * knows: functions of ctypes before 3.13. */
 void hsight__rule_traverse(hsight__visit *visit, PyObject *object, hsight__type_info *info)
 {
     if (!info->gc && !PyObject_IS_GC(object)) {

@@ -6,6 +6,7 @@
  * private, the type's own __sizeof__ when it is written in C, called directly (no lookup, nothing
  * of the program runs). For a class written in Python: what its C base holds, plus what the class
  * adds. Cost: O(1), and the length of what a class says of itself, and of a Struct's format. */
+#include "libraries.h"
 #include "type_table.h"
 #include "visit.h"
 
@@ -210,6 +211,16 @@ static size_t size_ctypes(PyObject *object, const hsight__type_info *info)
     return info->fixed_bytes + hsight__compat_ctypes_block_bytes(object, info->type);
 }
 
+PyObject *hsight__sizes_hidden_part(PyObject *object, const hsight__type_info *info)
+{
+    PyObject *written = NULL;
+    if (info->size == size_string_io ||
+        (info->base != NULL && info->base->size == size_string_io)) {
+        (void)hsight__compat_string_io_bytes(object, &written);
+    }
+    return written;
+}
+
 /* ---- classes written in Python ---- */
 
 static size_t values_bytes(PyObject *object, const hsight__type_info *info)
@@ -321,20 +332,19 @@ static size_t struct_sequence_fields(PyTypeObject *type)
 
 /* ---- how good they are ---- */
 
-/* Types written in C without a row that keep nothing beside their block: static ones of the
- * interpreter, whose names have no module, and those of these modules. Seen on 3.11 to 3.15 with
- * the standard library loaded and used; of other types nobody knows what C code allocates for them.
- */
+/* Types written in C without a row that keep nothing beside their block: those of the interpreter
+ * itself, and of these modules. Seen on 3.11 to 3.15 with the standard library loaded and used; of
+ * other types nobody knows what C code allocates for them. */
 static bool is_one_block(const PyTypeObject *type)
 {
     static const char *const modules[] = {
-        "_abc.",      "_asyncio.", "_collections.", "_contextvars.", "_csv.",    "_io.",
-        "_json.",     "_random.",  "_socket.",      "_sre.",         "_struct.", "_thread.",
-        "ast.",       "builtins.", "collections.",  "datetime.",     "decimal.", "functools.",
-        "itertools.", "operator.", "re.",           "socket.",       "string.",  "time.",
-        "types.",     "typing.",   "unicodedata.",  "weakref.",
+        "_abc.",     "_asyncio.",    "_collections.", "_contextvars.", "_io.",       "_json.",
+        "_random.",  "_socket.",     "_sre.",         "_struct.",      "_thread.",   "ast.",
+        "builtins.", "collections.", "datetime.",     "decimal.",      "functools.", "itertools.",
+        "operator.", "re.",          "socket.",       "string.",       "time.",      "types.",
+        "typing.",   "unicodedata.", "weakref.",
     };
-    static const char *const others[] = {"PyCapsule", "_thread._ThreadHandle"};
+    static const char *const others[] = {"PyCapsule", "_thread._ThreadHandle", "_sre.SRE_Scanner"};
     for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
         if (strcmp(type->tp_name, others[i]) == 0) {
             return false;
@@ -345,21 +355,29 @@ static bool is_one_block(const PyTypeObject *type)
             return true;
         }
     }
-    return !PyType_HasFeature((PyTypeObject *)type, Py_TPFLAGS_HEAPTYPE) &&
-           strchr(type->tp_name, '.') == NULL;
+    return strchr(type->tp_name, '.') == NULL && hsight__in_interpreter(type);
+}
+
+static bool is_python_class(const PyTypeObject *type)
+{
+    return type->tp_traverse == hsight__compat_python_traverse();
 }
 
 static uint32_t flags_of(const hsight__type_info *info)
 {
+    bool is_exact = (info->node_flags & HSIGHT_NODE_TYPE) != 0 || is_one_block(info->type);
     if (info->base != NULL) {
-        return info->base->size_flags;
+        return is_exact || is_python_class(info->type) || info->base->size_flags != 0
+                   ? info->base->size_flags
+                   : HSIGHT_NODE_SIZE_LOWER_BOUND;
     }
     bool is_generic = info->size == size_fixed || info->size == size_variable ||
                       info->size == size_plain_instance;
-    bool has_row = (info->node_flags & HSIGHT_NODE_TYPE) != 0 || size_by_row(info->type) != NULL;
-    return info->c_sizeof != NULL                                ? HSIGHT_NODE_SIZE_FORMULA
-           : is_generic && !has_row && !is_one_block(info->type) ? HSIGHT_NODE_SIZE_LOWER_BOUND
-                                                                 : 0;
+    bool is_unknown = info->size == size_string_io && !hsight__compat_knows_string_io();
+    return info->c_sizeof != NULL ? HSIGHT_NODE_SIZE_FORMULA
+           : is_unknown || (is_generic && !is_exact && size_by_row(info->type) == NULL)
+               ? HSIGHT_NODE_SIZE_LOWER_BOUND
+               : 0;
 }
 
 static bool counts_items(const hsight__type_info *info)

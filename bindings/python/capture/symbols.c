@@ -21,20 +21,15 @@ typedef ElfW(Ehdr) file_header;
 typedef ElfW(Shdr) section;
 typedef ElfW(Sym) symbol;
 
-enum { FIXED_ADDRESSES = 2 /* ET_EXEC */, FULL_TABLE = 2 /* SHT_SYMTAB */, DYNAMIC_TABLE = 11 };
+enum { FULL_TABLE = 2 /* SHT_SYMTAB */, DYNAMIC_TABLE = 11 };
 enum { VARIABLE = 1 /* STT_OBJECT */ };
-
-/* A program has no path in the list of libraries that leads to its file. */
-static const char *file_of(const char *path)
-{
-    return strchr(path, '/') != NULL ? path : "/proc/self/exe";
-}
 
 static void map_file(hsight__symbols *symbols, const char *path)
 {
     struct stat facts;
-    int file = open(file_of(path), O_RDONLY | O_CLOEXEC);
-    if (file >= 0 && fstat(file, &facts) == 0 && facts.st_size >= (off_t)sizeof(file_header)) {
+    int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* it may be a pipe by now */
+    if (file >= 0 && fstat(file, &facts) == 0 && S_ISREG(facts.st_mode) &&
+        facts.st_size >= (off_t)sizeof(file_header)) {
         void *data = mmap(NULL, (size_t)facts.st_size, PROT_READ, MAP_PRIVATE, file, 0);
         if (data != MAP_FAILED) {
             symbols->data = data;
@@ -61,11 +56,13 @@ static void open_file(hsight__symbols *symbols, const char *path)
     }
 }
 
-/* `count` items of `item_bytes` at an offset, or NULL where the file is shorter. */
+/* `count` items of `item_bytes` at an offset, or NULL where the file is shorter. Tables are
+ * aligned, text is not. */
 static const void *part(const hsight__symbols *symbols, uint64_t offset, uint64_t count,
                         size_t item_bytes)
 {
-    bool is_inside = offset <= symbols->bytes && offset % sizeof(uint32_t) == 0 &&
+    bool is_inside = offset <= symbols->bytes &&
+                     (item_bytes == 1 || offset % sizeof(uint32_t) == 0) &&
                      count <= (symbols->bytes - offset) / item_bytes;
     return is_inside ? symbols->data + offset : NULL;
 }
@@ -96,8 +93,8 @@ static bool find_in(const hsight__symbols *symbols, const section *table, const 
     return false;
 }
 
-bool hsight__symbols_find(hsight__symbols *symbols, const char *path, const void *at,
-                          const void *base, char *out, size_t size)
+bool hsight__symbols_find(hsight__symbols *symbols, const char *path, const void *at, uint64_t bias,
+                          char *out, size_t size)
 {
     open_file(symbols, path);
     if (symbols->data == NULL) {
@@ -105,8 +102,7 @@ bool hsight__symbols_find(hsight__symbols *symbols, const char *path, const void
     }
     const file_header *header = (const void *)symbols->data;
     const section *sections = part(symbols, header->e_shoff, header->e_shnum, sizeof(section));
-    uint64_t address = (uint64_t)(uintptr_t)at -
-                       (header->e_type == FIXED_ADDRESSES ? 0 : (uint64_t)(uintptr_t)base);
+    uint64_t address = (uint64_t)(uintptr_t)at - bias;
     for (int kind = 0; sections != NULL && kind < 2; kind++) {
         uint32_t wanted = kind == 0 ? FULL_TABLE : DYNAMIC_TABLE;
         for (uint32_t i = 0; i < header->e_shnum; i++) {
@@ -128,10 +124,10 @@ void hsight__symbols_close(hsight__symbols *symbols)
     *symbols = (hsight__symbols){.path = ""};
 }
 #else
-bool hsight__symbols_find(hsight__symbols *symbols, const char *path, const void *at,
-                          const void *base, char *out, size_t size)
+bool hsight__symbols_find(hsight__symbols *symbols, const char *path, const void *at, uint64_t bias,
+                          char *out, size_t size)
 {
-    (void)symbols, (void)path, (void)at, (void)base, (void)out, (void)size;
+    (void)symbols, (void)path, (void)at, (void)bias, (void)out, (void)size;
     return false;
 }
 

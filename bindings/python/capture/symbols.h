@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* The file looked into last, mapped. Begin with {.path = ""}. */
 typedef struct {
@@ -15,10 +16,10 @@ typedef struct {
 
 /* The variable that lies at an address: from the full table, which has statics too, or where that
  * was stripped from the dynamic one. The name is cut to the buffer.
- * @param base  where the library is loaded
+ * @param bias  what is added to addresses in the file, as the loader tells it
  * @return false where no symbol covers the address. O(symbols) */
 bool hsight__symbols_find(hsight__symbols *symbols, const char *path, const void *at,
-                          const void *base, char *out, size_t size);
+                          uint64_t bias, char *out, size_t size);
 void hsight__symbols_close(hsight__symbols *symbols);
 
 #endif

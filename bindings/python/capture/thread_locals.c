@@ -23,8 +23,10 @@ static void call(hsight__walk *walk, PyObject *key, hsight_string_id thread)
 
 static void call_mark(hsight__walk *walk, PyObject *mark, hsight_string_id thread)
 {
-    if (strcmp(Py_TYPE(mark)->tp_name, "_thread._localdummy") != 0) {
-        return;
+    const PyTypeObject *type = Py_TYPE(mark);
+    if (strcmp(type->tp_name, "_thread._localdummy") != 0 || type->tp_weaklistoffset <= 0 ||
+        type->tp_traverse == hsight__compat_python_traverse()) {
+        return; /* not, or one that only calls itself so */
     }
     call(walk, mark, thread);
     PyObject **weak = (PyObject **)PyObject_GET_WEAKREFS_LISTPTR(mark);

@@ -28,6 +28,11 @@ static inline size_t hsight__type_preheader_bytes(const hsight__type_info *info)
 {
     return info->fixed_bytes - (size_t)info->type->tp_basicsize;
 }
+/* The type whose rules and size an object goes by: its own, or a base written in C. */
+static inline PyTypeObject *hsight__type_root(const hsight__type_info *info)
+{
+    return info->base != NULL ? info->base->type : info->type;
+}
 /* The engine's id, made on first use. */
 hsight_type_id hsight__type_id_make(hsight__visit *visit, hsight__type_info *info);
 static inline hsight_type_id hsight__type_id(hsight__visit *visit, hsight__type_info *info)

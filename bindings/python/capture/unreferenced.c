@@ -3,20 +3,23 @@
  *
  * A str, int or bytes that C code holds, or forgot, is in no list and behind no reference: only the
  * allocator knows its block. With an exact tracer each live block is asked whether it begins with
- * an object: a type that the walk has met, a refcount that counts something, and the size that such
- * an object has. Freed objects in free lists fail: their refcount is 0, or the word of it or of the
- * type leads to the next one.
+ * an object of one of a few core types: the address of the type, a refcount that counts something,
+ * and exactly the size that such an object has. Freed objects in free lists fail: their refcount is
+ * 0, or the word of it or of the type leads to the next one.
  *
- * I1  only objects of these kinds are numbered, because they are complete whenever another thread
- *     can run: of types that the collector does not know, and plain tuples and dicts, which it
- *     forgets while there are no containers in them
- *
+ * I1  nothing that is found leads anywhere: text, bytes and numbers have no references. A plain
+ *     dict, which the collector forgets before 3.14 while there are no containers in it, is
+ *     believed only where its table begins a live block of the same size as the table says. Objects
+ *     of other types stay native blocks: data of a program may look like one by chance, or be one
+ *     that is half made
  * I2  what a C type counts as a part of its objects (the buffer of a Pickler) stays a part of them:
- *     such types say their size themselves, and have the address in the object
+ *     such objects have the address in themselves, or the size rules know it (what was written to a
+ *     StringIO)
+ * I3  blocks of the domain raw may be freed meanwhile: a block is read as a copy
  *
- * Cost: a look at the begin of every live block that is no object of the walk, and at the type of
- * every object. Memory: 4 bytes for 16 of the heap around those that are found, freed before
- * return.
+ * Cost: a look at the begin of every live block that is no object of the walk, and, where something
+ * is found, at the words of every object. Memory: 4 bytes for 16 of the heap around those that are
+ * found, freed before return.
  */
 #include "hook.h"
 #include "type_table.h"
@@ -24,30 +27,22 @@
 
 #include <string.h>
 
-enum { GC_HEAD_BYTES = 2 * sizeof(void *), ROUNDING = 2 * sizeof(void *) };
+enum { GC_HEAD_BYTES = 2 * sizeof(void *) };
 /* More are an address, or immortality: programs that are linked to a fixed address begin here. */
-static const uint64_t REFCOUNT_END = 0x400000;
+static const Py_ssize_t REFCOUNT_END = 0x400000;
 
-/* The begin of any object, as memory that may be none. */
-typedef struct {
-    uint64_t refcount;
-    uintptr_t type;
-} header;
-
-static bool is_type(hsight__walk *walk, uintptr_t address)
-{
-    return address % sizeof(void *) == 0 && hsight__walk_find(walk, (const void *)address) != 0 &&
-           PyType_Check((PyObject *)address);
-}
-
-/* Do the objects of this type begin so many bytes into their blocks, and may they be unknown? */
-static bool begins_at(PyTypeObject *type, size_t offset)
-{
-    if (offset == 0) {
-        return !PyType_IS_GC(type);
-    }
-    return type == &PyTuple_Type || type == &PyDict_Type;
-}
+/* The begin of a block, as memory that may be anything. */
+typedef union {
+    char bytes[GC_HEAD_BYTES + sizeof(PyDictObject)];
+    PyObject object;
+    PyVarObject variable;
+    PyCompactUnicodeObject text;
+    PyLongObject number;
+    struct {
+        uintptr_t head[2];
+        PyDictObject dict;
+    } collected;
+} block_begin;
 
 static uint64_t text_bytes(PyObject *text)
 {
@@ -60,16 +55,34 @@ static uint64_t text_bytes(PyObject *text)
                : 0;
 }
 
-/* Is this the block of such an object? What has items may have a few more or less than its type
- * says. */
-static bool has_its_size(hsight__walk *walk, PyObject *object, PyTypeObject *type, uint64_t bytes)
+/* Bytes of an object without references whose copy this is; 0: of another type. */
+static uint64_t leaf_bytes(block_begin *begin, PyTypeObject *type)
 {
-    uint64_t fixed = hsight__type_info_of(&walk->visit, type)->fixed_bytes;
-    if (PyUnicode_CheckExact(object)) {
-        return bytes >= sizeof(PyASCIIObject) && bytes == text_bytes(object);
+    if (type == &PyUnicode_Type) {
+        return text_bytes(&begin->object);
     }
-    return type->tp_itemsize != 0 ? bytes + ROUNDING > fixed
-                                  : bytes >= fixed && bytes < fixed + ROUNDING;
+    if (type == &PyBytes_Type) {
+        return (uint64_t)type->tp_basicsize + (uint64_t)begin->variable.ob_size;
+    }
+    if (type == &PyLong_Type) {
+        return hsight__compat_int_bytes(&begin->object);
+    }
+    return type == &PyFloat_Type || type == &PyComplex_Type ? (uint64_t)type->tp_basicsize : 0;
+}
+
+/* Results of arithmetic may have room for a digit or two that they did not need. */
+static bool is_leaf(block_begin *begin, uint64_t bytes)
+{
+    PyTypeObject *type = Py_TYPE(&begin->object);
+    uint64_t expected = leaf_bytes(begin, type);
+    uint64_t spare = type == &PyLong_Type ? 2 * sizeof(digit) : 0;
+    return expected != 0 && bytes >= expected && bytes <= expected + spare;
+}
+
+static bool is_counted(const PyObject *object)
+{
+    Py_ssize_t refcount = Py_REFCNT((PyObject *)object);
+    return refcount > 0 && refcount < REFCOUNT_END;
 }
 
 typedef struct {
@@ -88,19 +101,28 @@ static void keep(search *s, PyObject *object)
     *slot = 1;
 }
 
-static void look_into(search *s, const hsight_block_reader *reader, uint64_t block, uint64_t bytes,
-                      size_t offset)
+/* A dict that the collector does not know, with a table of its own. */
+static bool is_dict(const hsight_block_reader *reader, const block_begin *begin, uint64_t bytes)
 {
-    header found;
-    if (bytes < offset + sizeof found ||
-        !hsight_block_read(reader, block + offset, &found, sizeof found) || found.refcount == 0 ||
-        found.refcount >= REFCOUNT_END || !is_type(s->walk, found.type)) {
+    const PyDictObject *dict = &begin->collected.dict;
+    return bytes == sizeof begin->collected && begin->collected.head[0] == 0 &&
+           Py_IS_TYPE((PyObject *)dict, &PyDict_Type) && is_counted((const PyObject *)dict) &&
+           hsight__compat_dict_can_be(dict, hsight_block_read, reader);
+}
+
+static void look_into(search *s, const hsight_block_reader *reader, uint64_t block, uint64_t bytes)
+{
+    block_begin begin;
+    memset(&begin, 0, sizeof begin);
+    size_t copied = bytes < sizeof begin ? (size_t)bytes : sizeof begin;
+    if (copied < sizeof(PyObject) + sizeof(void *) ||
+        !hsight_block_read(reader, block, &begin, copied)) {
         return;
     }
-    PyTypeObject *type = (PyTypeObject *)found.type;
-    PyObject *object = (PyObject *)(uintptr_t)(block + offset);
-    if (begins_at(type, offset) && has_its_size(s->walk, object, type, bytes)) {
-        keep(s, object);
+    if (is_counted(&begin.object) && is_leaf(&begin, bytes)) {
+        keep(s, (PyObject *)(uintptr_t)block);
+    } else if (is_dict(reader, &begin, bytes)) {
+        keep(s, (PyObject *)(uintptr_t)(block + GC_HEAD_BYTES));
     }
 }
 
@@ -115,15 +137,24 @@ static void look_at_block(const hsight_block_reader *reader, uint64_t address, u
             return; /* an object of the walk, or heapsight's own */
         }
     }
-    look_into(s, reader, address, bytes, 0);
-    look_into(s, reader, address, bytes, GC_HEAD_BYTES);
+    look_into(s, reader, address, bytes);
 }
 
 /* ---- parts of other objects ---- */
 
-static bool says_its_size(const hsight__type_info *info)
+/* May objects of this type have an address of such a part? They have all of their tp_basicsize,
+ * which text and static types have not. */
+static bool keeps_parts(const hsight__type_info *info)
 {
-    return info->c_sizeof != NULL || (info->base != NULL && info->base->c_sizeof != NULL);
+    return info->size_flags != 0 || strncmp(hsight__type_root(info)->tp_name, "_ctypes.", 8) == 0;
+}
+
+static void mark_part(search *s, const void *part)
+{
+    uint32_t *slot = hsight__pointer_map_slot(&s->is_found, part, false);
+    if (slot != NULL && *slot != 0) {
+        *slot = 2;
+    }
 }
 
 static void mark_parts(search *s, PyObject *object, const hsight__type_info *info)
@@ -131,10 +162,7 @@ static void mark_parts(search *s, PyObject *object, const hsight__type_info *inf
     void *const *words = (void *const *)object;
     size_t count = (size_t)info->type->tp_basicsize / sizeof *words;
     for (size_t i = sizeof(PyObject) / sizeof *words; i < count; i++) {
-        uint32_t *slot = hsight__pointer_map_slot(&s->is_found, words[i], false);
-        if (slot != NULL && *slot != 0) {
-            *slot = 2;
-        }
+        mark_part(s, words[i]);
     }
 }
 
@@ -146,9 +174,10 @@ static void mark_all_parts(search *s)
     for (uint32_t node = 1; node <= count; node++) {
         PyObject *object = (PyObject *)(uintptr_t)addresses[node];
         const hsight__type_info *info = hsight__type_info_of(&s->walk->visit, Py_TYPE(object));
-        if (says_its_size(info)) {
+        if (keeps_parts(info)) {
             mark_parts(s, object, info);
         }
+        mark_part(s, hsight__sizes_hidden_part(object, info));
     }
 }
 

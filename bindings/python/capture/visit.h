@@ -204,6 +204,8 @@ void hsight__rules_assign(hsight__visit *visit, hsight__type_info *info);
 const char *hsight__rules_refusal(PyTypeObject *type);
 /* Fill info->size and size_flags; after the rules (sizes.c). */
 void hsight__sizes_assign(hsight__type_info *info);
+/* An object that is told to nobody and counts as a part of this one's size, or NULL. */
+PyObject *hsight__sizes_hidden_part(PyObject *object, const hsight__type_info *info);
 /* Is the size of this type's objects known by its name, apart from the layout of a base? */
 bool hsight__sizes_has_row(PyTypeObject *type);
 /* Shallow size of an object, attribute values block included. */

@@ -207,7 +207,7 @@ print(heapsight.snapshot().text(only="zlib"))
 
 
 def test_where_the_tracer_saw_the_blocks_they_decide() -> None:
-    """What is older than the tracer stays a lower bound, and so the type."""
+    """Not exactly, as a number may pass for an address. What is older stays a lower bound, and so the type."""
     before, mixed = run("""
 import heapsight
 tracer = heapsight.Tracer("exact")
@@ -219,5 +219,5 @@ more = zlib.compressobj()
 tracer.start()
 print(*row("zlib.Compress")[2:])
 """).splitlines()
-    assert before.endswith(" exact") and int(before.split()[0]) > 100 * 100_000
+    assert before.endswith(" formula") and int(before.split()[0]) > 100 * 100_000
     assert mixed.endswith(" lower bound")
