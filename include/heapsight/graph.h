@@ -73,7 +73,7 @@ enum {
     HSIGHT_NODE_MODULE = 16,     /* the object is a module */
     HSIGHT_NODE_NAMESPACE = 32,  /* a dict that is some object's __dict__ (module, instance, class) */
     /* How good the shallow size is; with neither it is exact: what Python's allocators hold. */
-    HSIGHT_NODE_SIZE_FORMULA = 64,     /* what the __sizeof__ of its type says, which is in C */
+    HSIGHT_NODE_SIZE_FORMULA = 64,     /* what its type's __sizeof__ says, or the blocks it led to */
     HSIGHT_NODE_SIZE_LOWER_BOUND = 128 /* its own block: what C code keeps beside it is not known */
 };
 

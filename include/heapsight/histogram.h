@@ -15,7 +15,7 @@ typedef struct hsight_histogram hsight_histogram; /* opaque, immutable */
 /** How good the shallow sizes of a type's objects are: as good as that of the worst of them. */
 typedef enum {
     HSIGHT_SIZES_EXACT,      /* what Python's allocators hold for them */
-    HSIGHT_SIZES_FORMULA,    /* what the __sizeof__ of the type says, which is in C */
+    HSIGHT_SIZES_FORMULA,    /* what the __sizeof__ of the type says, or the blocks it led to */
     HSIGHT_SIZES_LOWER_BOUND /* their own blocks: what C code keeps beside them is not known */
 } hsight_sizes;
 

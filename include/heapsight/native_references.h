@@ -24,7 +24,8 @@ typedef struct {
     uint64_t reference_after;
 } hsight_native_reference_row;
 
-/** Compare by type name; a type is left out unless one of its two numbers grew. Most references
+/** Compare by type name. Where one snapshot was taken beside an exact tracer and the other was not,
+ * objects that the collector does not track are left out: only the tracer knows them all. A type is left out unless one of its two numbers grew. Most references
  * first, ties by objects, then by name. O(roots log roots).
  * @param before, after  borrowed until the result is freed
  * @return HSIGHT_OK or HSIGHT_ENOMEM */

@@ -6,10 +6,14 @@
  * I1  no row has count_delta <= 0 and reference_delta <= 0
  * I2  the nodes of all rows lie in one column, those of row i at spans[i]; none is there twice
  * I3  at least count_delta nodes belong to a row
+ * I4  beside an exact tracer there are objects that otherwise nobody knows: where one snapshot has
+ *     them and the other has not, only those that the collector tracks are compared
  *
  * O(roots log roots); 32 bytes a held object while it runs, then 8 for each new one and 56 a row,
  * from the allocator of `after`, owned by the result. */
 #include <heapsight/native_references.h>
+
+#include <heapsight/trace.h>
 
 #include "base/checked.h"
 #include "base/map.h"
@@ -49,6 +53,7 @@ typedef struct {
 typedef struct {
     const hsight_graph *graph;
     hsight__vec held; /* held, by (name, address, node) */
+    bool is_exact;    /* taken beside an exact tracer, which knows objects that no collector does */
 } side;
 
 typedef struct {
@@ -73,8 +78,9 @@ static hsight_string name_of(const hsight_graph *graph, uint32_t node)
     return hsight_graph_type_name(graph, hsight_graph_type(graph, (hsight_node_id){node}));
 }
 
-/* Until names are numbered, `name` is the index of the type. */
-static hsight_status collect(side *from, hsight__vec *names, hsight_error *err)
+/* Until names are numbered, `name` is the index of the type. `all`: also what the collector does
+ * not track. */
+static hsight_status collect(side *from, bool all, hsight__vec *names, hsight_error *err)
 {
     hsight__map met;
     hsight__map_init(&met, from->held.allocator);
@@ -82,7 +88,8 @@ static hsight_status collect(side *from, hsight__vec *names, hsight_error *err)
     uint32_t count = hsight_graph_root_count(from->graph);
     for (uint32_t i = 0; i < count && status == HSIGHT_OK; i++) {
         const hsight_root *root = hsight_graph_root(from->graph, i);
-        if (root->kind != HSIGHT_ROOT_C_HELD) {
+        uint32_t flags = hsight_graph_flags(from->graph, root->node);
+        if (root->kind != HSIGHT_ROOT_C_HELD || (!all && !(flags & HSIGHT_NODE_GC_TRACKED))) {
             continue;
         }
         uint32_t type = hsight_graph_type(from->graph, root->node).index;
@@ -277,9 +284,10 @@ static int compare_grown(const void *a, const void *b)
 
 static hsight_status run(job *work, hsight_error *err)
 {
-    hsight_status status = collect(&work->before, &work->names, err);
+    bool all = work->before.is_exact == work->after.is_exact;
+    hsight_status status = collect(&work->before, all, &work->names, err);
     if (status == HSIGHT_OK) {
-        status = collect(&work->after, &work->names, err);
+        status = collect(&work->after, all, &work->names, err);
     }
     if (status != HSIGHT_OK) {
         return status;
@@ -315,12 +323,20 @@ static hsight_status give(const job *work, hsight_native_references *out, hsight
     return status;
 }
 
+static bool is_exact(const hsight_snapshot *snapshot)
+{
+    const hsight_trace *trace = hsight_snapshot_trace(snapshot);
+    return trace != NULL && hsight_trace_get_info(trace)->mode == HSIGHT_TRACE_EXACT;
+}
+
 static hsight_status fill(hsight_native_references *out, const hsight_snapshot *before,
                           const hsight_snapshot *after, hsight_error *err)
 {
     job work = {
         .before.graph = hsight_snapshot_graph(before),
         .after.graph = hsight_snapshot_graph(after),
+        .before.is_exact = is_exact(before),
+        .after.is_exact = is_exact(after),
         .is_matched = hsight_snapshot_get_info(before)->process_id ==
                       hsight_snapshot_get_info(after)->process_id,
     };

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* rules_asyncio.c - futures and tasks written in C: their structs are private, so their parts are
- * known by the order in which tp_traverse tells of them, the same on 3.11 to 3.15:
+ * known by the order in which tp_traverse tells of them:
  *
  *   task    context, coroutine, name (a str, or the number of a task nobody asked for its name),
  *           the future it waits for, if any; then as a future
- *   future  loop, callback and its context if any, list of more callbacks if any; what remains is
- *           the outcome
+ *   future  loop, callback and its context if any, list of more callbacks if any; the outcome;
+ *           since 3.14 who waits for it
  *
  * A part of another type than expected ends the naming: what follows keeps no name, never a wrong
  * one. Owns nothing; O(references). */
@@ -57,18 +57,21 @@ static bool is_open(const hsight__visit *visit, size_t at)
     return at < visit->scratch_count && visit->scratch_labels[at] == 0;
 }
 
-/* The outcome is one object, or an exception and its traceback. Text alone may also be the message
- * of a cancel(). */
+/* An exception with its traceback is one that was set. Otherwise the result, the exception and what
+ * cancel() was told cannot be told apart: outcome. Since 3.14 the tasks that wait for the future
+ * come last: one, or a set of them. */
 static void name_outcome(hsight__visit *visit, size_t at)
 {
     if (!is_open(visit, at)) {
         return;
     }
     PyObject *outcome = visit->scratch[at];
-    if (PyExceptionInstance_Check(outcome)) {
+    bool is_last = !is_open(visit, at + 1);
+    if (PyExceptionInstance_Check(outcome) && !is_last &&
+        PyTraceBack_Check(visit->scratch[at + 1])) {
         name_attribute(visit, at, "_exception");
-    } else if (!PyUnicode_Check(outcome) && !is_open(visit, at + 1)) {
-        name_attribute(visit, at, "_result");
+    } else if (is_last && !is_future(outcome) && !PyAnySet_Check(outcome)) {
+        hsight__traverse_label_at(visit, at, "outcome");
     }
 }
 

@@ -29,8 +29,9 @@ class TypeRow(NamedTuple):
     """All objects of one type. `bytes` is the sum of their shallow sizes.
 
     `sizes` tells how good they are: "exact", what Python's allocators hold; "formula", what the
-    type's own __sizeof__ says, which is in C; "lower bound", the blocks of the objects alone, as
-    nobody knows what C code keeps beside them. Where an exact tracer saw the blocks, they decide.
+    type's own __sizeof__ says, which is in C, or beside an exact tracer the blocks that the objects
+    lead to; "lower bound", the blocks of the objects alone, as nobody knows what C code keeps beside
+    them. A row is as good as the worst of its objects.
     """
 
     type: str

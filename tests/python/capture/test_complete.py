@@ -371,8 +371,8 @@ def test_parts_of_futures_and_tasks_are_named() -> None:
     labels = {str(name): [html.unescape(label).strip(".<>") for label in re.findall(EDGE, str(text))]
               for name, text in answers}
     assert {"_coro", "context", "_fut_waiter", "_loop"} <= set(labels["waiter"]), labels["waiter"]
-    assert {"_result", "_loop"} <= set(labels["done"]), labels["done"]
-    assert {"_result", "_loop"} <= set(labels["listed"]), labels["listed"]
+    assert {"outcome", "_loop"} <= set(labels["done"]), labels["done"]
+    assert {"outcome", "_loop"} <= set(labels["listed"]), labels["listed"]
     assert {"callback", "context of the callback", "_callbacks"} <= set(labels["called"]), labels["called"]
     assert {"_exception", "_coro"} <= set(labels["failed"]), labels["failed"]
 

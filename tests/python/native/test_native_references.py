@@ -239,6 +239,31 @@ def test_the_exit_code_can_fail_a_build(
     assert json.loads(done.stdout)["blocks"] is None
 
 
+@pytest.mark.parametrize(("first", "second"), [("off", "exact"), ("exact", "off")])
+def test_an_exact_tracer_in_one_snapshot_makes_no_growth(
+    python: Run, first: str, second: str
+) -> None:
+    """Objects that only the tracer knows are compared with their like, or not at all."""
+    program = """
+        import ctypes, heapsight, sys
+
+        def snapshot(mode):
+            if mode == "off":
+                return heapsight.snapshot()
+            with heapsight.Tracer("exact"):
+                for n in range(300):
+                    ctypes.pythonapi.Py_IncRef(ctypes.py_object("lost %d" % n))
+                return heapsight.snapshot()
+
+        first, second = (snapshot(mode) for mode in sys.argv[1:])
+        for row in heapsight.native_references(first, second).types():
+            print(row)
+    """
+    done = python("-c", dedent(program), first, second)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "'str'" not in done.stdout and "'int'" not in done.stdout, done.stdout
+
+
 # ---- work without leaks -------------------------------------------------------------------------
 
 WORK = """\
