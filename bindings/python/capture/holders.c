@@ -9,7 +9,7 @@
  *
  * The loader is locked while its list of libraries is gone through, and not after it, so what names
  * need is copied. In a forked child that lock may be held for ever: there nothing is looked for.
- * Cost: O(resident bytes of static data), and a look at the symbols of a library where something
+ * Cost: O(static data that was written to), and a look at the symbols of a library where something
  * was found; 32 bytes an object that was found and 8 KiB, freed before return. */
 #if defined(__linux__) && !defined(_GNU_SOURCE)
 #define _GNU_SOURCE /* dl_iterate_phdr */
@@ -43,7 +43,7 @@ typedef struct {
     char path[512];
 } library_name;
 
-enum { FILTER_BITS = 1 << 16, PAGE_BYTES = 4096, RESIDENCE_AT_ONCE = 512 };
+enum { FILTER_BITS = 1 << 16, PAGE_BYTES = 4096, PAGES_AT_ONCE = 512 };
 
 typedef struct {
     hsight__walk *walk;
@@ -215,18 +215,18 @@ static void look_at_page(search *s, const struct dl_phdr_info *library, uintptr_
 static void look_at_pages(search *s, const struct dl_phdr_info *library, uintptr_t begin,
                           uintptr_t end, size_t page)
 {
-    unsigned char resident[RESIDENCE_AT_ONCE];
+    uint64_t is_written[PAGES_AT_ONCE];
     for (uintptr_t at = begin / page * page, next; at < end; at = next) {
         size_t count = (end - at + page - 1) / page;
-        count = count < RESIDENCE_AT_ONCE ? count : RESIDENCE_AT_ONCE;
+        count = count < PAGES_AT_ONCE ? count : PAGES_AT_ONCE;
         next = at + count * page;
-        if (!hsight__memory_residence((const void *)at, count * page, resident)) {
+        if (!hsight__memory_written((const void *)at, count, is_written)) {
             continue;
         }
         for (uintptr_t part = at; part < next; part += PAGE_BYTES) {
             uintptr_t from = part > begin ? part : begin;
             uintptr_t to = part + PAGE_BYTES < end ? part + PAGE_BYTES : end;
-            if ((resident[(part - at) / page] & 1) != 0 && from < to) {
+            if (is_written[(part - at) / page] != 0 && from < to) {
                 look_at_page(s, library, from, to);
             }
         }

@@ -46,9 +46,21 @@ bool hsight__memory_copy(const void *from, void *out, size_t bytes)
     return copy_from(&remote, 1, out, bytes) == (ssize_t)bytes;
 }
 
-bool hsight__memory_residence(const void *first, size_t bytes, unsigned char *out)
+/* Documentation/admin-guide/mm/pagemap.rst: bit 63 present, bit 61 of a file or shared. */
+bool hsight__memory_written(const void *first, size_t count, uint64_t *out)
 {
-    return mincore((void *)(uintptr_t)first, bytes, out) == 0;
+    const uint64_t present = UINT64_C(1) << 63, of_file = UINT64_C(1) << 61;
+    size_t page = (size_t)sysconf(_SC_PAGESIZE), bytes = count * sizeof *out;
+    int file = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+    if (file < 0) {
+        return false;
+    }
+    ssize_t got = pread(file, out, bytes, (off_t)((uintptr_t)first / page * sizeof *out));
+    close(file);
+    for (size_t i = 0; i < count; i++) {
+        out[i] = (out[i] & (present | of_file)) == present;
+    }
+    return got == (ssize_t)bytes;
 }
 #else
 static bool pages_are_readable(uintptr_t first, size_t count, size_t page)
@@ -63,9 +75,9 @@ bool hsight__memory_copy(const void *from, void *out, size_t bytes)
     return false;
 }
 
-bool hsight__memory_residence(const void *first, size_t bytes, unsigned char *out)
+bool hsight__memory_written(const void *first, size_t count, uint64_t *out)
 {
-    (void)first, (void)bytes, (void)out;
+    (void)first, (void)count, (void)out;
     return false;
 }
 #endif

@@ -11,9 +11,10 @@
 bool hsight__memory_is_readable(const void *begin, size_t bytes);
 /* Copy memory that may not be there, or not be readable: then false. A system call. */
 bool hsight__memory_copy(const void *from, void *out, size_t bytes);
-/* Which pages are resident: bit 0 of out[i] for page i from `first` on, the begin of a page. False
- * where the system does not tell. */
-bool hsight__memory_residence(const void *first, size_t bytes, unsigned char *out);
+/* Which private pages this process has written to and has in memory: out[i] is 1 for page i from
+ * `first` on, the begin of a page, else 0. Makes none resident. False where the system does not tell.
+ */
+bool hsight__memory_written(const void *first, size_t count, uint64_t *out);
 
 /* Bytes of the address space in use, and of those the resident ones; 0 where the system does not
  * tell. */
