@@ -61,16 +61,21 @@ static void set_mark(const hsight__block_sizes *sizes, hsight_node_id node, uint
 }
 
 /* Of a type that tells no more than its own block: what it led to, if that is anything. Else its
- * block alone, and still nobody knows. */
+ * block alone, and still nobody knows. Where a buffer is older than the tracer, its type may know
+ * more. */
 static uint64_t give(const hsight__block_sizes *sizes, hsight_node_id node,
-                     const hsight__block_bytes *blocks)
+                     const hsight__block_bytes *blocks, uint64_t size_bytes)
 {
     uint64_t beside = blocks->buffer_bytes + blocks->other_bytes;
-    set_size(sizes, node, blocks->own_bytes + beside);
+    uint64_t bytes = blocks->own_bytes + beside;
+    if (!blocks->is_whole && bytes < size_bytes) {
+        return size_bytes;
+    }
+    set_size(sizes, node, bytes);
     if (beside != 0) {
         set_mark(sizes, node, HSIGHT_NODE_SIZE_FORMULA);
     }
-    return blocks->own_bytes + beside;
+    return bytes;
 }
 
 void hsight__block_sizes_note(void *block_sizes, hsight_reach *reach, hsight_node_id node,
@@ -86,7 +91,7 @@ void hsight__block_sizes_note(void *block_sizes, hsight_reach *reach, hsight_nod
     }
     bool is_given = (info->size_flags & HSIGHT_NODE_SIZE_LOWER_BOUND) != 0;
     if (is_given) {
-        size_bytes = give(sizes, node, blocks);
+        size_bytes = give(sizes, node, blocks, size_bytes);
     } else if ((info->size_flags & HSIGHT_NODE_SIZE_FORMULA) != 0) {
         if (is_equal(size_bytes, bytes)) {
             set_mark(sizes, node, 0);
