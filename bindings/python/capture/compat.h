@@ -84,12 +84,8 @@ typedef enum {
 hsight__compat_dict_kind hsight__compat_dict_kind_of(PyObject *dict);
 /* Tables that belong to the dict: keys (when its own) and values. */
 size_t hsight__compat_dict_table_bytes(PyObject *dict);
-/* Can this be a copy of a dict with a table of its own? `read` copies memory of this process that may
- * not be there; the table itself must look like one of that dict. */
-typedef bool (*hsight__compat_reader)(const void *reader, uint64_t address, void *out,
-                                      size_t bytes);
-bool hsight__compat_dict_can_be(const PyDictObject *copy, hsight__compat_reader read,
-                                const void *reader);
+/* Can this be a copy of a dict with a table of its own? The table must look like one of that dict. */
+bool hsight__compat_dict_can_be(const PyDictObject *copy, const hsight_block_reader *reader);
 /* The block of its own keys; NULL where it has none. */
 const void *hsight__compat_dict_table(PyObject *dict);
 

@@ -243,13 +243,12 @@ size_t hsight__compat_dict_table_bytes(PyObject *object)
     }
 }
 
-bool hsight__compat_dict_can_be(const PyDictObject *copy, hsight__compat_reader read,
-                                const void *reader)
+bool hsight__compat_dict_can_be(const PyDictObject *copy, const hsight_block_reader *reader)
 {
     PyDictKeysObject keys;
     if (copy->ma_values != NULL || copy->ma_used <= 0 ||
         (uintptr_t)copy->ma_keys % sizeof(void *) != 0 ||
-        !read(reader, (uint64_t)(uintptr_t)copy->ma_keys, &keys, sizeof keys)) {
+        !hsight_block_read(reader, (uint64_t)(uintptr_t)copy->ma_keys, &keys, sizeof keys)) {
         return false;
     }
     Py_ssize_t room = (Py_ssize_t)((((size_t)1 << (keys.dk_log2_size & 63)) << 1) / 3);

@@ -107,7 +107,7 @@ static bool is_dict(const hsight_block_reader *reader, const block_begin *begin,
     const PyDictObject *dict = &begin->collected.dict;
     return bytes == sizeof begin->collected && begin->collected.head[0] == 0 &&
            Py_IS_TYPE((PyObject *)dict, &PyDict_Type) && is_counted((const PyObject *)dict) &&
-           hsight__compat_dict_can_be(dict, hsight_block_read, reader);
+           hsight__compat_dict_can_be(dict, reader);
 }
 
 static void look_into(search *s, const hsight_block_reader *reader, uint64_t block, uint64_t bytes)
