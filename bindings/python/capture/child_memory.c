@@ -22,6 +22,7 @@
 #include <Python.h>
 
 #include "child_memory.h"
+#include "compat.h"
 
 #if defined(__linux__)
 
@@ -297,13 +298,9 @@ static void python_free(void *ctx, void *block)
 
 void hsight__child_memory_begin(void)
 {
-    static const PyMemAllocatorDomain domains[] = {PYMEM_DOMAIN_RAW, PYMEM_DOMAIN_MEM,
-                                                   PYMEM_DOMAIN_OBJ};
     PyMemAllocatorEx own = {NULL, python_malloc, python_calloc, python_realloc, python_free};
     is_child = true;
-    for (size_t i = 0; i < sizeof domains / sizeof *domains; i++) {
-        PyMem_SetAllocator(domains[i], &own);
-    }
+    hsight__compat_use_allocator(&own);
 }
 
 bool hsight__is_forked_child(void)

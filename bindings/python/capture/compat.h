@@ -202,11 +202,18 @@ typedef void (*hsight__compat_birth_visitor)(PyObject *object);
 /* False where the interpreter cannot tell (before 3.13), or tells somebody else. */
 bool hsight__compat_watch_births(hsight__compat_birth_visitor visitor);
 void hsight__compat_unwatch_births(void);
-/* Nobody hears of births any more, whoever it was: for a forked child, where the locks of others may
- * be taken for good. */
-void hsight__compat_silence_births(void);
 /* Does somebody else hear of births, so that the visitor does not? False before 3.13. */
 bool hsight__compat_births_go_elsewhere(void);
+
+/* ---- a forked child, whose only thread calls these: they take no lock ---- */
+
+/* Nobody hears of births any more, whoever it was, tracemalloc too. */
+void hsight__compat_silence_births(void);
+/* The allocator of all three domains, for good. */
+void hsight__compat_use_allocator(PyMemAllocatorEx *allocator);
+/* Compares the interpreter's variables for it with what its functions say, once at import; where
+ * they differ, the public functions are called, which take locks. */
+void hsight__compat_check_child(void);
 
 /* ---- code objects by offset ---- */
 

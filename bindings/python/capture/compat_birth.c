@@ -37,11 +37,6 @@ void hsight__compat_unwatch_births(void)
     }
 }
 
-void hsight__compat_silence_births(void)
-{
-    (void)PyRefTracer_SetTracer(NULL, NULL);
-}
-
 bool hsight__compat_births_go_elsewhere(void)
 {
     void *data;
@@ -49,10 +44,6 @@ bool hsight__compat_births_go_elsewhere(void)
 }
 
 #else
-
-void hsight__compat_silence_births(void)
-{
-}
 
 bool hsight__compat_watch_births(hsight__compat_birth_visitor wanted)
 {

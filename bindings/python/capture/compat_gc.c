@@ -263,6 +263,7 @@ const char *hsight__compat_check(void)
         }
     }
     hsight__compat_check_buffers();
+    hsight__compat_check_child();
     return NULL;
 #endif
 }

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* raw_threads.c - threads that take and give back raw blocks without the GIL, as fast as they can:
- * most of the time some of them is inside an allocator hook. */
+/* raw_threads.c - threads that do one thing with the interpreter's allocators without the GIL, as
+ * fast as they can: most of the time some of them is inside an allocator hook, or holds a lock. */
 #include <Python.h>
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 
 enum { COUNT = 3 };
 
 static pthread_t threads[COUNT];
 static atomic_bool stopping;
 
-static void *work(void *unused)
+static void *take_and_give_back(void *unused)
 {
     while (!atomic_load(&stopping)) {
         PyMem_RawFree(PyMem_RawMalloc(2000));
@@ -19,7 +20,26 @@ static void *work(void *unused)
     return unused;
 }
 
-int start(void)
+/* Not with PYTHONMALLOC=debug. */
+static void *give_back(void *unused)
+{
+    while (!atomic_load(&stopping)) {
+        PyMem_RawFree(malloc(64));
+    }
+    return unused;
+}
+
+static void *ask_for_the_allocator(void *unused)
+{
+    while (!atomic_load(&stopping)) {
+        PyMemAllocatorEx found;
+        PyMem_GetAllocator(PYMEM_DOMAIN_RAW, &found);
+    }
+    return unused;
+}
+
+/* Without the GIL, like the others: for ctypes.CDLL. */
+static int start_all(void *(*work)(void *))
 {
     int failed = 0;
     for (int i = 0; i < COUNT; i++) {
@@ -28,7 +48,23 @@ int start(void)
     return failed;
 }
 
-/* Without the GIL, like start(): for ctypes.CDLL. */
+int start(void)
+{
+    return start_all(take_and_give_back);
+}
+
+/* tracemalloc's lock is taken for it. */
+int start_giving_back(void)
+{
+    return start_all(give_back);
+}
+
+/* The lock of the interpreter's allocators is taken for it (3.12+). */
+int start_asking(void)
+{
+    return start_all(ask_for_the_allocator);
+}
+
 int stop(void)
 {
     int failed = 0;

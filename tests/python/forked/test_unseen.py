@@ -178,6 +178,27 @@ def test_threads_inside_the_tracer_do_not_hang_it(
         """)
 
 
+@pytest.mark.parametrize("work", ["start_giving_back", "start_asking"])
+def test_threads_inside_the_interpreter_do_not_hang_it(
+    passes: Passes, tmp_path: Path, work: str
+) -> None:
+    """Locks of the runtime that are held without the GIL: that of tracemalloc's tables, which a
+    birth in the child asks for before 3.13, and that of the allocators since 3.12."""
+    library = built("raw_threads.c", tmp_path.parent)
+    passes(f"""
+        import array, collections, ctypes, io, tracemalloc
+        threads = ctypes.CDLL({str(library)!r})
+        kept = [[collections.deque(range(100)), array.array("d", range(100)),
+                 io.BytesIO(b"x" * 9000)] for _ in range(1000)]
+        tracemalloc.start()
+        assert threads.{work}() == 0
+        for _ in range(40):
+            with heapsight.snapshot("x", fork=True, time_limit=5) as pending:
+                assert pending.result(60).object_count > 1000
+        assert threads.stop() == 0
+        """)
+
+
 @pytest.fixture(scope="session")
 def no_malloc(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A library that ends a child which calls malloc."""
