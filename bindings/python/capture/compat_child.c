@@ -3,10 +3,10 @@
  * in the forked child, without a lock.
  *
  * The public functions for it take locks of the runtime, which a thread may have held at the fork
- * that is not there any more: that of the allocators (3.12+) and that of tracemalloc's tables, which
- * each birth asks for while tracemalloc is on (before 3.13). So the child, whose only thread it is,
- * writes the interpreter's own variables. Where these are not what the public functions say, which
- * hsight__compat_check_child() finds out, those functions are called after all. O(1). */
+ * that is not there any more: that of the allocators (3.12+) and that of tracemalloc's tables,
+ * which each birth asks for while tracemalloc is on (before 3.13). So the child, whose only thread
+ * it is, writes the interpreter's own variables. Where these are not what the public functions say,
+ * which hsight__compat_check_child() finds out, those functions are called after all. O(1). */
 #define Py_BUILD_CORE_MODULE 1
 #include "compat.h"
 
@@ -76,8 +76,7 @@ static int hear_nothing(PyObject *object, PyRefTracerEvent event, void *data)
 
 static bool is_tracer(PyRefTracer tracer, const void *data)
 {
-    return _PyRuntime.ref_tracer.tracer_func == tracer &&
-           _PyRuntime.ref_tracer.tracer_data == data;
+    return _PyRuntime.ref_tracer.tracer_func == tracer && _PyRuntime.ref_tracer.tracer_data == data;
 }
 
 /* With a tracer of our own for a moment, where there is none to look for. */

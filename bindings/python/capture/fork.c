@@ -381,12 +381,12 @@ static hsight_status explain_silence(const hsight_fork *fork, hsight_error *err)
     if (number == SIGKILL) {
         return fail(err, HSIGHT_EKILLED, 0,
                     "the forked child that takes the snapshot was killed (signal 9), by the system "
-                    "for want of memory or by somebody; there is no file. Free memory, or take it "
+                    "for want of memory or by somebody; there may be no file. Free memory, or take it "
                     "without fork");
     }
     return fail(
         err, HSIGHT_EKILLED, 0,
-        "the forked child that takes the snapshot ended without a word (%s %d); there is no "
+        "the forked child that takes the snapshot ended without a word (%s %d); there may be no "
         "file, and the program is unharmed. Without fork it may end in the same way",
         number != 0 ? "signal" : "exit code",
         number != 0 ? number : WEXITSTATUS(fork->wait_status));

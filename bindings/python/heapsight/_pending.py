@@ -2,6 +2,7 @@
 """A snapshot that a forked child takes while the program goes on."""
 
 import os
+from _thread import RLock
 from types import TracebackType
 from typing import Any, Self
 
@@ -25,12 +26,12 @@ class PendingSnapshot:
     """What snapshot(fork=True) returns: a snapshot that is being taken by a forked child.
 
     The child ends when its file is written, and is ended by cancel(), by the end of a with block,
-    when this object goes, and with the program. Only the process that made it can ask it. Any
-    thread may.
+    when this object goes, and with the program. Only the process that made it can ask it; in a
+    copy that fork() made, cancel() does nothing. Any thread may, and signal handlers.
     """
 
-    __slots__ = ("__weakref__", "_child", "_failure", "_is_kept", "_label", "_path", "_snapshot",
-                 "_temporary", "_was_written")
+    __slots__ = ("__weakref__", "_child", "_failure", "_is_kept", "_label", "_lock", "_path",
+                 "_process", "_snapshot", "_temporary", "_was_written")
 
     def __init__(
         self, child: _core.Child, label: str, path: str | bytes, temporary: str, is_kept: bool
@@ -41,8 +42,12 @@ class PendingSnapshot:
         self._temporary = temporary
         self._is_kept = is_kept  # the file is the user's, and stays
         self._was_written = False
-        self._failure: HeapsightError | None = None
+        self._failure: HeapsightError | None = None  # to be copied: who raises one gives it frames
         self._snapshot: Snapshot | None = None
+        self._process = os.getpid()
+        # Around the fields above and the file. A signal handler may come back to it. A copy in
+        # another process may have it locked for good, and leaves it alone.
+        self._lock = RLock()
 
     @property
     def label(self) -> str:
@@ -59,6 +64,8 @@ class PendingSnapshot:
         return self._is_over(0)
 
     def _is_over(self, seconds: float) -> bool:
+        if self._failure is not None:
+            return True
         try:
             return self.wait(seconds)
         except HeapsightError:
@@ -73,18 +80,33 @@ class PendingSnapshot:
         cancelled.
         """
         seconds = _check_number("timeout", LONGEST_SECONDS if timeout is None else timeout, 0)
-        if self._failure is not None:
-            raise self._failure
-        if not self._was_written:
-            try:
-                self._was_written = self._child.wait(seconds)
-            except HeapsightValueError:
-                raise  # asked in another process: it says nothing about the child
-            except HeapsightError as problem:
-                self._failure = problem
-                self._remove(self._temporary_path())
-                raise
+        if not self._is_ours():
+            raise HeapsightValueError(
+                f"process {self._process} takes this snapshot, and only it can ask; take a new one"
+            )
+        if not self._was_written and self._failure is None:
+            self._ask(seconds)
+        self._raise_failure()
         return self._was_written
+
+    def _is_ours(self) -> bool:
+        return os.getpid() == self._process
+
+    def _ask(self, seconds: float) -> None:
+        try:
+            was_written = self._child.wait(seconds)
+        except HeapsightError as problem:
+            with self._lock:
+                if self._failure is None:
+                    self._failure = _copy(problem)
+                    self._remove_traces()
+        else:
+            with self._lock:  # another thread may have cancelled it
+                self._was_written = self._failure is None and (was_written or self._was_written)
+
+    def _raise_failure(self) -> None:
+        if self._failure is not None:
+            raise _copy(self._failure)
 
     def result(self, timeout: float | None = None) -> Snapshot:
         """The snapshot, which is waited for; the same one at each call.
@@ -98,28 +120,52 @@ class PendingSnapshot:
                 f"the forked snapshot {self._label!r} is not done after {timeout:g} s; wait longer"
                 " or cancel() it"
             )
+        with self._lock:
+            if self._snapshot is None:
+                self._raise_failure()
+                self._load()
+            assert self._snapshot is not None
+            return self._snapshot
+
+    def _load(self) -> None:
+        try:
+            loaded = load(self._path)
+        except HeapsightError:
+            if self._snapshot is not None:
+                return  # a signal handler came in between, asked too, and removed the file
+            self._raise_failure()  # or cancelled it
+            raise
         if self._snapshot is None:
-            self._snapshot = load(self._path)
-            self._drop_file()
-        return self._snapshot
+            self._snapshot = loaded
+        self._drop_file()
 
     def cancel(self) -> None:
         """End the child, unless its file is there; a temporary file is removed.
 
         Returns when the child is gone. result() then raises HeapsightRuntimeError.
         """
+        if not self._is_ours():
+            return
         if not self.done():
             self._child.kill()
             while not self._is_over(LONGEST_SECONDS):
                 pass
-        if self._was_written and not self._is_kept and self._snapshot is None:
-            self._drop_file()
-            self._was_written = False
-            self._failure = HeapsightRuntimeError("the forked snapshot was cancelled; take a new one")
+        with self._lock:
+            if self._was_written and not self._is_kept and self._snapshot is None:
+                self._drop_file()
+                self._was_written = False
+                self._failure = HeapsightRuntimeError(
+                    "the forked snapshot was cancelled; take a new one"
+                )
 
     def _drop_file(self) -> None:
-        if not self._is_kept and self._was_written:
+        if not self._is_kept:
             self._remove(self._path)
+
+    def _remove_traces(self) -> None:
+        """After a failure. A child that was killed may have given its file the last name before."""
+        self._remove(self._temporary_path())
+        self._drop_file()
 
     def _temporary_path(self) -> str | bytes:
         folder, _ = os.path.split(os.fsdecode(self._path))
@@ -153,6 +199,14 @@ class PendingSnapshot:
     def __repr__(self) -> str:
         state = "pending" if not self.done() else "failed" if self._failure else "written"
         return f"<heapsight.PendingSnapshot {self._label!r}, {state}>"
+
+
+def _copy(problem: HeapsightError) -> HeapsightError:
+    """The same, without the frames that the exception went through."""
+    copied = type(problem)(*problem.args)
+    if isinstance(problem, OSError) and isinstance(copied, OSError):
+        copied.errno = problem.errno
+    return copied
 
 
 def begin(

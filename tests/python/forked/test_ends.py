@@ -41,7 +41,9 @@ def test_a_full_disk_is_an_error_with_its_number(passes: Passes) -> None:
             problem = refusal(pending)
             assert isinstance(problem, OSError) and problem.errno == errno.EFBIG, problem
             assert "after " in str(problem) and "nothing was replaced" in str(problem), problem
-            assert refusal(pending) is problem, "the same at each call"
+            again = refusal(pending)
+            assert (type(again), str(again)) == (type(problem), str(problem)), "at each call"
+            assert again.errno == problem.errno
             assert pending.done()
         assert os.listdir(".") == []
         """)
@@ -76,6 +78,50 @@ def test_a_child_that_is_killed(passes: Passes, number: str) -> None:
         else:
             assert pending.result().object_count > 300_000
         assert children() == []
+        """)
+
+
+def test_a_child_that_is_killed_after_its_file_is_there(passes: Passes) -> None:
+    """Between the file's last name and the report: here the test gives it that name."""
+    passes("""
+        kept = heap(300_000)
+        for path in (None, "x.hsnap"):
+            pending = heapsight.snapshot("x", fork=True, path=path)
+            (child,) = children()
+            os.kill(int(child), signal.SIGSTOP)
+            with open(pending._path, "w"):
+                pass
+            os.kill(int(child), signal.SIGKILL)
+            problem = refusal(pending)
+            assert "there may be no file" in str(problem), problem
+            assert os.listdir(".") == ([] if path is None else [path]), os.listdir(".")
+        """)
+
+
+def test_a_failure_keeps_nothing_alive(passes: Passes) -> None:
+    passes("""
+        import weakref
+        pending = heapsight.snapshot("x", fork=True, path="no/where.hsnap")
+
+        def asks():
+            local = Item(1)
+            try:
+                pending.result()
+            except heapsight.HeapsightOSError:
+                return weakref.ref(local)
+
+        def frame_count(problem):
+            at, count = problem.__traceback__, 0
+            while at is not None:
+                at, count = at.tb_next, count + 1
+            return count
+
+        assert asks()() is None and asks()() is None
+        first = frame_count(refusal(pending))
+        for _ in range(1000):
+            assert pending.done()
+        last = refusal(pending)
+        assert frame_count(last) == first and last.__context__ is None
         """)
 
 
@@ -198,6 +244,84 @@ def test_a_copy_in_another_process_is_told_so(passes: Passes) -> None:
             os._exit(0 if "only it can ask" in text else 1)
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
         assert pending.result().object_count > 300_000
+        """)
+
+
+@pytest.mark.parametrize("path", ["None", "'x.hsnap'"])
+def test_a_copy_does_not_touch_a_file_that_is_there(passes: Passes, path: str) -> None:
+    passes(f"""
+        pending = heapsight.snapshot("x", fork=True, path={path})
+        assert pending.wait()
+        child = os.fork()
+        if child == 0:
+            text = str(refusal(pending))
+            try:
+                pending.wait()
+            except ValueError as problem:
+                text += str(problem)
+            pending.cancel()
+            del pending
+            os._exit(0 if text.count(f"process {{os.getppid()}} takes this") == 2 else 1)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        assert pending.result().object_count > 1000
+        """)
+
+
+def test_threads_ask_and_cancel_at_once(passes: Passes) -> None:
+    """All get the same snapshot, or all that come after the cancel are told of it."""
+    passes("""
+        sys.setswitchinterval(1e-6)
+
+        def at_once(works):
+            answers, barrier = [], threading.Barrier(len(works))
+            def work(ask):
+                barrier.wait()
+                try:
+                    answers.append(ask())
+                except Exception as problem:
+                    answers.append(problem)
+            threads = [threading.Thread(target=work, args=(ask,)) for ask in works]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            return [answer for answer in answers if answer is not None]
+
+        for number in range(60):
+            pending = heapsight.snapshot("x", fork=True)
+            assert pending.wait()
+            with_cancel = number % 2 == 1
+            answers = at_once([pending.result] * 7 + [pending.cancel if with_cancel else pending.result])
+            snapshots = {id(answer) for answer in answers if isinstance(answer, heapsight.Snapshot)}
+            assert len(snapshots) <= 1, "several snapshots"
+            refused = [a for a in answers if not isinstance(a, heapsight.Snapshot)]
+            assert all("was cancelled" in str(problem) for problem in refused), refused
+            assert with_cancel or not refused
+            assert not (snapshots and refused), "cancelled, and yet there is one"
+            assert left_over() == []
+        """)
+
+
+def test_a_signal_handler_asks_while_the_program_does(passes: Passes) -> None:
+    passes("""
+        from heapsight import _pending
+        load = _pending.load
+        def load_and_be_interrupted(path):
+            _pending.load = load
+            signal.raise_signal(signal.SIGUSR1)
+            return load(path)
+
+        inner = []
+        for asked in ("result", "cancel"):
+            pending = heapsight.snapshot("x", fork=True)
+            assert pending.wait()
+            signal.signal(signal.SIGUSR1, lambda *_: inner.append(getattr(pending, asked)()))
+            _pending.load = load_and_be_interrupted
+            if asked == "result":
+                assert pending.result() is inner[0] is pending.result()
+            else:
+                assert "was cancelled" in str(refusal(pending))
+            assert left_over() == []
         """)
 
 

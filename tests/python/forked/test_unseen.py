@@ -192,7 +192,7 @@ def test_threads_inside_the_interpreter_do_not_hang_it(
                  io.BytesIO(b"x" * 9000)] for _ in range(1000)]
         tracemalloc.start()
         assert threads.{work}() == 0
-        for _ in range(40):
+        for _ in range(60):
             with heapsight.snapshot("x", fork=True, time_limit=5) as pending:
                 assert pending.result(60).object_count > 1000
         assert threads.stop() == 0
