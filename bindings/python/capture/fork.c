@@ -379,10 +379,11 @@ static hsight_status explain_silence(const hsight_fork *fork, hsight_error *err)
         return fail(err, HSIGHT_EKILLED, 0, "the forked snapshot was cancelled; take a new one");
     }
     if (number == SIGKILL) {
-        return fail(err, HSIGHT_EKILLED, 0,
-                    "the forked child that takes the snapshot was killed (signal 9), by the system "
-                    "for want of memory or by somebody; there may be no file. Free memory, or take it "
-                    "without fork");
+        return fail(
+            err, HSIGHT_EKILLED, 0,
+            "the forked child that takes the snapshot was killed (signal 9), by the system "
+            "for want of memory or by somebody; there may be no file. Free memory, or take it "
+            "without fork");
     }
     return fail(
         err, HSIGHT_EKILLED, 0,

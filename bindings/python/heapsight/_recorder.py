@@ -49,7 +49,7 @@ FORK_SECONDS = 2.0  # that a fork waits for a snapshot under way
 WATCH_SECONDS = 0.5  # between two looks at the resident memory
 REFUSAL_SECONDS = 5.0  # between two snapshots because memory was refused
 REARMED_AT = 0.9  # of the threshold: below, passing it again is a new occasion
-CHILD_SECONDS = 30.0  # that the end of the program waits for a child
+CHILD_SECONDS = 30.0  # that the next snapshot, or the end of the program, waits for a child
 FORK_BLOCKS = 1_000_000  # allocated; from here on a child does it
 FORK_BYTES_PER_BLOCK = 2048  # resident; with more than that, copying page tables takes longer
 FORKING = ("timer", "signal", "rss", "growth")  # occasions while the program is at its work
@@ -194,7 +194,7 @@ class Recorder:
             timer.stop()
         if self._occasions.signal is not None:
             _signals.ignore(self._occasions.signal, self._take_on_signal)
-        self._settle(CHILD_SECONDS)
+        self._settle()
         _signals.through(self._finish)
 
     def note_failure(self) -> None:
@@ -247,7 +247,7 @@ class Recorder:
         return pending is not None and not pending.snapshot.done()
 
     def _write(self, occasion: str) -> None:
-        self._settle(CHILD_SECONDS if self._ending else None)
+        self._settle()
         self._number += 1  # also that of one which fails
         try:
             if self._forking.is_due(occasion):
@@ -289,17 +289,21 @@ class Recorder:
             if self._pending is None:
                 claim.__exit__(None, None, None)
 
-    def _settle(self, seconds: float | None = None) -> None:
-        """See the child through that is at work, if there is one, or end it after so long."""
+    def _settle(self) -> None:
+        """See the child through that is at work, if there is one, or end it after CHILD_SECONDS: who
+        waits may be a signal handler of the program."""
         pending, self._pending = self._pending, None
         if pending is None or os.getpid() != self._process:
             return
         try:
-            if pending.snapshot.wait(seconds):
+            if pending.snapshot.wait(CHILD_SECONDS):
                 self._note_file(pending.name)
             else:
                 pending.snapshot.cancel()
-                say(f"could not write {pending.name}: the child was not done after {seconds:g} s")
+                say(
+                    f"could not write {pending.name}: its child was not done {CHILD_SECONDS:g} s "
+                    "after the next snapshot or the end asked for it"
+                )
         except (HeapsightError, MemoryError) as problem:
             self._note_problem(pending.name, problem)
         finally:
@@ -411,7 +415,7 @@ class Recorder:
         try:
             if not self._ended:
                 self._ended = True
-                self._settle(CHILD_SECONDS)
+                self._settle()
                 for line in self._closing_words():
                     say(line)
         finally:

@@ -99,6 +99,28 @@ def test_a_signal_does_not_wait_and_loses_nothing(passes: Passes) -> None:
         """)
 
 
+def test_a_child_that_does_not_get_on_does_not_hold_the_next_one_up(
+    passes: Passes, program, tmp_path: Path
+) -> None:
+    done = program("""
+        import glob
+        from heapsight import _recorder
+        _recorder.CHILD_SECONDS = 0.3
+        kept = [[number] for number in range(300_000)]
+        with heapsight.dump_on("out", signal=signal.SIGUSR1, fork=True) as dumps:
+            os.kill(os.getpid(), signal.SIGUSR1)
+            (child,) = open(glob.glob("/proc/self/task/*/children")[0]).read().split()
+            os.kill(int(child), signal.SIGSTOP)
+            os.kill(os.getpid(), signal.SIGUSR1)
+            _recorder.CHILD_SECONDS = 30
+        print(dumps.files)
+        """)
+    assert (done.returncode, done.stdout) == (0, "['out/002-signal.hsnap']\n"), done.stderr
+    (said,) = done.stderr.splitlines()
+    assert said.startswith("heapsight: could not write 001-signal.hsnap: its child was not done 0.3 s")
+    assert names(tmp_path / "out") == ["002-signal.hsnap"]
+
+
 def test_growth_and_a_cap_on_files(passes: Passes, tmp_path: Path) -> None:
     passes(WATCH + """
         with heapsight.dump_on("out", growth=20 << 20, keep=2, fork=True) as dumps:
