@@ -12,8 +12,9 @@
  * I2  all signals are blocked in the child but its own SIGALRM, so no handler of the program runs
  * I3  the child has no descriptor of the program: nobody waits for the end of a pipe because of it
  * I4  the child leaves by _exit(), and removes its temporary file unless it is killed
- * I5  only the process that began it waits for the child and kills it, before it was waited for:
- * its number cannot mean another process then
+ * I5  only the process that began it waits for the child, and kills it only after a look that finds
+ * it: until then its number cannot mean another process, unless the program itself waits for any
+ * child with __WALL in that moment
  *
  * Cost to the caller: some system calls, and the copy of the page tables: it grows with the memory
  * that is resident. Owns a descriptor and a process until hsight_fork_free(). */
@@ -22,6 +23,7 @@
 #endif
 #include "fork.h"
 
+#include "child_descriptors.h"
 #include "child_memory.h"
 #include "compat.h"
 #include "hook.h"
@@ -77,7 +79,7 @@ static uint64_t now_ns(void)
 
 /* ---- in the child ---- */
 
-enum { LOOK_MICROSECONDS = 100000, DESCRIPTORS_MAX = 1 << 16 };
+enum { LOOK_MICROSECONDS = 100000 };
 
 /* What the signal handler needs. */
 static struct {
@@ -135,29 +137,6 @@ static void look_around_regularly(uint64_t first_us)
     look_around(SIGALRM);
 }
 
-static void close_range_of(unsigned first, unsigned last)
-{
-#if defined(SYS_close_range)
-    if (syscall(SYS_close_range, first, last, 0U) == 0) {
-        return;
-    }
-#endif
-    struct rlimit limit;
-    bool known = getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < DESCRIPTORS_MAX;
-    unsigned end = known ? (unsigned)limit.rlim_cur : DESCRIPTORS_MAX;
-    for (unsigned descriptor = first; descriptor <= last && descriptor < end; descriptor++) {
-        close((int)descriptor);
-    }
-}
-
-static void close_others(int kept)
-{
-    if (kept > 0) {
-        close_range_of(0, (unsigned)kept - 1);
-    }
-    close_range_of((unsigned)kept + 1, ~0U);
-}
-
 /* Bytes of address space in use; 0 where the system does not tell. */
 static uint64_t used_bytes(void)
 {
@@ -178,6 +157,16 @@ static void lower_limit(int resource, rlim_t wanted)
     if (getrlimit(resource, &limit) == 0 && wanted < limit.rlim_cur) {
         limit.rlim_cur = wanted;
         setrlimit(resource, &limit);
+    }
+}
+
+/* A limit of 0 stops a file, but not a program that the system hands the dump to; 1 stops both. */
+static void refuse_core_dump(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_CORE, &limit) == 0 && limit.rlim_max >= 1) {
+        limit.rlim_cur = 1;
+        setrlimit(RLIMIT_CORE, &limit);
     }
 }
 
@@ -217,7 +206,7 @@ static void remember_file(const hsight_fork_options *options)
 
 static void enter_child(const hsight_fork_options *options, pid_t parent, int report)
 {
-    close_others(report);
+    hsight__close_all_but(report);
     child.parent = parent;
     child.report = report;
     child.deadline_ns = now_ns() + options->time_limit_ns;
@@ -228,7 +217,7 @@ static void enter_child(const hsight_fork_options *options, pid_t parent, int re
     remember_file(options);
     look_around_regularly(options->time_limit_ns / 1000 + 1);
     prctl(PR_SET_NAME, "heapsight");
-    lower_limit(RLIMIT_CORE, 0);
+    refuse_core_dump();
     be_killed_first();
     limit_memory(options->memory_limit_bytes);
     hsight__child_memory_begin();
@@ -415,7 +404,7 @@ hsight_status hsight_fork_look(hsight_fork *fork, bool *ended, hsight_error *err
 
 void hsight_fork_kill(hsight_fork *fork)
 {
-    if (is_ours(fork)) {
+    if (is_ours(fork) && !reap(fork, WNOHANG)) { /* a look first: see I5 */
         fork->was_killed = true;
         kill(fork->child, SIGKILL);
     }
@@ -426,8 +415,8 @@ void hsight_fork_free(hsight_fork *fork)
     if (fork == NULL) {
         return;
     }
+    hsight_fork_kill(fork);
     if (is_ours(fork)) {
-        hsight_fork_kill(fork);
         (void)reap(fork, 0);
     }
     close(fork->report);

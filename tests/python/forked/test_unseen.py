@@ -128,6 +128,76 @@ def test_the_end_of_a_pipe_is_not_held_up(passes: Passes) -> None:
         """)
 
 
+WITHOUT_CLOSE_RANGE = """
+        import ctypes, struct
+        # load the call's number; 436: answer ENOSYS; else: allow
+        steps = b"".join(struct.pack("HBBI", *step) for step in (
+            (0x20, 0, 0, 0), (0x15, 0, 1, 436), (0x06, 0, 0, 0x00050000 | 38), (0x06, 0, 0, 0x7FFF0000)))
+        class Program(ctypes.Structure):
+            _fields_ = [("count", ctypes.c_ushort), ("steps", ctypes.c_char_p)]
+        filtering = Program(4, steps)
+        libc = ctypes.CDLL(None, use_errno=True)
+        assert libc.prctl(38, 1, 0, 0, 0) == 0
+        assert libc.prctl(22, 2, ctypes.byref(filtering), 0, 0) == 0
+        assert libc.syscall(436, 4000, 4001, 0) == -1 and ctypes.get_errno() == 38
+        """
+
+
+@pytest.mark.parametrize("before", ["", WITHOUT_CLOSE_RANGE], ids=["close_range", "without"])
+def test_no_descriptor_of_the_program_is_held(passes: Passes, before: str) -> None:
+    """Above the limit too, which may have been lowered since they were opened."""
+    passes(before + """
+        import resource
+        kept = heap(300_000)
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 4096), hard))
+        held = [os.dup2(2, number) for number in (*range(100, 400), 4000)]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (50, hard))
+        pending = heapsight.snapshot("x", fork=True, path="x.hsnap")
+        (child,) = children()
+        while open(f"/proc/{child}/comm").read() != "heapsight\\n":
+            time.sleep(0.0005)
+        os.kill(int(child), signal.SIGSTOP)
+        open_there = {int(name) for name in os.listdir(f"/proc/{child}/fd")}
+        assert 0 < len(open_there) <= 4, open_there  # report, folder, file, what it reads
+        assert not open_there & set(held), open_there
+        os.kill(int(child), signal.SIGCONT)
+        assert pending.result().object_count > 300_000
+        """)
+
+
+def test_no_core_dump_is_made_of_it(passes: Passes) -> None:
+    """1 byte: with 0, the system still hands a dump to a program that collects them."""
+    passes("""
+        import resource
+        kept = heap(300_000)
+        limits = resource.getrlimit(resource.RLIMIT_CORE)
+        for soft in (0, limits[1]):
+            resource.setrlimit(resource.RLIMIT_CORE, (soft, limits[1]))
+            pending = heapsight.snapshot("x", fork=True)
+            (child,) = children()
+            said, deadline = None, time.monotonic() + 10
+            while said != "1" and limits[1] != 0 and time.monotonic() < deadline:
+                (line,) = [line for line in open(f"/proc/{child}/limits") if "core file" in line]
+                said = line.split()[4]
+            assert limits[1] == 0 or said == "1", line
+            pending.cancel()
+        """)
+
+
+def test_a_wait_for_whatever_child_may_be_first(passes: Passes) -> None:
+    passes("""
+        pending = heapsight.snapshot("x", fork=True)
+        (child,) = children()
+        assert os.waitpid(-1, 0x40000000) == (int(child), 0)  # __WALL
+        assert pending.result().object_count > 1000
+        cancelled = heapsight.snapshot("x", fork=True)
+        os.waitpid(-1, 0x40000000)
+        cancelled.cancel()
+        assert left_over() == [] and "was cancelled" in str(refusal(cancelled))
+        """)
+
+
 def test_eight_threads_that_allocate_do_not_hang_it(passes: Passes) -> None:
     """malloc's locks are taken most of the time, with and without the GIL."""
     passes("""
