@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: MIT
 """A snapshot that a forked child takes while the program goes on."""
 
+import atexit
 import os
 from _thread import RLock
 from types import TracebackType
 from typing import Any, Self
+from weakref import WeakSet
 
 from heapsight import _core
 from heapsight._core import (
@@ -48,6 +50,8 @@ class PendingSnapshot:
         # Around the fields above and the file. A signal handler may come back to it. A copy in
         # another process may have it locked for good, and leaves it alone.
         self._lock = RLock()
+        if not is_kept:
+            _unkept.add(self)
 
     @property
     def label(self) -> str:
@@ -199,6 +203,17 @@ class PendingSnapshot:
     def __repr__(self) -> str:
         state = "pending" if not self.done() else "failed" if self._failure else "written"
         return f"<heapsight.PendingSnapshot {self._label!r}, {state}>"
+
+
+_unkept: WeakSet[PendingSnapshot] = WeakSet()  # those whose file is not the user's
+
+
+@atexit.register
+def _leave_no_file() -> None:
+    """The interpreter does not collect what is still held at its end."""
+    for pending in list(_unkept):
+        if pending._snapshot is None:
+            pending.cancel()
 
 
 def _copy(problem: HeapsightError) -> HeapsightError:

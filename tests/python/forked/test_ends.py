@@ -363,6 +363,20 @@ def is_alive(number: int) -> bool:
         return False
 
 
+@pytest.mark.parametrize("waits", ["pending.wait()", "pass"])
+def test_a_temporary_file_does_not_outlive_the_program(passes: Passes, tmp_path: Path, waits: str) -> None:
+    """Whoever holds the handle at the end: here a module does, and a thread that goes on."""
+    passes(f"""
+        kept = heap(100_000)
+        pending = heapsight.snapshot("x", fork=True)
+        {waits}
+        heapsight.held_at_the_end = [pending]
+        heapsight.held_at_the_end.append(heapsight.held_at_the_end)
+        threading.Thread(target=lambda handle: time.sleep(60), args=(pending,), daemon=True).start()
+        """)
+    assert os.listdir(tmp_path) == []
+
+
 def test_the_thread_that_began_it_may_end(passes: Passes) -> None:
     passes("""
         kept, begun = heap(100_000), []
