@@ -23,8 +23,9 @@ def test_types_sizes_and_paths_are_the_same(passes: Passes) -> None:
         plain = heapsight.snapshot("x", collect=False)
         forked = pending.result()
         differing = {row.type for row in heapsight.diff(forked, plain).types(limit=None)}
+        parts_of_the_handle = {"_thread.RLock", "weakref.ReferenceType"}
         assert differing <= {"dict", "list", "str", "int", "tuple", "cell", "bytes",
-                             "float"}, differing
+                             "float"} | parts_of_the_handle, differing
         assert abs(forked.object_count - plain.object_count) < 20
         assert abs(forked.total_bytes - plain.total_bytes) < 4000
         assert [row for row in forked.types(None) if row.type == "__main__.Item"] == \\
