@@ -2,7 +2,8 @@
 /* allocator.c - the default allocator.
  *
  * Blocks under 64 KiB come from malloc, larger ones are page mappings of their own:
- *   - growth moves page tables, not bytes (mremap), so the peak of a growing column is the column;
+ *   - growth from 1 MiB on moves page tables, not bytes (mremap), so the peak of a growing column
+ * is the column;
  *   - what is not touched yet is not resident;
  *   - nothing passes through the heap of the program that is being measured: what malloc gets back
  *     it keeps, and a snapshot that was dropped would still be resident.
@@ -26,6 +27,7 @@
 #include <unistd.h>
 
 static const size_t MAP_BYTES = (size_t)64 << 10;
+static const size_t REMAP_BYTES = (size_t)1 << 20; /* less is copied: two calls cost more */
 static const size_t HUGE_BYTES = (size_t)2 << 20;
 static const size_t PAGE_BYTES = (size_t)64 << 10; /* the largest page size Linux has on our CPUs */
 
@@ -134,7 +136,7 @@ static void *default_resize(void *state, void *block, size_t old_bytes, size_t n
     if (block == NULL) {
         return default_allocate(state, new_bytes);
     }
-    if (is_mapped(old_bytes) && is_mapped(new_bytes)) {
+    if (old_bytes >= REMAP_BYTES && is_mapped(new_bytes)) {
         return remap_block(block, old_bytes, new_bytes);
     }
     if (!is_mapped(old_bytes) && !is_mapped(new_bytes)) {

@@ -381,9 +381,9 @@ EXPLAINED = {
     "datetime.timezone": (1, "a cache of datetime.timezone"),
 }
 
-# Before 3.14 a stale word of the operand stack may stand for a reference that C code always has: it
-# is then not seen in the first snapshot, and looks new in the second.
-STALE = 1 if sys.version_info < (3, 14) else 0
+# A stale word, of an operand stack or of the interpreter's structure, may stand for a reference that C
+# code always has: it is then not seen in the first snapshot, and looks new in the second.
+STALE = 1
 
 SWEEP = """
 import json, os

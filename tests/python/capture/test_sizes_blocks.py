@@ -173,7 +173,9 @@ def lines(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[int]]:
 def test_a_line_is_as_large_as_its_blocks(lines: dict[str, list[int]], kind: str) -> None:
     objects, sizes, blocks = lines[kind]
     assert objects >= 0.9 * COUNT, lines[kind]  # some come from a list that was filled meanwhile
-    assert abs(sizes - blocks) <= SLACK * objects, f"{(sizes - blocks) / COUNT:+.1f} bytes each"
+    # A stale word elsewhere may lead to a block or two of those that nobody else knows.
+    slack = 3 * blocks // objects if kind in BY_BLOCKS else SLACK * objects
+    assert abs(sizes - blocks) <= slack, f"{(sizes - blocks) / COUNT:+.1f} bytes each"
 
 
 MARKS = """
