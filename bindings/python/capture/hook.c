@@ -75,17 +75,15 @@ static bool births_lost; /* since the start */
 
 /* ---- events ---- */
 
-enum { SHALLOW = 64, RECORDS_BEFORE_NAME = 8, RECORDS_LOOKED_AT = 128 };
+enum { SHALLOW = 64, RECORDS_LOOKED_AT = 128 };
 
 /* Called for recorded blocks of a thread without a name. A new one gets its name some time after
- * its first allocation; in sampled mode many came before the first sample. It may end soon, so the
- * first records look each, then the 256th, 512th, ... Whoever forks has the names locked. */
+ * its first allocation, and may end soon: so the first records look each, then the 256th, 512th,
+ * ... Whoever forks has the names locked. */
 static __attribute__((noinline)) void keep_name(const PyThreadState *thread)
 {
-    uint64_t recorded = local.trace.recorded;
-    bool is_due = recorded >= RECORDS_BEFORE_NAME
-                      ? recorded < RECORDS_LOOKED_AT || (recorded & (recorded - 1)) == 0
-                      : hsight_tracer_mode(tracer) == HSIGHT_TRACE_SAMPLED;
+    uint32_t recorded = local.trace.recorded;
+    bool is_due = recorded < RECORDS_LOOKED_AT || (recorded & (recorded - 1)) == 0;
     if (is_due && thread != NULL && !local.trace.has_lock &&
         hsight__thread_names_keep(local.trace.number)) {
         local.named = local.trace.generation;

@@ -175,6 +175,7 @@ def test_a_line_is_as_large_as_its_blocks(lines: dict[str, list[int]], kind: str
     assert objects >= 0.9 * COUNT, lines[kind]  # some come from a list that was filled meanwhile
     # A stale word elsewhere may lead to a block or two of those that nobody else knows.
     slack = 3 * blocks // objects if kind in BY_BLOCKS else SLACK * objects
+    slack += 1 << 14 if kind == "class" else 0  # the table of subclasses may grow, which is older
     assert abs(sizes - blocks) <= slack, f"{(sizes - blocks) / COUNT:+.1f} bytes each"
 
 
