@@ -48,8 +48,8 @@ static address_places places_of(PyTypeObject *type)
  * points into the memory of others comes last, and behind it what nobody is shown. */
 typedef enum {
     TURN_OWNERS = 1,
+    TURN_UNKNOWN, /* before those that know their size: frames have stale words, as others may */
     TURN_EXACT,
-    TURN_UNKNOWN, /* before those that know their size, and have no need of blocks */
     TURN_FORMULA,
     TURN_VIEWS,
     TURN_COUNT
