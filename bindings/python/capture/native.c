@@ -51,7 +51,8 @@ typedef enum {
     TURN_UNKNOWN, /* before those that know their size: frames have stale words, as others may */
     TURN_EXACT,
     TURN_FORMULA,
-    TURN_VIEWS,
+    TURN_VIEWS, /* those that count memory of their own first */
+    TURN_VIEWS_ALONE,
     TURN_COUNT
 } search_turn;
 
@@ -219,6 +220,23 @@ static hsight_status follow_node(const searching *job, uint32_t node, const sear
     return status;
 }
 
+/* Does the size of this object tell of more than the block it lies in? */
+static bool counts_more(const searching *job, uint32_t node, const searched_type *type)
+{
+    PyObject *object = (PyObject *)(uintptr_t)hsight_builder_addresses(job->builder)[node];
+    return hsight_builder_shallow(job->builder)[node] >
+           hsight_reach_block_bytes(job->reach, begin_of(object, type->info));
+}
+
+/* Is it this object's turn? */
+static bool is_due(const searching *job, uint32_t node, const searched_type *type, search_turn turn)
+{
+    if (type->turn != TURN_VIEWS) {
+        return type->turn == turn;
+    }
+    return turn == (counts_more(job, node, type) ? TURN_VIEWS : TURN_VIEWS_ALONE);
+}
+
 static hsight_status follow_turn(const searching *job, search_turn turn, hsight_error *err)
 {
     const uint32_t *types = hsight_builder_types(job->builder);
@@ -226,7 +244,7 @@ static hsight_status follow_turn(const searching *job, search_turn turn, hsight_
     hsight_status status = HSIGHT_OK;
     for (uint32_t node = 1; node <= count && status == HSIGHT_OK; node++) {
         const searched_type *type = &job->types[types[node]];
-        if (type->turn == turn) {
+        if (is_due(job, node, type, turn)) {
             status = follow_node(job, node, type, err);
         }
     }

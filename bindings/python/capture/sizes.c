@@ -365,7 +365,11 @@ static bool is_python_class(const PyTypeObject *type)
 
 static uint32_t flags_of(const hsight__type_info *info)
 {
-    bool is_exact = (info->node_flags & HSIGHT_NODE_TYPE) != 0 || is_one_block(info->type);
+    bool is_exact = is_one_block(info->type);
+    if ((info->node_flags & HSIGHT_NODE_TYPE) !=
+        0) { /* a metaclass written in C may add anything */
+        return is_exact || is_python_class(info->type) ? 0 : HSIGHT_NODE_SIZE_LOWER_BOUND;
+    }
     if (info->base != NULL) {
         return is_exact || is_python_class(info->type) || info->base->size_flags != 0
                    ? info->base->size_flags
