@@ -141,7 +141,8 @@ static void look_at_body(search *s, uint32_t node, PyTypeObject *type)
     }
 }
 
-/* Types of which nobody knows what they keep beside their block may keep references untold, too. */
+/* Types of which nobody knows what they keep beside their block may keep references untold, too.
+ * Not classes: static ones are shorter than their metaclass says. */
 static void look_at_bodies(search *s)
 {
     const uint32_t *types = hsight_builder_types(s->walk->visit.builder);
@@ -153,7 +154,8 @@ static void look_at_bodies(search *s)
     }
     for (uint32_t node = 1; node <= count; node++) {
         const hsight__type_info *info = infos[types[node]];
-        if ((info->size_flags & HSIGHT_NODE_SIZE_LOWER_BOUND) != 0) {
+        if ((info->size_flags & HSIGHT_NODE_SIZE_LOWER_BOUND) != 0 &&
+            (info->node_flags & HSIGHT_NODE_TYPE) == 0) {
             look_at_body(s, node, info->type);
         }
     }

@@ -146,6 +146,9 @@ static void look_at_block(const hsight_block_reader *reader, uint64_t address, u
  * which text and static types have not. */
 static bool keeps_parts(const hsight__type_info *info)
 {
+    if ((info->node_flags & HSIGHT_NODE_TYPE) != 0) {
+        return false;
+    }
     return info->size_flags != 0 || strncmp(hsight__type_root(info)->tp_name, "_ctypes.", 8) == 0;
 }
 
