@@ -133,7 +133,7 @@ PROGRAM = """
         elif DAMAGE == "refcount":
             kept[:] = [watched[0]]
         elif DAMAGE == "memory":
-            kept[:] = [bytearray(2 << 20)]
+            kept[:] = [bytearray(3 << 20)]
 
     def take(count):
         for number in range(count):
@@ -164,6 +164,11 @@ def _run(count: int, damage: str = "") -> tuple[dict[str, object], dict[str, obj
     return {**before, "resident": first["resident"]}, after, odd
 
 
+# One for what may stay, one for an arena of the interpreter's allocator that the threads may have filled
+# meanwhile without us.
+MOST_BYTES = 2 << 20
+
+
 @pytest.mark.timeout(600)
 def test_a_thousand_snapshots_of_a_busy_program_leave_nothing_behind() -> None:
     before, after, odd = _run(1000)
@@ -174,17 +179,17 @@ def test_a_thousand_snapshots_of_a_busy_program_leave_nothing_behind() -> None:
     assert after["refcounts"] == before["refcounts"]
     assert after["dicts"] == 0
     assert after["enabled"] is True and after["frozen"] == before["frozen"]
-    assert after["resident"] - before["resident"] < 1 << 20  # type: ignore[operator]
+    assert after["resident"] - before["resident"] < MOST_BYTES  # type: ignore[operator]
 
 
 @pytest.mark.parametrize("damage", ["gc", "dict", "refcount", "memory"])
 def test_what_stays_is_noticed(damage: str) -> None:
-    """The test above can fail: a gc object, a __dict__, a reference or 2 MiB that stay are seen."""
+    """The test above can fail: a gc object, a __dict__, a reference or 3 MiB that stay are seen."""
     before, after, _ = _run(3, damage)
     changed = {
         "gc": after["gc"] != before["gc"],
         "dict": after["dicts"] != 0,
         "refcount": after["refcounts"] != before["refcounts"],
-        "memory": after["resident"] - before["resident"] >= 1 << 20,  # type: ignore[operator]
+        "memory": after["resident"] - before["resident"] >= MOST_BYTES,  # type: ignore[operator]
     }
     assert changed[damage], changed
