@@ -252,6 +252,14 @@ def test_any_change_of_a_file_is_read_or_refused(dumped, cut, byte):
             stats.print_stats()
 
 
+@pytest.mark.parametrize("number", ["1e999", "Infinity", "NaN"])
+def test_a_number_without_end_is_refused(dumped, number):
+    damaged = re.sub(rb'("asizeof_total":)[0-9.]+', rb"\g<1>" + number.encode(), dumped, count=1)
+    assert damaged != dumped
+    with pytest.raises(heapsight.HeapsightValueError, match="is not a file that dump_stats"):
+        ConsoleStats(stream=io.StringIO()).load_stats(io.BytesIO(damaged))
+
+
 @given(size=st.floats(min_value=0, max_value=2**70))
 def test_sizes_fill_their_column(size):
     text = pretty_size(size)

@@ -5,6 +5,7 @@ One object: "format" and "version" say what it is; "snapshots" and "objects" hol
 for every snapshot and every tracked object, with the attributes of the same names.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from os import PathLike, fspath
 from typing import IO, Any
@@ -62,11 +63,19 @@ def read_records(place: Place) -> tuple[dict[str, list[TrackedObject]], list[Tra
     except OSError as problem:
         raise _os_error(problem, "read", place) from problem
     try:
-        return _parse(json.loads(data))
+        return _parse(json.loads(data, parse_float=_finite, parse_constant=_finite))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as problem:
         raise HeapsightValueError(
             f"{_name(place)} is not a file that dump_stats() wrote: {problem}"
         ) from problem
+
+
+def _finite(text: str) -> float:
+    """No size or time is infinite, as a number with one digit too many in its exponent is."""
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text} is no number of a file")
+    return number
 
 
 def _parse(
