@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* each_block.c - every live block of an exact trace, one after the other.
  *
- * Blocks of the domain raw come and go meanwhile without the GIL: what is handed out was alive when
- * it was read, and its memory is copied by the system (own_memory.c). The lock is taken for 64
- * slots at a time and is not held while the visitor runs. Pages of the table that were never
- * touched are passed over, so that looking takes no memory. O(heap / 16) and what the visitor
- * reads.
+ * What is handed out was alive when it was read (live_slots.h), and its memory is copied by the
+ * system (own_memory.c), because blocks of the domain raw come and go without the GIL. O(heap / 16)
+ * and what the visitor reads.
  */
-#include "trace/own_memory.h"
-#include "trace/tracer_parts.h"
+#include "trace/live_slots.h"
 
 #include "base/error.h"
 
@@ -25,51 +22,18 @@ typedef struct {
     void *state;
 } job;
 
-typedef struct {
-    uint64_t address;
-    uint64_t bytes;
-} found;
-
-/* `is_size`: the slot before is of a block that has its size in the next one, which may look like a
- * block itself. */
-static size_t read_slots(hsight_tracer *tracer, const hsight__slot *slots, uint64_t base,
-                         bool *is_size, found out[64])
+static void visit_blocks(const hsight__live_block *blocks, size_t count, void *state)
 {
-    size_t count = 0;
-    hsight__lock_take(&tracer->lock);
-    for (size_t i = 0; i < 64; i++) {
-        hsight__block block = *is_size ? (hsight__block){0} : hsight__slot_read(&slots[i]);
-        *is_size = !*is_size && hsight__slot_is_split(&slots[i]);
-        if (block.stack != 0) {
-            out[count++] = (found){base + i * HSIGHT__GRANULE_BYTES, block.bytes};
-        }
+    const job *work = state;
+    for (size_t i = 0; i < count; i++) {
+        work->visit(&work->reader, blocks[i].begin, blocks[i].bytes, work->state);
     }
-    hsight__lock_release(&tracer->lock);
-    return count;
 }
 
 static void visit_leaf(hsight__slot *leaf, uint64_t base, void *state)
 {
-    job *work = state;
-    const size_t page_slots =
-        hsight__own_memory_page_bytes(work->reader.memory) / sizeof(hsight__slot);
-    uint64_t touched = 0;
-    bool is_size = false;
-    for (size_t at = 0; at < HSIGHT__LEAF_SLOTS; at += 64) {
-        size_t page = at / page_slots;
-        if (at % (page_slots * 64) == 0) {
-            touched = hsight__own_memory_touched(work->reader.memory, leaf + at);
-        }
-        if ((touched >> page % 64 & 1) == 0) {
-            continue;
-        }
-        found all[64];
-        size_t count =
-            read_slots(work->tracer, leaf + at, base + at * HSIGHT__GRANULE_BYTES, &is_size, all);
-        for (size_t i = 0; i < count; i++) {
-            work->visit(&work->reader, all[i].address, all[i].bytes, work->state);
-        }
-    }
+    const job *work = state;
+    hsight__live_slots(work->tracer, work->reader.memory, leaf, base, visit_blocks, state);
 }
 
 hsight_status hsight_tracer_each_block(hsight_tracer *tracer, hsight_block_visitor visit,

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* reach_blocks.c - the blocks that are alive when a search begins, and those it did not reach.
  *
- * Blocks come and go meanwhile, of the domain raw even while the GIL is held. Slots are read with
- * the tracer locked, 64 at a time, because a size and its block lie in two of them.
- *
  * I1  regions and long blocks are ascending
  * I2  pages of the block map that nothing was ever written to are not read, so they take no memory
  *
  * O(heap / 16) slots read. The search owns its bitmaps and lists, from the tracer's allocator. */
+#include "trace/live_slots.h"
 #include "trace/reach_parts.h"
 #include "trace/reach_sums.h"
 
@@ -31,47 +29,32 @@ static bool is_long(const hsight__region *in, uint64_t begin, uint64_t bytes)
     return bytes > HSIGHT__LONG_BYTES || begin + bytes > in->base + HSIGHT__REGION_BYTES;
 }
 
-/* The 64 slots of a word of `begins`. `is_size`: the slot before is of a block that has its size in
- * the next one, which may look like a block itself. */
-static hsight_status fill_word(hsight_reach *reach, const hsight__region *in, size_t word,
-                               bool *is_size, hsight_error *err)
+typedef struct {
+    hsight_reach *reach;
+    const hsight__region *in;
+    hsight_status status;
+    hsight_error *err;
+} filling;
+
+/* After a failure the rest is passed over. */
+static void fill(const hsight__live_block *blocks, size_t count, void *state)
 {
-    hsight__long_block found[64];
-    size_t count = 0;
-    hsight__lock_take(&reach->tracer->lock);
-    for (size_t i = 0; i < 64; i++) {
-        const hsight__slot *slot = &in->slots[word * 64 + i];
-        hsight__block block = *is_size ? (hsight__block){0} : hsight__slot_read(slot);
-        *is_size = !*is_size && hsight__slot_is_split(slot);
-        if (block.stack != 0) {
-            in->begins[word] |= UINT64_C(1) << i;
-            uint64_t begin = in->base + (word * 64 + i) * HSIGHT__GRANULE_BYTES;
-            if (is_long(in, begin, block.bytes)) {
-                found[count++] = (hsight__long_block){begin, block.bytes, false, false};
-            }
+    filling *job = state;
+    for (size_t i = 0; i < count && job->status == HSIGHT_OK; i++) {
+        hsight__long_block found = {blocks[i].begin, blocks[i].bytes, false, false};
+        size_t at = (size_t)(found.begin - job->in->base) / HSIGHT__GRANULE_BYTES;
+        job->in->begins[at / 64] |= UINT64_C(1) << at % 64;
+        if (is_long(job->in, found.begin, found.bytes)) {
+            job->status = hsight__vec_push(&job->reach->longs, &found, job->err);
         }
     }
-    hsight__lock_release(&reach->tracer->lock);
-    return count != 0 ? hsight__vec_append(&reach->longs, found, count, err) : HSIGHT_OK;
 }
 
 static hsight_status fill_region(hsight_reach *reach, const hsight__region *in, hsight_error *err)
 {
-    const size_t page_words =
-        hsight__own_memory_page_bytes(reach->memory) / sizeof(hsight__slot) / 64;
-    hsight_status status = HSIGHT_OK;
-    uint64_t touched = 0;
-    bool is_size = false;
-    for (size_t word = 0; word < HSIGHT__REACH_WORDS && status == HSIGHT_OK; word++) {
-        size_t page = word / page_words;
-        if (word % (page_words * 64) == 0) {
-            touched = hsight__own_memory_touched(reach->memory, in->slots + word * 64);
-        }
-        if ((touched >> page % 64 & 1) != 0) {
-            status = fill_word(reach, in, word, &is_size, err);
-        }
-    }
-    return status;
+    filling job = {reach, in, HSIGHT_OK, err};
+    hsight__live_slots(reach->tracer, reach->memory, in->slots, in->base, fill, &job);
+    return job.status;
 }
 
 static hsight_status enter_region(hsight_reach *reach, const hsight__region *made,

@@ -23,8 +23,9 @@
 const char *hsight__compat_check(void);
 /* How the heap is walked, for the snapshot's metadata. */
 const char *hsight__compat_description(void);
-/* The tp_traverse of every class written in Python; valid after the check. */
-traverseproc hsight__compat_python_traverse(void);
+/* Was the class written in Python? All such have one tp_traverse; known once the check has looked at
+ * attributes. */
+bool hsight__compat_is_python_class(const PyTypeObject *type);
 
 /* ---- the collector ---- */
 
@@ -246,6 +247,8 @@ bool hsight__compat_has_modules(void);
 void hsight__compat_thread_parts(PyThreadState *thread, hsight__compat_part_visitor visitor,
                                  void *state);
 unsigned long hsight__compat_main_thread_id(void);
+/* Is there one interpreter? Objects of others have blocks, too, and are in no snapshot. */
+bool hsight__compat_is_alone(void);
 /* The memory of the interpreter's own structure, to be compared word by word, never followed. */
 const void *hsight__compat_interpreter_memory(size_t *bytes);
 

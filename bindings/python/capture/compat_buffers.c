@@ -146,7 +146,7 @@ static PyTypeObject *c_type(const char *module_name, const char *name, const cha
     bool is_it = type != NULL && PyType_Check(type) &&
                  strcmp(((PyTypeObject *)type)->tp_name, tp_name) == 0 &&
                  ((PyTypeObject *)type)->tp_basicsize >= (Py_ssize_t)least_bytes &&
-                 ((PyTypeObject *)type)->tp_traverse != hsight__compat_python_traverse();
+                 !hsight__compat_is_python_class((PyTypeObject *)type);
     if (!is_it) {
         Py_CLEAR(type);
     }

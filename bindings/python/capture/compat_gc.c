@@ -185,9 +185,10 @@ static bool attributes_match(PyObject *instance, PyObject *value)
 
 static traverseproc python_traverse; /* written once, by the check at import */
 
-traverseproc hsight__compat_python_traverse(void)
+bool hsight__compat_is_python_class(const PyTypeObject *type)
 {
-    return python_traverse;
+    return type->tp_traverse == python_traverse &&
+           PyType_HasFeature((PyTypeObject *)type, Py_TPFLAGS_HEAPTYPE);
 }
 
 static const char *check_attributes(void)
@@ -239,6 +240,11 @@ static const char *check_version(void)
                "the interpreter that runs it";
     }
     return NULL;
+}
+
+bool hsight__compat_is_alone(void)
+{
+    return PyInterpreterState_Next(PyInterpreterState_Head()) == NULL;
 }
 
 static const char *check_interpreter(void)

@@ -340,18 +340,12 @@ static hsight_status follow_all(searching *job, hsight_error *err)
     return status == HSIGHT_OK ? follow_interpreter(job->reach, err) : status;
 }
 
-/* Objects of other interpreters are in no snapshot. */
-static bool is_alone(void)
-{
-    return PyInterpreterState_Next(PyInterpreterState_Head()) == NULL;
-}
-
 hsight_reach *hsight__search_native(hsight__walk *walk, hsight_tracer *tracer,
                                     hsight__block_bytes_visitor visitor, void *state)
 {
     searching job = {
         .walk = walk, .builder = walk->visit.builder, .visitor = visitor, .visitor_state = state};
-    if (hsight_tracer_mode(tracer) != HSIGHT_TRACE_EXACT || !is_alone() ||
+    if (hsight_tracer_mode(tracer) != HSIGHT_TRACE_EXACT || !hsight__compat_is_alone() ||
         hsight_reach_new(tracer, &job.reach, NULL) != HSIGHT_OK) {
         return NULL;
     }

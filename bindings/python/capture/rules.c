@@ -242,13 +242,6 @@ static void add_registered_fields(hsight__visit *visit, hsight__type_info *info)
 
 /* ---- assignment ---- */
 
-/* Classes written in Python carry one tp_traverse. */
-static bool is_python_class(PyTypeObject *type)
-{
-    return PyType_HasFeature(type, Py_TPFLAGS_HEAPTYPE) &&
-           type->tp_traverse == hsight__compat_python_traverse();
-}
-
 static hsight__rule rule_by_row(PyTypeObject *type)
 {
     for (size_t i = 0; i < sizeof(rule_rows) / sizeof(rule_rows[0]); i++) {
@@ -277,7 +270,7 @@ static PyTypeObject *base_with_row(PyTypeObject *type)
 
 static PyTypeObject *first_c_base(PyTypeObject *type)
 {
-    while (type->tp_base != NULL && is_python_class(type)) {
+    while (type->tp_base != NULL && hsight__compat_is_python_class(type)) {
         type = type->tp_base;
     }
     return type;
@@ -286,7 +279,7 @@ static PyTypeObject *first_c_base(PyTypeObject *type)
 /* NULL: the type is walked whole. */
 static PyTypeObject *base_to_add_to(PyTypeObject *type)
 {
-    if (is_python_class(type) && type->tp_base != NULL) {
+    if (hsight__compat_is_python_class(type) && type->tp_base != NULL) {
         return first_c_base(type);
     }
     return PyType_FastSubclass(type, Py_TPFLAGS_TYPE_SUBCLASS) ? NULL : base_with_row(type);
@@ -337,7 +330,7 @@ const char *hsight__rules_refusal(PyTypeObject *type)
     if (!PyType_HasFeature(type, Py_TPFLAGS_READY)) {
         return "is not ready: call PyType_Ready() before its fields are named";
     }
-    if (is_python_class(type)) {
+    if (hsight__compat_is_python_class(type)) {
         return "is a class written in Python, whose attributes and __slots__ have names: name the "
                "fields of its base that is written in C";
     }

@@ -17,8 +17,7 @@
 
 static bool is_named(PyTypeObject *type, const char *name)
 {
-    return strcmp(type->tp_name, name) == 0 &&
-           type->tp_traverse != hsight__compat_python_traverse();
+    return strcmp(type->tp_name, name) == 0 && !hsight__compat_is_python_class(type);
 }
 
 bool hsight__is_task_type(PyTypeObject *type)

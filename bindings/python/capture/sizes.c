@@ -65,18 +65,17 @@ static size_t size_set(PyObject *object, const hsight__type_info *info)
 
 static size_t text_bytes(PyObject *object)
 {
-    size_t length = (size_t)PyUnicode_GET_LENGTH(object) + 1;
-    if (PyUnicode_IS_COMPACT_ASCII(object)) {
-        return sizeof(PyASCIIObject) + length;
-    }
     const PyCompactUnicodeObject *compact = (PyCompactUnicodeObject *)object;
-    bool own_utf8 = compact->utf8 != NULL && (void *)compact->utf8 != PyUnicode_DATA(object);
-    size_t bytes = own_utf8 ? (size_t)compact->utf8_length + 1 : 0;
-    size_t kind = PyUnicode_KIND(object);
-    if (PyUnicode_IS_COMPACT(object)) {
-        return bytes + sizeof(PyCompactUnicodeObject) + length * kind;
+    size_t own = hsight__text_block_bytes(object);
+    if (PyUnicode_IS_COMPACT_ASCII(object)) {
+        return own;
     }
-    return bytes + sizeof(PyUnicodeObject) + (PyUnicode_DATA(object) != NULL ? length * kind : 0);
+    bool own_utf8 = compact->utf8 != NULL && (void *)compact->utf8 != PyUnicode_DATA(object);
+    size_t bytes = own + (own_utf8 ? (size_t)compact->utf8_length + 1 : 0);
+    if (PyUnicode_IS_COMPACT(object) || PyUnicode_DATA(object) == NULL) {
+        return bytes;
+    }
+    return bytes + ((size_t)PyUnicode_GET_LENGTH(object) + 1) * PyUnicode_KIND(object);
 }
 
 static size_t size_unicode(PyObject *object, const hsight__type_info *info)
@@ -358,20 +357,17 @@ static bool is_one_block(const PyTypeObject *type)
     return strchr(type->tp_name, '.') == NULL && hsight__in_interpreter(type);
 }
 
-static bool is_python_class(const PyTypeObject *type)
-{
-    return type->tp_traverse == hsight__compat_python_traverse();
-}
-
 static uint32_t flags_of(const hsight__type_info *info)
 {
     bool is_exact = is_one_block(info->type);
     if ((info->node_flags & HSIGHT_NODE_TYPE) !=
         0) { /* a metaclass written in C may add anything */
-        return is_exact || is_python_class(info->type) ? 0 : HSIGHT_NODE_SIZE_LOWER_BOUND;
+        return is_exact || hsight__compat_is_python_class(info->type)
+                   ? 0
+                   : HSIGHT_NODE_SIZE_LOWER_BOUND;
     }
     if (info->base != NULL) {
-        return is_exact || is_python_class(info->type) || info->base->size_flags != 0
+        return is_exact || hsight__compat_is_python_class(info->type) || info->base->size_flags != 0
                    ? info->base->size_flags
                    : HSIGHT_NODE_SIZE_LOWER_BOUND;
     }

@@ -25,7 +25,7 @@ static void call_mark(hsight__walk *walk, PyObject *mark, hsight_string_id threa
 {
     const PyTypeObject *type = Py_TYPE(mark);
     if (strcmp(type->tp_name, "_thread._localdummy") != 0 || type->tp_weaklistoffset <= 0 ||
-        type->tp_traverse == hsight__compat_python_traverse()) {
+        hsight__compat_is_python_class(type)) {
         return; /* not, or one that only calls itself so */
     }
     call(walk, mark, thread);

@@ -44,22 +44,11 @@ typedef union {
     } collected;
 } block_begin;
 
-static uint64_t text_bytes(PyObject *text)
-{
-    uint64_t length = (uint64_t)PyUnicode_GET_LENGTH(text) + 1;
-    if (PyUnicode_IS_COMPACT_ASCII(text)) {
-        return sizeof(PyASCIIObject) + length;
-    }
-    return PyUnicode_IS_COMPACT(text)
-               ? sizeof(PyCompactUnicodeObject) + length * (uint64_t)PyUnicode_KIND(text)
-               : 0;
-}
-
 /* Bytes of an object without references whose copy this is; 0: of another type. */
 static uint64_t leaf_bytes(block_begin *begin, PyTypeObject *type)
 {
     if (type == &PyUnicode_Type) {
-        return text_bytes(&begin->object);
+        return PyUnicode_IS_COMPACT(&begin->object) ? hsight__text_block_bytes(&begin->object) : 0;
     }
     if (type == &PyBytes_Type) {
         return (uint64_t)type->tp_basicsize + (uint64_t)begin->variable.ob_size;
@@ -195,16 +184,10 @@ static void number_found(search *s)
     }
 }
 
-/* Objects of other interpreters have blocks, too, and are in no snapshot. */
-static bool is_alone(void)
-{
-    return PyInterpreterState_Next(PyInterpreterState_Head()) == NULL;
-}
-
 void hsight__find_unreferenced(hsight__walk *walk)
 {
     hsight_tracer *tracer = hsight_hook_is_running() ? hsight_hook_tracer() : NULL;
-    if (walk->visit.status != HSIGHT_OK || tracer == NULL || !is_alone() ||
+    if (walk->visit.status != HSIGHT_OK || tracer == NULL || !hsight__compat_is_alone() ||
         hsight_tracer_mode(tracer) != HSIGHT_TRACE_EXACT) {
         return;
     }

@@ -204,6 +204,15 @@ void hsight__rules_assign(hsight__visit *visit, hsight__type_info *info);
 const char *hsight__rules_refusal(PyTypeObject *type);
 /* Fill info->size and size_flags; after the rules (sizes.c). */
 void hsight__sizes_assign(hsight__type_info *info);
+/* Bytes of the block of a str, of which `text` may be a copy of the header. */
+static inline size_t hsight__text_block_bytes(PyObject *text)
+{
+    size_t length = (size_t)PyUnicode_GET_LENGTH(text) + 1;
+    return PyUnicode_IS_COMPACT_ASCII(text) ? sizeof(PyASCIIObject) + length
+           : PyUnicode_IS_COMPACT(text)
+               ? sizeof(PyCompactUnicodeObject) + length * PyUnicode_KIND(text)
+               : sizeof(PyUnicodeObject);
+}
 /* An object that is told to nobody and counts as a part of this one's size, or NULL. */
 PyObject *hsight__sizes_hidden_part(PyObject *object, const hsight__type_info *info);
 /* Is the size of this type's objects known by its name, apart from the layout of a base? */

@@ -15,9 +15,8 @@ __all__ = ["NativeReferences", "native_references"]
 SHOWN_SITES = 5  # of one type
 NOTHING = "Nothing grew: C code holds no more objects and no more references than before.\n"
 NO_BLOCKS = (
-    "Blocks that C code never freed, and text and numbers that it forgot, are not known: that takes an exact"
-    " tracer in both snapshots"
-    ' (heapsight run --exact, or Tracer("exact")).\n'
+    "Blocks that C code never freed, and text and numbers that it forgot, are not known: that takes"
+    ' an exact tracer in both snapshots (heapsight run --exact, or Tracer("exact")).\n'
 )
 
 

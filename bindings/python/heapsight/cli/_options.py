@@ -13,6 +13,7 @@ __all__ = [
     "add_json",
     "add_limit",
     "add_only",
+    "add_pair",
     "add_sort",
     "add_target",
     "check_traced",
@@ -45,6 +46,12 @@ def address(text: str) -> int:
 def add_json(parser: argparse.ArgumentParser) -> None:
     """--json"""
     parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def add_pair(parser: argparse.ArgumentParser) -> None:
+    """BEFORE AFTER"""
+    parser.add_argument("before", metavar="BEFORE", help="the earlier snapshot")
+    parser.add_argument("after", metavar="AFTER", help="the later snapshot")
 
 
 def add_sort(parser: argparse.ArgumentParser) -> None:

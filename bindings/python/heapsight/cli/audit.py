@@ -4,7 +4,7 @@
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from heapsight.cli._options import add_json, add_limit, add_only, print_json, show
+from heapsight.cli._options import add_json, add_limit, add_only, add_pair, print_json, show
 
 if TYPE_CHECKING:
     from heapsight import NativeReferenceRow, SiteDiffRow
@@ -18,8 +18,7 @@ GROWN = 3  # exit code of --check
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """BEFORE AFTER [--check] [--limit N] [--only NAME] [--json]"""
-    parser.add_argument("before", metavar="BEFORE", help="the earlier snapshot")
-    parser.add_argument("after", metavar="AFTER", help="the later snapshot")
+    add_pair(parser)
     parser.add_argument(
         "--check", action="store_true", help=f"end with exit code {GROWN} where anything grew"
     )

@@ -9,6 +9,7 @@ from heapsight.cli._options import (
     add_json,
     add_limit,
     add_only,
+    add_pair,
     add_sort,
     check_traced,
     print_json,
@@ -26,8 +27,7 @@ HELP = "show which types grew between two snapshots"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """BEFORE AFTER [--sites] [--sort ORDER] [--limit N] [--only NAME] [--json]"""
-    parser.add_argument("before", metavar="BEFORE", help="the earlier snapshot")
-    parser.add_argument("after", metavar="AFTER", help="the later snapshot")
+    add_pair(parser)
     parser.add_argument(
         "--sites", action="store_true", help="tell the places that allocated them apart"
     )
