@@ -319,6 +319,32 @@ hsight_status hsight_builder_describe_next(hsight_builder *builder, const hsight
     return status;
 }
 
+static hsight_status reserve_in_all(hsight__vec *column, size_t count, hsight_error *err)
+{
+    return count <= column->count ? HSIGHT_OK
+                                  : hsight__vec_reserve(column, count - column->count, err);
+}
+
+hsight_status hsight_builder_reserve(hsight_builder *builder, uint32_t node_count,
+                                     uint32_t edge_count, hsight_error *err)
+{
+    hsight__builder_sync(builder);
+    hsight__vec *nodes[] = {&builder->addresses, &builder->types, &builder->shallow,
+                            &builder->refcounts, &builder->flags, &builder->first_edge};
+    hsight_status status = HSIGHT_OK;
+    for (size_t i = 0; status == HSIGHT_OK && i < sizeof nodes / sizeof *nodes; i++) {
+        status = reserve_in_all(nodes[i], node_count, err);
+    }
+    if (status == HSIGHT_OK) {
+        status = reserve_in_all(&builder->targets, edge_count, err);
+    }
+    if (status == HSIGHT_OK) {
+        status = reserve_in_all(&builder->labels, edge_count, err);
+    }
+    builder->room = hsight__builder_measure_room(builder);
+    return status;
+}
+
 hsight_status hsight_builder_add_addresses(hsight_builder *builder, const uint64_t *addresses,
                                            uint32_t count, hsight_error *err)
 {

@@ -32,13 +32,12 @@ static bool is_entered(PyObject *object, const hsight__type_info *info)
 
 static void reach(sizing *s, PyObject *object)
 {
-    uint32_t *slot = hsight__pointer_map_slot(&s->seen, object, true);
-    if (slot == NULL || (*slot == 0 && !hsight__pointers_add(&s->stack, object))) {
-        hsight__visit_fail(&s->visit, HSIGHT_ENOMEM, "out of memory while sizes were added up");
+    if (hsight__pointer_map_get(&s->seen, object) != 0) {
         return;
     }
-    if (*slot == 0) {
-        *slot = SEEN;
+    if (!hsight__pointer_map_set(&s->seen, object, SEEN) ||
+        !hsight__pointers_add(&s->stack, object)) {
+        hsight__visit_fail(&s->visit, HSIGHT_ENOMEM, "out of memory while sizes were added up");
     }
 }
 
@@ -68,14 +67,10 @@ static uint64_t size_of_item(sizing *s, PyObject *item)
 {
     hsight__visit *visit = &s->visit;
     uint64_t bytes = 0;
-    uint32_t *slot = hsight__pointer_map_slot(&s->seen, item, true);
-    if (slot != NULL && *slot == DONE) {
+    if (hsight__pointer_map_get(&s->seen, item) == DONE) {
         return 0; /* the same object again: charged to the earlier item */
     }
-    if (slot != NULL) {
-        *slot = DONE;
-    }
-    if (slot == NULL || !hsight__pointers_add(&s->stack, item)) {
+    if (!hsight__pointer_map_set(&s->seen, item, DONE) || !hsight__pointers_add(&s->stack, item)) {
         hsight__visit_fail(visit, HSIGHT_ENOMEM, "out of memory while sizes were added up");
     }
     leave_out_namespaces(s, item);
@@ -94,12 +89,10 @@ static uint64_t size_of_item(sizing *s, PyObject *item)
 static void mark_items(sizing *s, PyObject *const *items, Py_ssize_t count)
 {
     for (Py_ssize_t i = 0; i < count; i++) {
-        uint32_t *slot = hsight__pointer_map_slot(&s->seen, items[i], true);
-        if (slot == NULL) {
+        if (!hsight__pointer_map_set(&s->seen, items[i], ITEM)) {
             hsight__visit_fail(&s->visit, HSIGHT_ENOMEM, "out of memory while sizes were added up");
             return;
         }
-        *slot = ITEM;
     }
 }
 

@@ -21,14 +21,14 @@ typedef struct {
 
 static void hide(hiding *h, PyObject *object)
 {
-    uint32_t *slot = hsight__pointer_map_slot(&h->walk->map, object, true);
-    if (slot == NULL ||
-        (*slot != HSIGHT__HIDDEN && !(hsight__pointers_add(&h->stack, object) &&
-                                      hsight__pointers_add(&h->walk->hidden, object)))) {
-        hsight__visit_fail(&h->walk->visit, HSIGHT_ENOMEM, "out of memory before the walk began");
+    if (hsight__is_hidden(h->walk, object)) {
         return;
     }
-    *slot = HSIGHT__HIDDEN;
+    if (!hsight__pointer_map_set(&h->walk->map, object, HSIGHT__HIDDEN) ||
+        !hsight__pointers_add(&h->stack, object) ||
+        !hsight__pointers_add(&h->walk->hidden, object)) {
+        hsight__visit_fail(&h->walk->visit, HSIGHT_ENOMEM, "out of memory before the walk began");
+    }
 }
 
 static bool is_own_name(PyObject *name)
@@ -49,12 +49,10 @@ static bool is_own_name(PyObject *name)
 
 static void mark_own(hsight__walk *walk, PyObject *object)
 {
-    uint32_t *slot = hsight__pointer_map_slot(&walk->map, object, true);
-    if (slot == NULL || !hsight__pointers_add(&walk->own, object)) {
+    if (!hsight__pointer_map_set(&walk->map, object, HSIGHT__MARKED) ||
+        !hsight__pointers_add(&walk->own, object)) {
         hsight__visit_fail(&walk->visit, HSIGHT_ENOMEM, "out of memory before the walk began");
-        return;
     }
-    *slot = HSIGHT__HIDDEN;
 }
 
 void hsight__hide_modules(hsight__walk *walk)
@@ -79,7 +77,7 @@ bool hsight__is_own(hsight__walk *walk, PyObject *object)
         return hsight__type_is_own((PyTypeObject *)object);
     }
     return info->type == &PyFunction_Type &&
-           hsight__is_hidden(walk, PyFunction_GET_GLOBALS(object));
+           hsight__pointer_map_get(&walk->map, PyFunction_GET_GLOBALS(object)) == HSIGHT__MARKED;
 }
 
 /* May an object that only own objects refer to be hidden? */
@@ -106,13 +104,13 @@ static bool is_hideable(PyObject *object, const hsight__type_info *info)
 static void count_reference(hiding *h, PyObject *target)
 {
     hsight__visit *visit = &h->walk->visit;
-    uint32_t *count = hsight__pointer_map_slot(&h->counts, target, true);
-    if (count == NULL || !hsight__pointers_add(&h->emitted, target)) {
+    uint32_t count = hsight__pointer_map_get(&h->counts, target) + 1;
+    if (!hsight__pointer_map_set(&h->counts, target, count) ||
+        !hsight__pointers_add(&h->emitted, target)) {
         hsight__visit_fail(visit, HSIGHT_ENOMEM, "out of memory before the walk began");
         return;
     }
-    *count += 1;
-    if ((Py_ssize_t)*count == Py_REFCNT(target) && !hsight__is_hidden(h->walk, target) &&
+    if ((Py_ssize_t)count == Py_REFCNT(target) && !hsight__is_hidden(h->walk, target) &&
         is_hideable(target, hsight__type_info_of(visit, Py_TYPE(target)))) {
         hide(h, target);
     }
@@ -151,24 +149,12 @@ static void keep_outgoing(hiding *h)
     }
 }
 
-/* Modules and their dicts were marked when they were found; now each is hidden by hide(). */
-static void forget_marks(hsight__walk *walk)
-{
-    for (size_t i = 0; i < walk->own.count; i++) {
-        uint32_t *slot = hsight__pointer_map_slot(&walk->map, walk->own.items[i], true);
-        if (slot != NULL) {
-            *slot = 0;
-        }
-    }
-}
-
 void hsight__hide_own(hsight__walk *walk)
 {
     hiding h = {.walk = walk};
     hsight__pointer_map_init(&h.counts, false);
     walk->visit.flush = flush;
     walk->visit.state = &h;
-    forget_marks(walk);
     for (size_t i = 0; i < walk->own.count; i++) {
         hide(&h, walk->own.items[i]); /* once, however often it was found */
     }

@@ -3,38 +3,57 @@
  * on. Memory: the map belongs to the walk. Cost: amortised O(1) a call. */
 #include "walk.h"
 
+bool hsight__walk_has_room(hsight__walk *walk, uint32_t count)
+{
+    uint32_t room = HSIGHT__NODE_MAX - hsight_builder_node_count(walk->visit.builder);
+    if (count > room) {
+        hsight__visit_fail(&walk->visit, HSIGHT_ELIMIT, "more than 2,147,483,645 objects");
+    }
+    return count <= room;
+}
+
 /* Number an object whose map slot is empty; 0 when that fails. */
 static uint32_t number(hsight__walk *walk, uint32_t *slot, PyObject *object)
 {
     hsight_node_id node;
+    if (!hsight__walk_has_room(walk, 1)) {
+        return 0;
+    }
     hsight_status status = hsight_builder_add_address(
         walk->visit.builder, (uint64_t)(uintptr_t)object, &node, walk->visit.err);
     if (status != HSIGHT_OK) {
         hsight__visit_keep_failure(&walk->visit, status);
         return 0;
     }
-    *slot = node.index;
+    *slot = node.index | hsight__pointer_map_half(object);
     return node.index;
+}
+
+uint32_t *hsight__walk_own_slot(hsight__walk *walk, uint32_t *slot, const void *object)
+{
+    slot = slot != NULL ? hsight__pointer_map_own(&walk->map, slot, object) : NULL;
+    if (slot == NULL) {
+        hsight__visit_fail(&walk->visit, HSIGHT_ENOMEM,
+                           "out of memory while objects were numbered");
+    }
+    return slot;
 }
 
 uint32_t hsight__walk_node(hsight__walk *walk, PyObject *object)
 {
-    uint32_t *slot = hsight__pointer_map_slot(&walk->map, object, true);
-    if (slot == NULL) {
-        hsight__visit_fail(&walk->visit, HSIGHT_ENOMEM,
-                           "out of memory while objects were numbered");
+    uint32_t *slot = hsight__pointer_map_slot(&walk->map, object);
+    slot = hsight__walk_own_slot(walk, slot, object);
+    uint32_t known = slot != NULL ? *slot & HSIGHT__NUMBER_MAX : HSIGHT__HIDDEN;
+    if (known == HSIGHT__HIDDEN) {
         return 0;
     }
-    if (*slot == HSIGHT__HIDDEN) {
-        return 0;
-    }
-    return *slot != 0 ? *slot : number(walk, slot, object);
+    return known != 0 ? known : number(walk, slot, object);
 }
 
 uint32_t hsight__walk_find(hsight__walk *walk, const void *address)
 {
     uint32_t node = hsight__pointer_map_get(&walk->map, address);
-    if (node == 0 || node == HSIGHT__HIDDEN) {
+    if (node == 0 || node > HSIGHT__NODE_MAX) {
         return 0;
     }
     const uint64_t *addresses = hsight_builder_addresses(walk->visit.builder);

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /* pointer_map.c - a page-indexed map from object addresses to numbers.
  *
- *   address  63 ............ 23 22 ............ 4 3..0
- *            region key         slot in region    (two objects never share 16 bytes)
+ *   address  63 ............ 24 23 ............ 5    4    3..0
+ *            region key         slot in region     half   (two objects never share 16 bytes)
  *
  * Regions hang in an open-addressing table of a few dozen entries, so that it stays in the first
- * cache level; each is 2 MiB of numbers, mapped when the first object in it is seen and resident
- * only where objects are: 4 bytes for 16 bytes of heap. I1  count * 2 <= capacity.   I2  every
- * region with a key has slots. Memory: owned by the map, mapped pages, given back by _clear. Cost:
- * O(1). */
+ * cache level; each is 2 MiB of slots, mapped when the first object in it is seen and resident
+ * only where objects are: 4 bytes for 32 bytes of heap. A slot holds a number and, in its highest
+ * bit, for which half of the 32 bytes. Only objects of 16 bytes have a neighbour in theirs: the
+ * one that comes second gets the same place in `others`, a second array of the region.
+ * I1  count * 2 <= capacity.   I2  every region with a key has slots.   I3  nothing is taken out, so
+ * a slot stays with the one that got it first. Memory: owned by the map, mapped pages, given back
+ * by _clear. Cost: O(1). */
 #include "pointer_map.h"
 
 #include <stdlib.h>
@@ -29,6 +32,9 @@ void hsight__pointer_map_clear(hsight__pointer_map *map)
     for (size_t i = 0; i < map->capacity; i++) {
         if (map->table[i].slots != NULL) {
             munmap(map->table[i].slots, REGION_BYTES);
+        }
+        if (map->table[i].others != NULL) {
+            munmap(map->table[i].others, REGION_BYTES);
         }
     }
     free(map->table);
@@ -63,7 +69,7 @@ static bool grow(hsight__pointer_map *map)
     return true;
 }
 
-static void *map_region(const hsight__pointer_map *map)
+static void *map_slots(bool huge_pages)
 {
     void *slots =
         mmap(NULL, REGION_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -71,18 +77,18 @@ static void *map_region(const hsight__pointer_map *map)
         return NULL;
     }
 #ifdef MADV_HUGEPAGE
-    if (map->huge_pages) {
+    if (huge_pages) {
         (void)madvise(slots, REGION_BYTES, MADV_HUGEPAGE); /* a hint: failure changes nothing */
         /* Slots are read before they are written: the read would map a page of zeros first. */
         *(volatile uint32_t *)slots = 0;
     }
 #else
-    (void)map;
+    (void)huge_pages;
 #endif
     return slots;
 }
 
-uint32_t *hsight__pointer_map_region(hsight__pointer_map *map, uint64_t key, bool create)
+uint32_t *hsight__pointer_map_region(hsight__pointer_map *map, uint64_t key)
 {
     if (map->capacity != 0) {
         hsight__region *region = find(map->table, map->capacity, key);
@@ -90,14 +96,64 @@ uint32_t *hsight__pointer_map_region(hsight__pointer_map *map, uint64_t key, boo
             return region->slots;
         }
     }
-    if (!create || ((map->count + 1) * 2 > map->capacity && !grow(map))) {
+    if ((map->count + 1) * 2 > map->capacity && !grow(map)) {
         return NULL;
     }
-    uint32_t *slots = map_region(map);
+    uint32_t *slots = map_slots(map->huge_pages);
     if (slots == NULL) {
         return NULL;
     }
-    *find(map->table, map->capacity, key) = (hsight__region){key, slots};
+    *find(map->table, map->capacity, key) = (hsight__region){.key = key, .slots = slots};
     map->count++;
     return slots;
+}
+
+static size_t place_of(const void *address)
+{
+    uint64_t within = (uint64_t)(uintptr_t)address % (UINT64_C(1) << HSIGHT__REGION_SHIFT);
+    return (size_t)(within >> HSIGHT__SLOT_SHIFT);
+}
+
+static hsight__region *region_of(const hsight__pointer_map *map, const void *address)
+{
+    uint64_t key = (uint64_t)(uintptr_t)address >> HSIGHT__REGION_SHIFT;
+    hsight__region *region = map->capacity != 0 ? find(map->table, map->capacity, key) : NULL;
+    return region != NULL && region->slots != NULL ? region : NULL;
+}
+
+uint32_t *hsight__pointer_map_other(hsight__pointer_map *map, const void *address)
+{
+    hsight__region *region = region_of(map, address);
+    if (region->others == NULL) {
+        region->others = map_slots(false);
+    }
+    return region->others != NULL ? region->others + place_of(address) : NULL;
+}
+
+uint32_t hsight__pointer_map_get(hsight__pointer_map *map, const void *address)
+{
+    uint64_t key = (uint64_t)(uintptr_t)address >> HSIGHT__REGION_SHIFT;
+    const hsight__recent_region *recent = &map->recent[key % HSIGHT__RECENT_REGIONS];
+    const hsight__region *region = recent->key != key ? region_of(map, address) : NULL;
+    if (recent->key != key && region == NULL) {
+        return 0;
+    }
+    const uint32_t *slots = region != NULL ? region->slots : recent->slots;
+    uint32_t value = slots[place_of(address)];
+    if (((value ^ hsight__pointer_map_half(address)) & HSIGHT__SECOND_HALF) != 0 && value != 0) {
+        region = region_of(map, address);
+        value = region->others != NULL ? region->others[place_of(address)] : 0;
+    }
+    return value & HSIGHT__NUMBER_MAX;
+}
+
+bool hsight__pointer_map_set(hsight__pointer_map *map, const void *address, uint32_t number)
+{
+    uint32_t *slot = hsight__pointer_map_slot(map, address);
+    slot = slot != NULL ? hsight__pointer_map_own(map, slot, address) : NULL;
+    if (slot == NULL) {
+        return false;
+    }
+    *slot = number | hsight__pointer_map_half(address);
+    return true;
 }

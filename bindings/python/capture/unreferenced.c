@@ -82,12 +82,10 @@ typedef struct {
 
 static void keep(search *s, PyObject *object)
 {
-    uint32_t *slot = hsight__pointer_map_slot(&s->is_found, object, true);
-    if (slot == NULL || !hsight__pointers_add(&s->found, object)) {
+    if (!hsight__pointer_map_set(&s->is_found, object, 1) ||
+        !hsight__pointers_add(&s->found, object)) {
         s->walk->visit.dropped_count++;
-        return;
     }
-    *slot = 1;
 }
 
 /* A dict that the collector does not know, with a table of its own. */
@@ -143,9 +141,8 @@ static bool keeps_parts(const hsight__type_info *info)
 
 static void mark_part(search *s, const void *part)
 {
-    uint32_t *slot = hsight__pointer_map_slot(&s->is_found, part, false);
-    if (slot != NULL && *slot != 0) {
-        *slot = 2;
+    if (hsight__pointer_map_get(&s->is_found, part) != 0) {
+        (void)hsight__pointer_map_set(&s->is_found, part, 2); /* it is there: cannot fail */
     }
 }
 

@@ -45,7 +45,7 @@ typedef struct {
 } met_objects;
 
 /* Numbers the targets of what is pending, drops hidden ones, and completes labels in their place.
- * Returns how many edges are left. */
+ * Returns how many edges are left; what comes behind a failure is left out. */
 static uint32_t resolve(hsight__walk *walk, uint32_t *const *slots, uint32_t edge_count,
                         hsight_node_id *restrict targets, met_objects *met)
 {
@@ -55,10 +55,16 @@ static uint32_t resolve(hsight__walk *walk, uint32_t *const *slots, uint32_t edg
     uint32_t previous = walk->previous.index, count = 0;
     met->count = 0;
     for (uint32_t i = 0; i < edge_count; i++) {
-        uint32_t node = *slots[i];
+        const PyObject *target = visit->pending.targets[i];
+        uint32_t *slot = hsight__walk_own_slot(walk, slots[i], target);
+        if (slot == NULL) {
+            break;
+        }
+        uint32_t node = *slot & HSIGHT__NUMBER_MAX;
         if (node == 0) {
-            met->items[met->count++] = (uint64_t)(uintptr_t)visit->pending.targets[i];
-            node = *slots[i] = last + met->count;
+            met->items[met->count++] = (uint64_t)(uintptr_t)target;
+            node = last + met->count;
+            *slot = node | hsight__pointer_map_half(target);
         } else if (node == HSIGHT__HIDDEN) {
             previous = 0;
             continue;
@@ -84,15 +90,10 @@ static void flush(hsight__visit *visit)
     uint32_t *slots[HSIGHT__PENDING];
     hsight_node_id targets[HSIGHT__PENDING];
     met_objects met;
-    uint32_t count = visit->pending_count;
+    uint32_t count = hsight__walk_has_room(walk, visit->pending_count) ? visit->pending_count : 0;
     for (uint32_t i = 0; i < count; i++) {
-        slots[i] = hsight__pointer_map_slot(&walk->map, visit->pending.targets[i], true);
-        if (slots[i] == NULL) {
-            hsight__visit_fail(visit, HSIGHT_ENOMEM, "out of memory while objects were numbered");
-            count = i;
-        } else {
-            __builtin_prefetch(slots[i]);
-        }
+        slots[i] = hsight__pointer_map_slot(&walk->map, visit->pending.targets[i]);
+        __builtin_prefetch(slots[i]); /* NULL, out of memory, is found out when it is used */
     }
     count = resolve(walk, slots, count, targets, &met);
     visit->pending_count = 0;
@@ -225,10 +226,7 @@ typedef struct {
 
 static void leave_out(hsight__walk *walk, PyObject *object)
 {
-    uint32_t *slot = hsight__pointer_map_slot(&walk->map, object, true);
-    if (slot != NULL) {
-        *slot = HSIGHT__HIDDEN;
-    }
+    (void)hsight__pointer_map_set(&walk->map, object, HSIGHT__HIDDEN);
 }
 
 static int add_tracked(PyObject *object, void *state)
@@ -260,19 +258,21 @@ static void number_batch(hsight__walk *walk, PyObject *const *items, uint32_t co
     uint32_t *slots[BLOCK];
     uint64_t met[BLOCK];
     uint32_t met_count = 0, last = hsight_builder_node_count(walk->visit.builder);
-    for (uint32_t i = 0; i < count; i++) {
-        slots[i] = hsight__pointer_map_slot(&walk->map, items[i], true);
-        if (slots[i] == NULL) {
-            hsight__visit_fail(&walk->visit, HSIGHT_ENOMEM,
-                               "out of memory while objects were numbered");
-            return;
-        }
-        __builtin_prefetch(slots[i], 1);
+    if (!hsight__walk_has_room(walk, count)) {
+        return;
     }
     for (uint32_t i = 0; i < count; i++) {
-        if (*slots[i] == 0) {
+        slots[i] = hsight__pointer_map_slot(&walk->map, items[i]);
+        __builtin_prefetch(slots[i], 1); /* NULL, out of memory, is found out when it is used */
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t *slot = hsight__walk_own_slot(walk, slots[i], items[i]);
+        if (slot == NULL) {
+            return;
+        }
+        if (*slot == 0) {
             met[met_count++] = (uint64_t)(uintptr_t)items[i];
-            *slots[i] = last + met_count;
+            *slot = (last + met_count) | hsight__pointer_map_half(items[i]);
         }
     }
     hsight__visit_keep_failure(
@@ -280,9 +280,24 @@ static void number_batch(hsight__walk *walk, PyObject *const *items, uint32_t co
         hsight_builder_add_addresses(walk->visit.builder, met, met_count, walk->visit.err));
 }
 
+/* Most heaps have about two objects for one that the collector tracks, and two references an object.
+ * Items are reserved in such numbers that columns end where huge pages end. A heap of few objects
+ * grows its columns as it goes. */
+static void reserve_columns(hsight__walk *walk)
+{
+    const size_t items = (size_t)1 << 19;
+    size_t count = 2 * walk->tracked.count;
+    if (count >= items / 2 && count < UINT32_MAX / 4) {
+        count = (count + items - 1) / items * items;
+        (void)hsight_builder_reserve(walk->visit.builder, (uint32_t)count, (uint32_t)(2 * count),
+                                     NULL);
+    }
+}
+
 static uint32_t number_tracked(hsight__walk *walk)
 {
     size_t count;
+    reserve_columns(walk);
     for (size_t i = 0; i < walk->tracked.count && walk->visit.status == HSIGHT_OK; i += count) {
         count = walk->tracked.count - i < BLOCK ? walk->tracked.count - i : BLOCK;
         number_batch(walk, walk->tracked.items + i, (uint32_t)count);

@@ -13,8 +13,12 @@
 #include "pointers.h"
 #include "visit.h"
 
-/* In the map: this object is heapsight's own. No node gets this number. */
-#define HSIGHT__HIDDEN UINT32_MAX
+/* In the map: this object is heapsight's own; it is a module of heapsight's or its dict, and will be
+ * hidden. No node gets these numbers. */
+#define HSIGHT__HIDDEN HSIGHT__NUMBER_MAX
+#define HSIGHT__MARKED (HSIGHT__HIDDEN - 1)
+/* The walk ends with an error before a node has a higher number. */
+#define HSIGHT__NODE_MAX (HSIGHT__MARKED - 1)
 
 typedef struct {
     hsight__visit visit;
@@ -32,6 +36,12 @@ typedef struct {
 } hsight__walk;
 
 /* ---- numbering.c ---- */
+
+/* May `count` more objects be numbered? Fails the visit if not. */
+bool hsight__walk_has_room(hsight__walk *walk, uint32_t count);
+/* Of an object whose slot of the map was asked for: the one that is its own. NULL: out of memory,
+ * and the visit failed. */
+uint32_t *hsight__walk_own_slot(hsight__walk *walk, uint32_t *slot, const void *object);
 
 /* The node of an object, numbered now if it is new; 0 when hidden or out of memory. */
 uint32_t hsight__walk_node(hsight__walk *walk, PyObject *object);
