@@ -31,10 +31,18 @@ bool hsight__compat_is_python_class(const PyTypeObject *type);
 
 typedef int (*hsight__compat_object_visitor)(PyObject *object, void *state); /* non-zero stops */
 
+/* The collector's lists may be gone through from both ends: `backwards` is told, from the last on, of
+ * those objects of which `forwards` is not. */
+typedef struct {
+    hsight__compat_object_visitor forwards;
+    hsight__compat_object_visitor backwards;
+    void *state;
+} hsight__compat_tracked_visitor;
+
 /* Every object the collector tracks, frozen ones (gc.freeze) included. Only record the pointer: on
- * 3.12+ the object holds one extra reference meanwhile. An object may come twice.
+ * 3.14+ the object holds one extra reference meanwhile. An object may come twice.
  * Returns the visitor's non-zero answer, else 0. */
-int hsight__compat_visit_tracked(hsight__compat_object_visitor visitor, void *state);
+int hsight__compat_visit_tracked(const hsight__compat_tracked_visitor *visitor);
 /* Is this dict the interpreter's table of interned strings (tracked since 3.14)? Its references are
  * not in the refcounts. `probe` is any interned string. */
 bool hsight__compat_is_interned_table(PyObject *dict, PyObject *probe);

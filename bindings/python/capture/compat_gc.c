@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* compat_gc.c - visiting what the collector tracks, and the check of private layouts at import.
  *
- * 3.12+ has PyUnstable_GC_VisitObjects. It leaves out what gc.freeze() set aside before 3.12.10 and
- * 3.13.4; there, and for everything in 3.11, the collector's own rings are walked.
+ * Before 3.14 the collector's own rings are walked: PyUnstable_GC_VisitObjects, from 3.12 on, goes one
+ * way only, and leaves out what gc.freeze() set aside before 3.12.10 and 3.13.4. The rings of 3.14 lie
+ * elsewhere from one of its patch releases to the next, so there it is used.
  * The check makes one of each thing whose layout is used and compares; where an interpreter
  * differs, import is refused with one sentence, because a wrong layout would give wrong answers or
  * crash. */
@@ -25,13 +26,7 @@
 
 /* ---- rings ---- */
 
-/* Objects lie in rings much as they were allocated: where the next ones are asked for early, the
- * visit waits less for memory. */
-static void fetch_ahead(const void *object)
-{
-    enum { AHEAD_BYTES = 640 };
-    __builtin_prefetch((const char *)object + AHEAD_BYTES);
-}
+enum { AHEAD_BYTES = 640 };
 
 #if PY_VERSION_HEX < 0x030E0000
 static PyObject *object_of(PyGC_Head *head)
@@ -39,62 +34,67 @@ static PyObject *object_of(PyGC_Head *head)
     return (PyObject *)(head + 1);
 }
 
+/* The low bits of the links are the collector's flags. */
 static PyGC_Head *next_of(PyGC_Head *head)
 {
-    return (PyGC_Head *)(head->_gc_next & ~(uintptr_t)3); /* low bits are the collector's flags */
+    return (PyGC_Head *)(head->_gc_next & ~(uintptr_t)3);
 }
 
-static int visit_ring(PyGC_Head *ring, hsight__compat_object_visitor visitor, void *state)
+static PyGC_Head *previous_of(PyGC_Head *head)
 {
-    for (PyGC_Head *head = next_of(ring); head != ring; head = next_of(head)) {
-        fetch_ahead(head);
-        int stop = visitor(object_of(head), state);
-        if (stop != 0) {
+    return (PyGC_Head *)(head->_gc_prev & ~(uintptr_t)3);
+}
+
+/* From both ends at once: each step waits for memory to know the next, and so two wait together.
+ * Objects lie in rings much as they were allocated, so what comes next is asked for early. */
+static int visit_ring(PyGC_Head *ring, const hsight__compat_tracked_visitor *visitor)
+{
+    PyGC_Head *front = next_of(ring), *back = previous_of(ring);
+    while (front != ring) {
+        __builtin_prefetch((const char *)front + AHEAD_BYTES);
+        int stop = visitor->forwards(object_of(front), visitor->state);
+        if (stop != 0 || front == back) {
             return stop;
         }
+        __builtin_prefetch((const char *)back - AHEAD_BYTES);
+        stop = visitor->backwards(object_of(back), visitor->state);
+        front = next_of(front);
+        if (stop != 0 || front == back) {
+            return stop;
+        }
+        back = previous_of(back);
     }
     return 0;
 }
-#endif
 
-#if PY_VERSION_HEX >= 0x030C0000
-typedef struct {
-    hsight__compat_object_visitor visitor;
-    void *state;
-    int answer;
-} visit_call;
-
-static int visit_one(PyObject *object, void *call_state)
-{
-    visit_call *call = call_state;
-    fetch_ahead(object);
-    call->answer = call->visitor(object, call->state);
-    return call->answer == 0; /* CPython's visitor goes on while it answers 1 */
-}
-
-int hsight__compat_visit_tracked(hsight__compat_object_visitor visitor, void *state)
-{
-    visit_call call = {visitor, state, 0};
-    PyUnstable_GC_VisitObjects(visit_one, &call);
-#if PY_VERSION_HEX < 0x030E0000
-    if (call.answer == 0) {
-        PyInterpreterState *interpreter = PyInterpreterState_Get();
-        return visit_ring(&interpreter->gc.permanent_generation.head, visitor, state);
-    }
-#endif
-    return call.answer;
-}
-#else
-int hsight__compat_visit_tracked(hsight__compat_object_visitor visitor, void *state)
+int hsight__compat_visit_tracked(const hsight__compat_tracked_visitor *visitor)
 {
     struct _gc_runtime_state *gc = &PyInterpreterState_Get()->gc;
-    for (int i = 0; i < NUM_GENERATIONS; i++) {
-        int stop = visit_ring(&gc->generations[i].head, visitor, state);
-        if (stop != 0) {
-            return stop;
-        }
+    int stop = 0;
+    for (int i = 0; i < NUM_GENERATIONS && stop == 0; i++) {
+        stop = visit_ring(&gc->generations[i].head, visitor);
     }
-    return visit_ring(&gc->permanent_generation.head, visitor, state);
+    return stop != 0 ? stop : visit_ring(&gc->permanent_generation.head, visitor);
+}
+#else
+typedef struct {
+    const hsight__compat_tracked_visitor *visitor;
+    int stop;
+} visit_call;
+
+static int visit_one(PyObject *object, void *state)
+{
+    visit_call *call = state;
+    __builtin_prefetch((const char *)object + AHEAD_BYTES);
+    call->stop = call->visitor->forwards(object, call->visitor->state);
+    return call->stop == 0; /* CPython's visitor goes on while it answers 1 */
+}
+
+int hsight__compat_visit_tracked(const hsight__compat_tracked_visitor *visitor)
+{
+    visit_call call = {.visitor = visitor};
+    PyUnstable_GC_VisitObjects(visit_one, &call);
+    return call.stop;
 }
 #endif
 
@@ -130,9 +130,9 @@ static bool is_ring(PyGC_Head *ring)
 }
 #endif
 
-/* The ring of what gc.freeze() set aside is empty in most programs, so no object of ours is found
- * there: it must be where the interpreter says, and be a ring. */
-static bool permanent_ring_is_known(void)
+/* The rings must be where the interpreter says, and linked both ways. That of what gc.freeze() set
+ * aside is empty in most programs, so no object of ours is found there. */
+static bool rings_are_known(void)
 {
 #if PY_VERSION_HEX >= 0x030E0000
     return true; /* not used */
@@ -142,7 +142,13 @@ static bool permanent_ring_is_known(void)
         return false;
     }
 #endif
-    return is_ring(&PyInterpreterState_Get()->gc.permanent_generation.head);
+    struct _gc_runtime_state *gc = &PyInterpreterState_Get()->gc;
+    for (int i = 0; i < NUM_GENERATIONS; i++) {
+        if (!is_ring(&gc->generations[i].head)) {
+            return false;
+        }
+    }
+    return is_ring(&gc->permanent_generation.head);
 #endif
 }
 
@@ -153,7 +159,8 @@ static const char *check_collector(void)
         PyErr_Clear();
         return "out of memory while heapsight checked the interpreter's layout";
     }
-    bool found = permanent_ring_is_known() && hsight__compat_visit_tracked(is_wanted, probe);
+    hsight__compat_tracked_visitor visitor = {is_wanted, is_wanted, probe};
+    bool found = rings_are_known() && hsight__compat_visit_tracked(&visitor) != 0;
     Py_DECREF(probe);
     return found ? NULL
                  : "heapsight cannot find objects through this interpreter's garbage collector; it "

@@ -222,6 +222,7 @@ static uint32_t visit_from(hsight__walk *walk, uint32_t node, uint32_t tracked_c
 typedef struct {
     hsight__walk *walk;
     PyObject *probe;
+    hsight__pointers from_end; /* the last one first */
 } collecting;
 
 static void leave_out(hsight__walk *walk, PyObject *object)
@@ -229,24 +230,41 @@ static void leave_out(hsight__walk *walk, PyObject *object)
     (void)hsight__pointer_map_set(&walk->map, object, HSIGHT__HIDDEN);
 }
 
-static int add_tracked(PyObject *object, void *state)
+static inline int add_tracked(collecting *c, hsight__pointers *tracked, PyObject *object)
 {
-    collecting *c = state;
     if (!hsight__type_info_of(&c->walk->visit, Py_TYPE(object))->may_be_own) {
-        return !hsight__pointers_add(&c->walk->tracked, object);
+        return !hsight__pointers_add(tracked, object);
     }
     if (hsight__compat_is_interned_table(object, c->probe)) {
         leave_out(c->walk, object);
         return 0;
     }
     bool own = hsight__is_own(c->walk, object);
-    return !hsight__pointers_add(own ? &c->walk->own : &c->walk->tracked, object);
+    return !hsight__pointers_add(own ? &c->walk->own : tracked, object);
+}
+
+static int add_forwards(PyObject *object, void *state)
+{
+    collecting *c = state;
+    return add_tracked(c, &c->walk->tracked, object);
+}
+
+static int add_backwards(PyObject *object, void *state)
+{
+    collecting *c = state;
+    return add_tracked(c, &c->from_end, object);
 }
 
 static void collect_tracked(hsight__walk *walk, PyObject *probe)
 {
-    collecting c = {walk, probe};
-    if (hsight__compat_visit_tracked(add_tracked, &c) != 0) {
+    collecting c = {.walk = walk, .probe = probe};
+    const hsight__compat_tracked_visitor visitor = {add_forwards, add_backwards, &c};
+    bool failed = hsight__compat_visit_tracked(&visitor) != 0;
+    for (size_t i = c.from_end.count; i > 0 && !failed; i--) {
+        failed = !hsight__pointers_add(&walk->tracked, c.from_end.items[i - 1]);
+    }
+    hsight__pointers_free(&c.from_end);
+    if (failed) {
         hsight__visit_fail(&walk->visit, HSIGHT_ENOMEM,
                            "out of memory while objects were collected");
     }
