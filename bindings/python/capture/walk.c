@@ -136,16 +136,13 @@ static void add_preview(hsight__visit *visit, hsight_node_id node, PyObject *obj
     }
 }
 
-/* The first lines of the objects that come after this block; a third of them reach into a second.
- */
-static void fetch_next_block(hsight__walk *walk, uint32_t from)
+/* The first lines of an object that comes after this block; a third of them reach into a second. */
+static inline void fetch(const hsight_builder *builder, uint32_t node)
 {
-    const uint64_t *addresses = hsight_builder_addresses(walk->visit.builder);
-    uint32_t last = hsight_builder_node_count(walk->visit.builder);
-    last = last < from + BLOCK - 1 ? last : from + BLOCK - 1;
-    for (uint32_t node = from; node <= last; node++) {
-        __builtin_prefetch((const void *)(uintptr_t)addresses[node]);
-        __builtin_prefetch((const void *)(uintptr_t)(addresses[node] + SECOND_LINE));
+    if (node <= hsight_builder_node_count(builder)) {
+        uint64_t address = hsight_builder_addresses(builder)[node];
+        __builtin_prefetch((const void *)(uintptr_t)address);
+        __builtin_prefetch((const void *)(uintptr_t)(address + SECOND_LINE));
     }
 }
 
@@ -191,12 +188,12 @@ static void visit_block(hsight__walk *walk, uint32_t first, uint32_t tracked_cou
     hsight__visit *visit = &walk->visit;
     PyObject *block[BLOCK];
     hsight__type_info *infos[BLOCK];
-    fetch_next_block(walk, first + count);
     look_at_block(visit, first, block, infos, count);
     if (visit->status == HSIGHT_OK) { /* an object without a description has no edges */
         describe_block(walk, first, tracked_count, block, infos, count);
     }
     for (uint32_t i = 0; i < count && visit->status == HSIGHT_OK; i++) {
+        fetch(visit->builder, first + i + BLOCK);
         visit->source.index = first + i;
         hsight__visit_object(visit, block[i], infos[i]);
     }
