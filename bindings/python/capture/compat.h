@@ -91,6 +91,15 @@ typedef enum {
     HSIGHT__DICT_EMBEDDED  /* the instance owns the values, its class the keys */
 } hsight__compat_dict_kind;
 hsight__compat_dict_kind hsight__compat_dict_kind_of(PyObject *dict);
+/* The entries of a dict with a table of its own, deleted ones included: of entry i the words
+ * first[i * word_count] and the next are the key and the value, which is NULL where it was deleted.
+ */
+typedef struct {
+    PyObject *const *first;
+    Py_ssize_t count;
+    size_t word_count;
+} hsight__compat_dict_entries;
+hsight__compat_dict_entries hsight__compat_dict_entries_of(PyObject *dict);
 /* Tables that belong to the dict: keys (when its own) and values. */
 size_t hsight__compat_dict_table_bytes(PyObject *dict);
 /* Can this be a copy of a dict with a table of its own? The table must look like one of that dict. */

@@ -210,6 +210,17 @@ hsight__compat_dict_kind hsight__compat_dict_kind_of(PyObject *dict)
     return HSIGHT__DICT_SPLIT;
 }
 
+hsight__compat_dict_entries hsight__compat_dict_entries_of(PyObject *dict)
+{
+    PyDictKeysObject *keys = ((PyDictObject *)dict)->ma_keys;
+    const char *entries = (const char *)keys->dk_indices + ((size_t)1 << keys->dk_log2_index_bytes);
+    bool has_hashes = keys->dk_kind == DICT_KEYS_GENERAL;
+    size_t key = has_hashes ? offsetof(PyDictKeyEntry, me_key) : 0;
+    size_t bytes = has_hashes ? sizeof(PyDictKeyEntry) : sizeof(PyDictUnicodeEntry);
+    return (hsight__compat_dict_entries){(PyObject *const *)(entries + key), keys->dk_nentries,
+                                         bytes / sizeof(PyObject *)};
+}
+
 static size_t keys_bytes(PyDictKeysObject *keys)
 {
     size_t size = (size_t)1 << keys->dk_log2_size;

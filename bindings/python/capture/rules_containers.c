@@ -71,11 +71,13 @@ void hsight__rule_dict(hsight__visit *visit, PyObject *object, hsight__type_info
     if (kind != HSIGHT__DICT_COMBINED) {
         return;
     }
-    Py_ssize_t at = 0;
-    PyObject *key, *value;
-    while (PyDict_Next(object, &at, &key, &value)) {
-        hsight__emit(visit, key, hsight_label_make(HSIGHT_LABEL_DICT_KEY, 0));
-        hsight__emit(visit, value, hsight_label_make(HSIGHT_LABEL_DICT_VALUE, 0));
+    hsight__compat_dict_entries entries = hsight__compat_dict_entries_of(object);
+    PyObject *const *entry = entries.first;
+    for (Py_ssize_t i = 0; i < entries.count; i++, entry += entries.word_count) {
+        if (entry[1] != NULL) {
+            hsight__emit(visit, entry[0], hsight_label_make(HSIGHT_LABEL_DICT_KEY, 0));
+            hsight__emit(visit, entry[1], hsight_label_make(HSIGHT_LABEL_DICT_VALUE, 0));
+        }
     }
 }
 

@@ -156,7 +156,9 @@ static void look_at_block(hsight__visit *visit, uint32_t first, PyObject **block
         infos[i] = hsight__type_info_of(visit, Py_TYPE(block[i]));
         Py_ssize_t offset = infos[i]->table_offset;
         if (offset != 0) {
-            __builtin_prefetch(*(const void **)((char *)block[i] + offset));
+            const char *table = *(const char **)((char *)block[i] + offset);
+            __builtin_prefetch(table);
+            __builtin_prefetch(table + 64);
         }
     }
 }
