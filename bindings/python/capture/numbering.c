@@ -3,20 +3,50 @@
  * on. Memory: the map belongs to the walk. Cost: amortised O(1) a call. */
 #include "walk.h"
 
-bool hsight__walk_has_room(hsight__walk *walk, uint32_t count)
+/* Not zeroed: the system gives pages of zeros, and what is never numbered need not be touched. */
+static bool grow_found(hsight__walk *walk, size_t need)
 {
-    uint32_t room = HSIGHT__NODE_MAX - hsight_builder_node_count(walk->visit.builder);
-    if (count > room) {
-        hsight__visit_fail(&walk->visit, HSIGHT_ELIMIT, "more than 2,147,483,645 objects");
+    const hsight_allocator *memory = hsight_allocator_default();
+    size_t capacity = need > 2 * walk->found_capacity ? need : 2 * walk->found_capacity;
+    uint32_t *found =
+        memory->resize(memory->state, walk->found, walk->found_capacity * sizeof *found,
+                       capacity * sizeof *found);
+    if (found != NULL) {
+        walk->found = found;
+        walk->found_capacity = capacity;
     }
-    return count <= room;
+    return found != NULL;
+}
+
+void hsight__walk_free_found(hsight__walk *walk)
+{
+    const hsight_allocator *memory = hsight_allocator_default();
+    memory->release(memory->state, walk->found, walk->found_capacity * sizeof *walk->found);
+    walk->found = NULL;
+    walk->found_capacity = 0;
+}
+
+bool hsight__walk_make_room(hsight__walk *walk, uint32_t count)
+{
+    uint32_t last = hsight_builder_node_count(walk->visit.builder);
+    if (count > HSIGHT__NODE_MAX - last) {
+        hsight__visit_fail(&walk->visit, HSIGHT_ELIMIT, "more than 2,147,483,645 objects");
+        return false;
+    }
+    size_t need = (size_t)last + count + 1;
+    if (need > walk->found_capacity && !grow_found(walk, need)) {
+        hsight__visit_fail(&walk->visit, HSIGHT_ENOMEM,
+                           "out of memory while objects were numbered");
+        return false;
+    }
+    return true;
 }
 
 /* Number an object whose map slot is empty; 0 when that fails. */
 static uint32_t number(hsight__walk *walk, uint32_t *slot, PyObject *object)
 {
     hsight_node_id node;
-    if (!hsight__walk_has_room(walk, 1)) {
+    if (!hsight__walk_make_room(walk, 1)) {
         return 0;
     }
     hsight_status status = hsight_builder_add_address(
@@ -26,6 +56,7 @@ static uint32_t number(hsight__walk *walk, uint32_t *slot, PyObject *object)
         return 0;
     }
     *slot = node.index | hsight__pointer_map_half(object);
+    walk->found[node.index] = 0;
     return node.index;
 }
 

@@ -65,11 +65,13 @@ static uint32_t resolve(hsight__walk *walk, uint32_t *const *slots, uint32_t edg
             met->items[met->count++] = (uint64_t)(uintptr_t)target;
             node = last + met->count;
             *slot = node | hsight__pointer_map_half(target);
+            walk->found[node] = 0;
         } else if (node == HSIGHT__HIDDEN) {
             previous = 0;
             continue;
         }
         hsight_label label = visit->pending.labels[i];
+        walk->found[node] += hsight_label_kind_of(label) != HSIGHT_LABEL_WEAK;
         if (label.bits == dict_value) {
             label = hsight_label_make(HSIGHT_LABEL_DICT_VALUE, previous);
         } else if (label.bits == walk->dict_label.bits) {
@@ -90,7 +92,7 @@ static void flush(hsight__visit *visit)
     uint32_t *slots[HSIGHT__PENDING];
     hsight_node_id targets[HSIGHT__PENDING];
     met_objects met;
-    uint32_t count = hsight__walk_has_room(walk, visit->pending_count) ? visit->pending_count : 0;
+    uint32_t count = hsight__walk_make_room(walk, visit->pending_count) ? visit->pending_count : 0;
     for (uint32_t i = 0; i < count; i++) {
         slots[i] = hsight__pointer_map_slot(&walk->map, visit->pending.targets[i]);
         __builtin_prefetch(slots[i]); /* NULL, out of memory, is found out when it is used */
@@ -275,7 +277,7 @@ static void number_batch(hsight__walk *walk, PyObject *const *items, uint32_t co
     uint32_t *slots[BLOCK];
     uint64_t met[BLOCK];
     uint32_t met_count = 0, last = hsight_builder_node_count(walk->visit.builder);
-    if (!hsight__walk_has_room(walk, count)) {
+    if (!hsight__walk_make_room(walk, count)) {
         return;
     }
     for (uint32_t i = 0; i < count; i++) {
@@ -290,6 +292,7 @@ static void number_batch(hsight__walk *walk, PyObject *const *items, uint32_t co
         if (*slot == 0) {
             met[met_count++] = (uint64_t)(uintptr_t)items[i];
             *slot = (last + met_count) | hsight__pointer_map_half(items[i]);
+            walk->found[last + met_count] = 0;
         }
     }
     hsight__visit_keep_failure(
@@ -308,6 +311,7 @@ static void reserve_columns(hsight__walk *walk)
         count = (count + items - 1) / items * items;
         (void)hsight_builder_reserve(walk->visit.builder, (uint32_t)count, (uint32_t)(2 * count),
                                      NULL);
+        (void)hsight__walk_make_room(walk, (uint32_t)count - 1);
     }
 }
 
@@ -463,6 +467,7 @@ static hsight_status walk_heap(hsight_builder *builder, bool values, PyObject *i
     counts->dropped_count = walk->visit.dropped_count;
     hsight__remarks_take(&walk->visit, &counts->remarks);
     hsight__pointer_map_clear(&walk->map);
+    hsight__walk_free_found(walk);
     hsight__pointers_free(&walk->tracked);
     hsight__pointers_free(&walk->own);
     hsight__pointers_free(&walk->hidden);

@@ -31,14 +31,18 @@ typedef struct {
     hsight__pointers unknown;    /* words of operand stacks whose use is unknown */
     hsight__pointers namespaces; /* dicts that are a __dict__, not yet visited when that was seen */
     hsight__pointers static_types; /* as they were described */
-    hsight_label dict_label;       /* of an edge to a __dict__ */
+    uint32_t *found;               /* by node: references to it that it must count; see balance.c */
+    size_t found_capacity;
+    hsight_label dict_label; /* of an edge to a __dict__ */
     hsight_node_id previous;       /* target of the edge resolved last: the key of a dict value */
 } hsight__walk;
 
 /* ---- numbering.c ---- */
 
-/* May `count` more objects be numbered? Fails the visit if not. */
-bool hsight__walk_has_room(hsight__walk *walk, uint32_t count);
+/* Room for `count` more objects. False: there can be none, and the visit failed. Whoever numbers an
+ * object sets its walk->found. */
+bool hsight__walk_make_room(hsight__walk *walk, uint32_t count);
+void hsight__walk_free_found(hsight__walk *walk);
 /* Of an object whose slot of the map was asked for: the one that is its own. NULL: out of memory,
  * and the visit failed. */
 uint32_t *hsight__walk_own_slot(hsight__walk *walk, uint32_t *slot, const void *object);
