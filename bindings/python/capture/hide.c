@@ -7,6 +7,7 @@
  * program that a heapsight object keeps is never hidden, it gets a root "held by heapsight". Every
  * reference from an own object to a visible one is recorded in walk->held, so that refcounts
  * balance. Cost: a look at the type of every tracked object, O(own references) for the rest. */
+#include "tally.h"
 #include "type_table.h"
 #include "walk.h"
 
@@ -14,7 +15,7 @@
 
 typedef struct {
     hsight__walk *walk;
-    hsight__pointer_map counts;
+    hsight__tally counts; /* of references that own objects have */
     hsight__pointers stack;
     hsight__pointers emitted;
 } hiding;
@@ -104,13 +105,12 @@ static bool is_hideable(PyObject *object, const hsight__type_info *info)
 static void count_reference(hiding *h, PyObject *target)
 {
     hsight__visit *visit = &h->walk->visit;
-    uint32_t count = hsight__pointer_map_get(&h->counts, target) + 1;
-    if (!hsight__pointer_map_set(&h->counts, target, count) ||
-        !hsight__pointers_add(&h->emitted, target)) {
+    Py_ssize_t count = hsight__tally_add(&h->counts, target);
+    if (count == 0 || !hsight__pointers_add(&h->emitted, target)) {
         hsight__visit_fail(visit, HSIGHT_ENOMEM, "out of memory before the walk began");
         return;
     }
-    if ((Py_ssize_t)count == Py_REFCNT(target) && !hsight__is_hidden(h->walk, target) &&
+    if (count == Py_REFCNT(target) && !hsight__is_hidden(h->walk, target) &&
         is_hideable(target, hsight__type_info_of(visit, Py_TYPE(target)))) {
         hide(h, target);
     }
@@ -152,7 +152,6 @@ static void keep_outgoing(hiding *h)
 void hsight__hide_own(hsight__walk *walk)
 {
     hiding h = {.walk = walk};
-    hsight__pointer_map_init(&h.counts, false);
     walk->visit.flush = flush;
     walk->visit.state = &h;
     for (size_t i = 0; i < walk->own.count; i++) {
@@ -160,7 +159,7 @@ void hsight__hide_own(hsight__walk *walk)
     }
     spread(&h);
     keep_outgoing(&h);
-    hsight__pointer_map_clear(&h.counts);
+    hsight__tally_free(&h.counts);
     hsight__pointers_free(&h.stack);
     hsight__pointers_free(&h.emitted);
 }

@@ -21,7 +21,10 @@
 #include <string.h>
 
 #define BLOCK       128 /* objects whose headers are fetched ahead */
+#define CACHE_LINE  64
 #define SECOND_LINE 40  /* bytes into an object: the last word of a str's header */
+/* Of the caches: a whole block does not fit the lines that may be on their way to the first. */
+#define TO_SECOND_LEVEL 2
 
 /* ---- resolving ---- */
 
@@ -143,8 +146,8 @@ static inline void fetch(const hsight_builder *builder, uint32_t node)
 {
     if (node <= hsight_builder_node_count(builder)) {
         uint64_t address = hsight_builder_addresses(builder)[node];
-        __builtin_prefetch((const void *)(uintptr_t)address);
-        __builtin_prefetch((const void *)(uintptr_t)(address + SECOND_LINE));
+        __builtin_prefetch((const void *)(uintptr_t)address, 0, TO_SECOND_LEVEL);
+        __builtin_prefetch((const void *)(uintptr_t)(address + SECOND_LINE), 0, TO_SECOND_LEVEL);
     }
 }
 
@@ -160,7 +163,7 @@ static void look_at_block(hsight__visit *visit, uint32_t first, PyObject **block
         if (offset != 0) {
             const char *table = *(const char **)((char *)block[i] + offset);
             __builtin_prefetch(table);
-            __builtin_prefetch(table + 64);
+            __builtin_prefetch(table + CACHE_LINE);
         }
     }
 }
