@@ -164,6 +164,7 @@ static void look_at_block(hsight__visit *visit, uint32_t first, PyObject **block
             const char *table = *(const char **)((char *)block[i] + offset);
             __builtin_prefetch(table);
             __builtin_prefetch(table + CACHE_LINE);
+            __builtin_prefetch(table + 2 * CACHE_LINE);
         }
     }
 }
