@@ -131,6 +131,9 @@ HSIGHT_API uint32_t hsight_graph_flags(const hsight_graph *graph, hsight_node_id
 HSIGHT_API uint32_t hsight_graph_refcount(const hsight_graph *graph, hsight_node_id node);
 /** Shallow size in bytes. O(1), O(log of the objects of 4 GiB and more) for those. */
 HSIGHT_API uint64_t hsight_graph_shallow_bytes(const hsight_graph *graph, hsight_node_id node);
+/** The shallow sizes of all objects; foreign ones may sum to more than 64 bits hold, and then it is
+ * the highest value. O(objects). Since 0.1. */
+HSIGHT_API uint64_t hsight_graph_total_bytes(const hsight_graph *graph);
 HSIGHT_API hsight_references hsight_graph_references(const hsight_graph *graph, hsight_node_id node);
 /** The object that holds edge number `edge`. O(log nodes). */
 HSIGHT_API hsight_node_id hsight_graph_edge_source(const hsight_graph *graph, uint32_t edge);

@@ -7,6 +7,7 @@
 #include "graph/columns.h"
 #include "graph/graph_allocator.h"
 
+#include "base/checked.h"
 #include "base/error.h"
 
 #include <assert.h>
@@ -139,6 +140,19 @@ uint64_t hsight_graph_shallow_bytes(const hsight_graph *graph, hsight_node_id no
     uint32_t at = find_sorted(columns->big_nodes, columns->big_count, node.index);
     assert(at < columns->big_count);
     return columns->big_bytes[at];
+}
+
+uint64_t hsight_graph_total_bytes(const hsight_graph *graph)
+{
+    const hsight__columns *columns = &graph->columns;
+    uint64_t total = 0; /* of less than 2^32 objects: cannot overflow */
+    for (uint32_t node = 1; node <= columns->node_count; node++) {
+        total += columns->shallow[node];
+    }
+    for (uint32_t i = 0; i < columns->big_count; i++) {
+        total = hsight__add_saturated(total, columns->big_bytes[i] - UINT32_MAX);
+    }
+    return total;
 }
 
 hsight_references hsight_graph_references(const hsight_graph *graph, hsight_node_id node)

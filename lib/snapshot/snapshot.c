@@ -70,18 +70,6 @@ static void copy_strings(hsight_snapshot *snapshot)
     }
 }
 
-/* Foreign sizes may sum to more than 64 bits hold: the sum then stays at the highest value. */
-static uint64_t sum_shallow(const hsight_graph *graph)
-{
-    uint64_t total = 0;
-    uint32_t count = hsight_graph_node_count(graph);
-    for (uint32_t node = 1; node <= count; node++) {
-        total =
-            hsight__add_saturated(total, hsight_graph_shallow_bytes(graph, (hsight_node_id){node}));
-    }
-    return total;
-}
-
 hsight_status hsight_snapshot_new(hsight_graph *graph, const hsight_snapshot_info *info,
                                   hsight_snapshot **out, hsight_error *err)
 {
@@ -101,7 +89,7 @@ hsight_status hsight_snapshot_new(hsight_graph *graph, const hsight_snapshot_inf
     snapshot->stacks = NULL;
     snapshot->owns_stacks = false;
     copy_strings(snapshot);
-    snapshot->total_bytes = sum_shallow(graph);
+    snapshot->total_bytes = hsight_graph_total_bytes(graph);
     *out = snapshot;
     return HSIGHT_OK;
 }
