@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import re
 import time
+from pathlib import Path
 
 import pytest
 
 import heapsight
 from heapsight import _core
+from references import Heap
 
 FEW, MANY = 3, 40
 
@@ -66,3 +68,16 @@ def test_many_addresses_cost_one_scan() -> None:
     picture = snapshot.around(addresses[-40_000:], "referents", 0, 0)
     assert picture.node_count == 40_000
     assert time.process_time() - start < 2
+
+
+def test_neighbours_of_sixteen_bytes_are_told_apart(tmp_path: Path) -> None:
+    """The smallest objects there are lie two to 32 bytes; no larger one shares them with another."""
+    held = [object() for _ in range(30_000)]
+    addresses = {id(item) for item in held}
+    assert sum(at % 32 == 0 and at + 16 in addresses for at in addresses) > 10_000
+    heap = Heap(tmp_path / "neighbours.hsnap")
+    assert heap.references_at(id(held))[: len(held)] == [
+        (f"index {number}", id(item)) for number, item in enumerate(held)
+    ]
+    assert {heap.type_at(address) for address in addresses} == {"object"}
+    assert _core.capture("counts").info["overcounted_count"] == 0
