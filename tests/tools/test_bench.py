@@ -57,20 +57,28 @@ def test_ratios_are_medians_over_rounds() -> None:
     assert rows["collect"]["objects"] is None
 
 
+def verdicts(workload: str, **rows: list[dict[str, Any]]) -> list[bool | None]:
+    named = {name.replace("_", "-"): measurements for name, measurements in rows.items()}
+    return [one["met"] for one in report.judge(workload, report.summarise(named))]
+
+
 def test_targets_can_be_met_and_missed() -> None:
-    good = report.judge("W1", report.summarise(results(ours=1.5, guppy=12.0)))
-    assert [verdict["met"] for verdict in good] == [True] * 4 + [None]
-    bad = report.judge("W1", report.summarise(results(ours=2.5, guppy=12.0, walk=2.1)))
-    assert [verdict["met"] for verdict in bad] == [False, False, True, True, None]
-    fat = {"heapsight": [measurement(1.0, kept=49_000, peak=97_000)]}
-    verdicts = report.judge("W1", report.summarise(fat))
-    assert [verdict["met"] for verdict in verdicts] == [None, None, False, False, None]
+    """In the order of the targets: collection, guppy3, Pympler, memory kept and at peak, fork."""
+    one = [measurement(1.0)]
+    assert verdicts("W1", collect=one, heapsight_walk=one, guppy3=[measurement(10.0)],
+                    pympler=[measurement(15.0)]) == [True, True, True, None, None, None]
+    assert verdicts("W3", collect=[measurement(0.9)], heapsight_walk=one, guppy3=[measurement(9.9)],
+                    pympler=[measurement(14.9)]) == [False, False, False, None, None, None]
+    lean, fat = measurement(1.0, kept=44_000, peak=76_000), measurement(1.0, kept=45_000, peak=77_000)
+    assert verdicts("W1", heapsight=[lean]) == [None, None, None, True, True, None]
+    assert verdicts("W3", heapsight=[fat]) == [None, None, None, False, False, None]
+    assert verdicts("W2", heapsight=[fat]) == [None, None, None, None]  # of many more references
 
 
 def test_the_pause_of_a_fork_is_judged_by_its_objects() -> None:
     for pause_s, met in ((0.0049, True), (0.0051, False)):
         fork = {"heapsight-fork": [measurement(pause_s, objects=1_000_000)]}
-        for workload in ("W1", "W2"):
+        for workload in ("W1", "W2", "W3"):
             verdict = report.judge(workload, report.summarise(fork))[-1]
             assert verdict["target"] == "at most 5 ms of pause per million objects, forked"
             assert (verdict["measured"], verdict["met"]) == (pytest.approx(pause_s * 1000), met)
@@ -111,9 +119,9 @@ def test_memory_that_cannot_be_read_is_null(tmp_path: Path,
 
 def test_the_target_is_measured_against_the_bare_call() -> None:
     assert operations.OPERATIONS["guppy3"].title == "guppy3 hpy().heap()"
-    rows = report.summarise({**results(1.0, 4.0), "guppy3-table": [measurement(20.0)]})
+    rows = report.summarise({**results(1.0, 4.0, walk=1.0), "guppy3-table": [measurement(20.0)]})
     verdict = next(one for one in report.judge("W1", rows) if "guppy3" in one["target"])
-    assert verdict["target"] == "at least 5 times faster than guppy3's heap()"
+    assert verdict["target"] == "at least 10 times faster than guppy3's heap(), without a collection"
     assert (verdict["measured"], verdict["met"]) == (pytest.approx(4.0), False)
 
 
