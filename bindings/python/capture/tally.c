@@ -3,7 +3,9 @@
  * I1  2 * count <= capacity, so a probe ends. */
 #include "tally.h"
 
-#include <stdlib.h>
+#include <heapsight/base.h>
+
+#include <string.h>
 
 enum { FIRST_CAPACITY = 1024 };
 
@@ -18,20 +20,29 @@ static hsight__tally_item *place_of(const hsight__tally *tally, const PyObject *
     }
 }
 
+void hsight__tally_free(hsight__tally *tally)
+{
+    const hsight_allocator *memory = hsight_allocator_default();
+    memory->release(memory->state, tally->items, tally->capacity * sizeof *tally->items);
+    *tally = (hsight__tally){0};
+}
+
 static bool grow(hsight__tally *tally)
 {
     hsight__tally grown = {.capacity = tally->capacity != 0 ? 2 * tally->capacity : FIRST_CAPACITY,
                            .count = tally->count};
-    grown.items = calloc(grown.capacity, sizeof *grown.items);
+    const hsight_allocator *memory = hsight_allocator_default();
+    grown.items = memory->allocate(memory->state, grown.capacity * sizeof *grown.items);
     if (grown.items == NULL) {
         return false;
     }
+    memset(grown.items, 0, grown.capacity * sizeof *grown.items);
     for (size_t i = 0; i < tally->capacity; i++) {
         if (tally->items[i].object != NULL) {
             *place_of(&grown, tally->items[i].object) = tally->items[i];
         }
     }
-    free(tally->items);
+    hsight__tally_free(tally);
     *tally = grown;
     return true;
 }
@@ -45,10 +56,4 @@ Py_ssize_t hsight__tally_add(hsight__tally *tally, const PyObject *object)
     tally->count += item->object == NULL;
     item->object = object;
     return ++item->count;
-}
-
-void hsight__tally_free(hsight__tally *tally)
-{
-    free(tally->items);
-    *tally = (hsight__tally){0};
 }

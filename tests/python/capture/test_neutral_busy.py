@@ -133,7 +133,7 @@ PROGRAM = """
         elif DAMAGE == "refcount":
             kept[:] = [watched[0]]
         elif DAMAGE == "memory":
-            kept[:] = [bytearray(3 << 20)]
+            kept[:] = [bytearray(2 << 20)]
 
     def take(count):
         for number in range(count):
@@ -161,17 +161,30 @@ def _run(count: int, damage: str = "") -> tuple[dict[str, object], dict[str, obj
         capture_output=True, text=True, timeout=500, check=False)
     assert (done.returncode, done.stderr) == (0, ""), done.stderr[-3000:]
     first, before, after, odd = json.loads(done.stdout)
-    return {**before, "resident": first["resident"]}, after, odd
+    return {**before, "first_bytes": before["resident"] - first["resident"]}, after, odd
 
 
-# One for what may stay, one for an arena of the interpreter's allocator that the threads may have filled
-# meanwhile without us.
-MOST_BYTES = 2 << 20
+MOST_BYTES = 1 << 20
+# The threads fill an arena of the interpreter's allocator, which has a MiB, now and then without us: the
+# same program without snapshots grows by up to 0.7 MiB in one run of three. What snapshots leave is there
+# in every run.
+RUNS = 3
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1500)
 def test_a_thousand_snapshots_of_a_busy_program_leave_nothing_behind() -> None:
-    before, after, odd = _run(1000)
+    grown = []
+    for _ in range(RUNS):
+        before, after, odd = _run(1000)
+        _check_the_heap(before, after, odd)
+        # The first snapshot: pages of libraries that were not in memory yet.
+        grown.append(max(before["first_bytes"], after["resident"] - before["resident"]))  # type: ignore
+        if grown[-1] < MOST_BYTES:
+            return
+    pytest.fail(f"resident bytes grew by {grown}")
+
+
+def _check_the_heap(before: dict[str, object], after: dict[str, object], odd: list[int]) -> None:
     assert odd == [0], "the books balance in every one, and nothing is dropped"
     worked = {name: after["work"][name] - count for name, count in before["work"].items()}  # type: ignore
     assert len(worked) == 9 and all(count > 0 for count in worked.values()), worked
@@ -179,12 +192,11 @@ def test_a_thousand_snapshots_of_a_busy_program_leave_nothing_behind() -> None:
     assert after["refcounts"] == before["refcounts"]
     assert after["dicts"] == 0
     assert after["enabled"] is True and after["frozen"] == before["frozen"]
-    assert after["resident"] - before["resident"] < MOST_BYTES  # type: ignore[operator]
 
 
 @pytest.mark.parametrize("damage", ["gc", "dict", "refcount", "memory"])
 def test_what_stays_is_noticed(damage: str) -> None:
-    """The test above can fail: a gc object, a __dict__, a reference or 3 MiB that stay are seen."""
+    """The test above can fail: a gc object, a __dict__, a reference or 2 MiB that stay are seen."""
     before, after, _ = _run(3, damage)
     changed = {
         "gc": after["gc"] != before["gc"],
