@@ -113,6 +113,14 @@ HSIGHT_API hsight_status hsight_builder_preview(hsight_builder *builder, hsight_
 HSIGHT_API hsight_status hsight_builder_add_root(hsight_builder *builder, const hsight_root *root,
                                                  hsight_error *err);
 
+/** Roots so far; `index` < hsight_builder_root_count(). */
+HSIGHT_API uint32_t hsight_builder_root_count(const hsight_builder *builder);
+HSIGHT_API hsight_root hsight_builder_root(const hsight_builder *builder, uint32_t index);
+/** Name a root that was added without one, or anew.
+ * @return HSIGHT_OK or HSIGHT_EINVAL (no such root, a string the builder does not have) */
+HSIGHT_API hsight_status hsight_builder_set_root_name(hsight_builder *builder, uint32_t index,
+                                                      hsight_string_id name, hsight_error *err);
+
 /** Freeze a builder into a graph. O(nodes + edges) time, no recursion; memory that growth left over
  * is given back. Since 0.1.
  * @param builder  consumed on success; untouched on failure

@@ -67,6 +67,11 @@ HSIGHT_API hsight_status hsight_reach_follow_variables(hsight_reach *reach, cons
                                                        const hsight_reach_object *old_object,
                                                        hsight_error *err);
 
+/** Call `visit` with every block that nothing led to and that is alive still, those of 4 GiB and more
+ * last, else by ascending address. O(heap / 1024) and what the visitor reads. */
+HSIGHT_API void hsight_reach_each_native(hsight_reach *reach, hsight_block_visitor visit,
+                                         void *state);
+
 #ifdef __cplusplus
 }
 #endif

@@ -127,6 +127,14 @@ HSIGHT_API void hsight_tracer_count_free(hsight_tracer *tracer, unsigned domain)
 /** Stack of a live block, as hsight_tracer_take() numbers it in `stack_map`; 0: not known. O(1). */
 HSIGHT_API uint32_t hsight_tracer_stack_of(hsight_tracer *tracer, const void *block);
 
+/** The innermost frame of a stack, by the number that hsight_tracer_stack_of() gave, as text:
+ * "at file:line in function", or, where no code ran, "in thread NAME". Of a long file the end is
+ * kept.
+ * @param out  HSIGHT_STACK_TEXT_BYTES of room
+ * @return the length; 0: not known. O(table of lines of one code object) */
+HSIGHT_API size_t hsight_tracer_stack_text(hsight_tracer *tracer, uint32_t stack, char *out);
+#define HSIGHT_STACK_TEXT_BYTES 512
+
 typedef struct hsight_block_reader hsight_block_reader; /* opaque */
 /** One live block; the reader is good for this call only. The tracer is not locked. */
 typedef void (*hsight_block_visitor)(const hsight_block_reader *reader, uint64_t address,

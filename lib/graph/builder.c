@@ -173,6 +173,31 @@ hsight_status hsight_builder_add_root(hsight_builder *builder, const hsight_root
     return status == HSIGHT_OK ? hsight__vec_push(&builder->roots, root, err) : status;
 }
 
+uint32_t hsight_builder_root_count(const hsight_builder *builder)
+{
+    return (uint32_t)builder->roots.count;
+}
+
+hsight_root hsight_builder_root(const hsight_builder *builder, uint32_t index)
+{
+    assert(index < builder->roots.count);
+    return ((const hsight_root *)builder->roots.data)[index];
+}
+
+hsight_status hsight_builder_set_root_name(hsight_builder *builder, uint32_t index,
+                                           hsight_string_id name, hsight_error *err)
+{
+    if (index >= builder->roots.count) {
+        return hsight__fail(err, HSIGHT_EINVAL, "root %u is unknown: %zu roots were added", index,
+                            builder->roots.count);
+    }
+    hsight_status status = require_string(builder, name, err);
+    if (status == HSIGHT_OK) {
+        ((hsight_root *)builder->roots.data)[index].name = name;
+    }
+    return status;
+}
+
 /* ---- objects -------------------------------------------------------------------------------- */
 
 void hsight__builder_sync(hsight_builder *builder)

@@ -11,10 +11,6 @@
 
 #include <string.h>
 
-struct hsight_block_reader {
-    hsight__own_memory *memory;
-};
-
 typedef struct {
     hsight_tracer *tracer;
     hsight_block_reader reader;

@@ -8,6 +8,11 @@
 
 enum { HSIGHT__SLOT_GROUP = 64 };
 
+/* What visitors of blocks read them with. */
+struct hsight_block_reader {
+    hsight__own_memory *memory;
+};
+
 typedef struct {
     uint64_t begin;
     uint64_t bytes;

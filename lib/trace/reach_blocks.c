@@ -184,6 +184,62 @@ void hsight_reach_free(hsight_reach *reach)
 
 /* ---- what is left ---- */
 
+/* 64 places of a region, at most; the tracer is not locked while they are visited. */
+static void visit_unseen(const hsight_reach *reach, const hsight__region *in, size_t word,
+                         hsight_block_visitor visit, void *state)
+{
+    const hsight_block_reader reader = {reach->memory};
+    hsight__live_block found[64];
+    size_t count = 0;
+    uint64_t left = in->begins[word] & ~in->seen[word];
+    if (left == 0) {
+        return;
+    }
+    hsight__lock_take(&reach->tracer->lock);
+    for (; left != 0; left &= left - 1) {
+        size_t at = word * 64 + (size_t)__builtin_ctzll(left);
+        hsight__block block = hsight__slot_read(&in->slots[at]);
+        if (block.stack != 0) {
+            found[count++] =
+                (hsight__live_block){in->base + at * HSIGHT__GRANULE_BYTES, block.bytes};
+        }
+    }
+    hsight__lock_release(&reach->tracer->lock);
+    for (size_t i = 0; i < count; i++) {
+        visit(&reader, found[i].begin, found[i].bytes, state);
+    }
+}
+
+/* Of each the size that it has now: another one may begin there. */
+static void visit_unseen_side_blocks(const hsight_reach *reach, hsight_block_visitor visit,
+                                     void *state)
+{
+    const hsight_block_reader reader = {reach->memory};
+    const hsight__long_block *longs = reach->longs.data;
+    for (size_t i = 0; i < reach->longs.count; i++) {
+        if (longs[i].is_side && !longs[i].is_seen) {
+            const void *address = (const void *)(uintptr_t)longs[i].begin;
+            hsight__lock_take(&reach->tracer->lock);
+            hsight__block block = hsight__side_table_get(&reach->tracer->blocks.side, address);
+            hsight__lock_release(&reach->tracer->lock);
+            if (block.stack != 0) {
+                visit(&reader, longs[i].begin, block.bytes, state);
+            }
+        }
+    }
+}
+
+void hsight_reach_each_native(hsight_reach *reach, hsight_block_visitor visit, void *state)
+{
+    const hsight__region *regions = reach->regions.data;
+    for (size_t i = 0; i < reach->regions.count; i++) {
+        for (size_t word = 0; word < HSIGHT__REACH_WORDS; word++) {
+            visit_unseen(reach, &regions[i], word, visit, state);
+        }
+    }
+    visit_unseen_side_blocks(reach, visit, state);
+}
+
 static void add_block(hsight__vec *sums, hsight__block block)
 {
     if (block.stack != 0 && block.stack < sums->count) {

@@ -415,6 +415,29 @@ START_TEST(there_are_at_most_2_to_the_32_objects)
 }
 END_TEST
 
+START_TEST(a_root_may_get_its_name_late)
+{
+    hsight_builder *builder = new_builder();
+    hsight_node_id node = add_address(builder, 0x1000);
+    hsight_root root = {.node = node, .kind = HSIGHT_ROOT_C_HELD, .surplus = 3};
+    ck_assert_uint_eq(hsight_builder_root_count(builder), 0);
+    for (uint32_t i = 0; i < 2; i++) {
+        ck_assert_int_eq(hsight_builder_add_root(builder, &root, &err), HSIGHT_OK);
+    }
+    hsight_string_id name = intern(builder, "a holder"), unknown = {name.index + 1};
+    ck_assert_int_eq(hsight_builder_set_root_name(builder, 1, name, &err), HSIGHT_OK);
+    ck_assert_uint_eq(hsight_builder_root_count(builder), 2);
+    ck_assert_uint_eq(hsight_builder_root(builder, 0).name.index, 0);
+    ck_assert_uint_eq(hsight_builder_root(builder, 1).name.index, name.index);
+    ck_assert_uint_eq(hsight_builder_root(builder, 1).surplus, 3);
+    ck_assert_int_eq(hsight_builder_set_root_name(builder, 2, name, &err), HSIGHT_EINVAL);
+    ck_assert_str_eq(err.message, "root 2 is unknown: 2 roots were added");
+    ck_assert_int_eq(hsight_builder_set_root_name(builder, 0, unknown, &err), HSIGHT_EINVAL);
+    ck_assert_uint_eq(hsight_builder_root(builder, 0).name.index, 0);
+    hsight_graph_free(finish(builder));
+}
+END_TEST
+
 START_TEST(there_are_at_most_2_to_the_32_types_and_roots)
 {
     hsight_builder *builder = new_builder();
@@ -450,6 +473,7 @@ int main(void)
     tcase_add_test(tests, types_may_share_a_name);
     tcase_add_test(tests, roots_keep_their_order_and_fields);
     tcase_add_test(tests, unknown_ids_are_refused);
+    tcase_add_test(tests, a_root_may_get_its_name_late);
     tcase_add_test(tests, there_are_at_most_2_to_the_32_objects);
     tcase_add_test(tests, there_are_at_most_2_to_the_32_types_and_roots);
     return run_tests("builder", tests);

@@ -11,7 +11,6 @@
 #include "type_table.h"
 #include "walk.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 typedef struct {
@@ -116,22 +115,16 @@ static void explain_by_interpreter(balance *b)
     }
 }
 
-/* Without memory for the names of holders they stay unknown. */
+/* They get their names later (holders.c). */
 static void add_c_held(balance *b)
 {
-    hsight_string_id *names = calloc((size_t)b->count + 1, sizeof *names);
-    if (names != NULL) {
-        hsight__find_holders(b->walk, b->found, names);
-    }
     for (uint32_t node = 1; node <= b->count; node++) {
         if (b->found[node] > 0) {
             add_root(b, (hsight_root){.node = {node},
                                       .kind = HSIGHT_ROOT_C_HELD,
-                                      .name = names != NULL ? names[node] : (hsight_string_id){0},
                                       .surplus = b->found[node]});
         }
     }
-    free(names);
 }
 
 static void add_kept(balance *b)

@@ -462,6 +462,9 @@ static hsight_status walk_heap(hsight_builder *builder, bool values, PyObject *i
     if (walk->visit.status == HSIGHT_OK) {
         find_blocks(walk, counts);
     }
+    if (walk->visit.status == HSIGHT_OK) {
+        hsight__find_holders(walk, counts->blocks.reach);
+    }
     hsight_status status = walk->visit.status;
     if (status != HSIGHT_OK) {
         hsight_capture_blocks_free(&counts->blocks);

@@ -2,7 +2,7 @@
 /* walk.h - one walk over the heap, and what its phases share.
  *
  *   collect tracked objects -> hide our own -> number them -> roots -> visit all -> balance ->
- * blocks (join.h)
+ * blocks (join.h) -> holders
  *
  * The GIL is held from the first phase to the last, the collector is off, and no refcount changes,
  * so no object can die meanwhile. */
@@ -12,6 +12,8 @@
 #include "pointer_map.h"
 #include "pointers.h"
 #include "visit.h"
+
+#include <heapsight/reach.h>
 
 /* In the map: this object is heapsight's own; it is a module of heapsight's or its dict, and will be
  * hidden. No node gets these numbers. */
@@ -71,11 +73,11 @@ void hsight__name_thread_locals(hsight__walk *walk, PyObject *part, hsight_strin
 /* unreferenced.c: with an exact tracer, objects that nothing refers to and no collector knows. */
 void hsight__find_unreferenced(hsight__walk *walk);
 
-/* holders.c: for each node with a surplus the static variable that seems to hold it, as the name of a
- * root; 0 where none was found. `names` has an item for each node and is all 0. */
-void hsight__find_holders(hsight__walk *walk, const uint32_t *surplus, hsight_string_id *names);
-
 /* balance.c: refcounts against references found; adds C_HELD and INTERPRETER roots. */
 void hsight__balance(hsight__walk *walk);
+
+/* holders.c: names the C_HELD roots of which something is found that seems to hold the object.
+ * @param reach  from hsight__search_native(), or NULL */
+void hsight__find_holders(hsight__walk *walk, hsight_reach *reach);
 
 #endif

@@ -119,11 +119,12 @@ static void drop_object(void *block)
 #endif
 }
 
+/* Zeroed: memory that nobody writes to seems to hold what it held before. */
 static PyObject *blocks_of_mem(PyObject *module, PyObject *count)
 {
     (void)module;
     for (Py_ssize_t i = PyLong_AsSsize_t(count); i > 0; i--) {
-        drop_mem(PyMem_Malloc(100));
+        drop_mem(PyMem_Calloc(1, 100));
     }
     Py_RETURN_NONE;
 }
@@ -132,7 +133,7 @@ static PyObject *blocks_of_object(PyObject *module, PyObject *count)
 {
     (void)module;
     for (Py_ssize_t i = PyLong_AsSsize_t(count); i > 0; i--) {
-        drop_object(PyObject_Malloc(200));
+        drop_object(PyObject_Calloc(1, 200));
     }
     Py_RETURN_NONE;
 }
@@ -187,6 +188,30 @@ static PyObject *array(PyObject *module, PyObject *count)
     Py_RETURN_NONE;
 }
 
+/* The same in a block of the interpreter's allocator, which the tracer knows. */
+static PyObject *table(PyObject *module, PyObject *count)
+{
+    (void)module;
+    Py_ssize_t size = PyLong_AsSsize_t(count);
+    PyObject **items = PyMem_Calloc((size_t)size + 1, sizeof *items);
+    if (items == NULL) {
+        return PyErr_NoMemory();
+    }
+    for (Py_ssize_t i = 0; i < size; i++) {
+        items[i] = PyObject_CallNoArgs((PyObject *)&PyProperty_Type);
+        if (items[i] == NULL) {
+            return NULL;
+        }
+    }
+#ifdef CLEAN
+    for (Py_ssize_t i = 0; i < size; i++) {
+        Py_DECREF(items[i]);
+    }
+    PyMem_Free(items);
+#endif
+    Py_RETURN_NONE;
+}
+
 static PyMethodDef methods[] = {
     {"lists", lists, METH_O, NULL},
     {"dicts", dicts, METH_O, NULL},
@@ -197,6 +222,7 @@ static PyMethodDef methods[] = {
     {"blocks_of_object", blocks_of_object, METH_O, NULL},
     {"cache", cache, METH_O, NULL},
     {"array", array, METH_O, NULL},
+    {"table", table, METH_O, NULL},
     {NULL, NULL, 0, NULL},
 };
 

@@ -36,6 +36,7 @@ def use(times):
     module.references(7 * times, Plain)
     module.cache(10 * times)
     module.array(5 * times)
+    module.table(8 * times)
     module.blocks_of_mem(50 * times)
     module.blocks_of_object(60 * times)
 
@@ -68,8 +69,13 @@ LEAKS = {
     "type": (0, 21, None),
     "set": (30, 30, "module.cache"),
     "cell": (15, 15, "module.array"),
+    "property": (24, 24, "module.table"),
 }
-BLOCKS = {"module.blocks_of_mem": (150, 15_000), "module.blocks_of_object": (180, 36_000)}
+BLOCKS = {
+    "module.blocks_of_mem": (150, 15_000),
+    "module.blocks_of_object": (180, 36_000),
+    "module.table": (1, 200),  # 25 words, the last one of which ends it
+}
 UNSEEN = ("str",)  # without the tracer nobody knows of them
 
 
@@ -111,7 +117,7 @@ def test_each_leak_has_its_line(use: Callable[[str, str], dict]) -> None:  # typ
             assert objects == count, name
             assert f"{count} allocated at {site}" in found["text"]
     blocks = {row[0]: (row[1], row[2], row[3]) for row in found["blocks"]}
-    assert len(blocks) == 2, blocks
+    assert len(blocks) == len(BLOCKS), blocks
     for call, figures in BLOCKS.items():
         site = next(site for site in blocks if f"program.py:{line_of(call)} in use" in site)
         assert blocks[site] == ("(no object)", *figures)
@@ -133,6 +139,23 @@ def test_the_clean_twin_leaks_nothing(use: Callable[[str, str], dict], mode: str
     assert ("not known" in found["text"]) == (mode != "exact")
 
 
+def test_a_native_block_is_named_with_the_line_that_allocated_it(
+    use: Callable[[str, str], dict],  # type: ignore[type-arg]
+) -> None:
+    found = use("leaky", "exact")
+    (holders,) = [row["holders"] for row in found["types"] if row["type"] == "property"]
+    ((name, count),) = holders
+    place = f"program.py:{line_of('module.table')} in use"
+    assert re.fullmatch(rf"a native block of 200 bytes, allocated at .*/{re.escape(place)}", name)
+    assert count == 24
+    assert f"24 seem to be held by {name}" in found["text"]
+
+
+def test_without_an_exact_tracer_no_block_is_named(use: Callable[[str, str], dict]) -> None:  # type: ignore[type-arg]
+    for mode in ("off", "sampled"):
+        assert "a native block" not in use("leaky", mode)["text"], mode
+
+
 def test_a_static_variable_is_named(use: Callable[[str, str], dict]) -> None:  # type: ignore[type-arg]
     """The cache has a symbol that only the full table knows; the others are in no variable."""
     found = use("leaky", "exact")
@@ -140,7 +163,7 @@ def test_a_static_variable_is_named(use: Callable[[str, str], dict]) -> None:  #
     ((name, count),) = holders.pop("set")
     assert name.startswith("static leaky_cache of leaky.") and count == 30, name
     assert f"30 seem to be held by {name}" in found["text"]
-    assert holders == {}
+    assert list(holders) == ["property"]  # see above
 
 
 def test_a_library_without_symbols_gives_a_place(
@@ -214,13 +237,13 @@ def test_the_command_reports_what_the_function_does(
     rows = {row["type"]: (row["count_delta"], row["reference_delta"]) for row in document["types"]}
     assert rows == {name: leak[:2] for name, leak in LEAKS.items()}
     assert document["types"][0]["sites"][0]["count"] == 300
-    assert [row["bytes_delta"] for row in document["blocks"]] == [36_000, 15_000]
+    assert [row["bytes_delta"] for row in document["blocks"]] == [36_000, 15_000, 200]
     cut = json.loads(heapsight("audit", "--json", "--limit", "1", "before.hsnap",
                                "after.hsnap").stdout)  # fmt: skip
     assert cut["types"] == document["types"][:1] and cut["omitted_count"] == len(LEAKS) - 1
-    assert cut["blocks"] == document["blocks"][:1] and cut["omitted_blocks_count"] == 1
+    assert cut["blocks"] == document["blocks"][:1] and cut["omitted_blocks_count"] == 2
     text = heapsight("audit", "--limit", "2", "before.hsnap", "after.hsnap").stdout
-    assert "+300            +300  list\n" in text and "... 5 more types\n" in text, text
+    assert "+300            +300  list\n" in text and "... 6 more types\n" in text, text
     assert f"program.py:{line_of('module.lists')} in use\n" in text
     only = heapsight("audit", "--only", "__main__", "before.hsnap", "after.hsnap").stdout
     assert "__main__.Plain" in only and "list\n" not in only and "native" not in only, only
