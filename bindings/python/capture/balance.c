@@ -120,9 +120,8 @@ static void add_c_held(balance *b)
 {
     for (uint32_t node = 1; node <= b->count; node++) {
         if (b->found[node] > 0) {
-            add_root(b, (hsight_root){.node = {node},
-                                      .kind = HSIGHT_ROOT_C_HELD,
-                                      .surplus = b->found[node]});
+            add_root(b, (hsight_root){
+                            .node = {node}, .kind = HSIGHT_ROOT_C_HELD, .surplus = b->found[node]});
         }
     }
 }

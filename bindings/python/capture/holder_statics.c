@@ -28,13 +28,6 @@ typedef struct {
     uint32_t library; /* place in `libraries` */
 } hit;
 
-/* Copied while the loader is locked: later it may be gone, and to ask again takes a lock that a
- * thread may hold which waits for the GIL. */
-typedef struct {
-    uint64_t bias;
-    char path[512];
-} library_name;
-
 enum { PAGE_BYTES = 4096, PAGES_AT_ONCE = 512 };
 
 typedef struct {
@@ -42,7 +35,7 @@ typedef struct {
     hit *hits;
     size_t count;
     size_t capacity;
-    library_name *libraries; /* in which something was found */
+    hsight__library_name *libraries; /* in which something was found */
     uint32_t library_count;
     bool is_new_library; /* nothing was found yet in the one that is looked at */
 } search;
@@ -69,13 +62,13 @@ static bool know_library(search *s, const struct dl_phdr_info *library)
     if (!s->is_new_library) {
         return true;
     }
-    library_name *grown = realloc(s->libraries, (s->library_count + 1) * sizeof *grown);
+    hsight__library_name *grown = realloc(s->libraries, (s->library_count + 1) * sizeof *grown);
     if (grown == NULL) {
         s->all->walk->visit.dropped_count++;
         return false;
     }
     s->libraries = grown;
-    library_name *made = &grown[s->library_count++];
+    hsight__library_name *made = &grown[s->library_count++];
     made->bias = library->dlpi_addr;
     snprintf(made->path, sizeof made->path, "%s", library->dlpi_name);
     s->is_new_library = false;
@@ -156,34 +149,17 @@ static int look_at_library(struct dl_phdr_info *library, size_t size, void *stat
     return 0;
 }
 
-/* The program itself has no path in the loader's list. */
-static const char *path_of(const library_name *library, char *buffer, size_t size)
-{
-    if (library->path[0] != 0) {
-        return library->path;
-    }
-    ssize_t length = readlink("/proc/self/exe", buffer, size - 1);
-    buffer[length > 0 ? length : 0] = 0;
-    return buffer;
-}
-
-static const char *base_name(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash != NULL ? slash + 1 : path;
-}
-
 /* "static cache of rows.so", or, where no symbol covers it, "static data of rows.so (+0x4060)". */
 static hsight_string_id name_of(search *s, hsight__symbols *symbols, const hit *found)
 {
     char text[256], symbol[128], buffer[512];
-    const library_name *library = &s->libraries[found->library];
-    const char *path = path_of(library, buffer, sizeof buffer);
-    if (hsight__symbols_find(symbols, path, (const void *)found->at, library->bias, symbol,
-                             sizeof symbol)) {
-        snprintf(text, sizeof text, "static %s of %.80s", symbol, base_name(path));
+    const hsight__library_name *library = &s->libraries[found->library];
+    const char *path = hsight__library_path(library, buffer, sizeof buffer);
+    if (hsight__symbols_find(symbols, HSIGHT__SYMBOL_VARIABLE, path, (const void *)found->at,
+                             library->bias, symbol, sizeof symbol)) {
+        snprintf(text, sizeof text, "static %s of %.80s", symbol, hsight__base_name(path));
     } else {
-        snprintf(text, sizeof text, "static data of %.80s (+0x%llx)", base_name(path),
+        snprintf(text, sizeof text, "static data of %.80s (+0x%llx)", hsight__base_name(path),
                  (unsigned long long)(found->at - library->bias));
     }
     return hsight__holder_name(s->all, text);

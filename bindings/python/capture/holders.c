@@ -2,12 +2,13 @@
 /* holders.c - who seems to hold the objects that the heap does not explain.
  *
  *   static variables of libraries -> native blocks (with an exact tracer) -> bodies of objects
+ *   -> C stacks
  *
  * Words there are compared with the addresses of the objects that have a surplus, and the first
  * that is one names the root; of two native blocks the one that has more of them does, since a
  * stale word is mostly alone. That is weak evidence: the word may be stale, or a number. So it is
- * the name of a root and never a reference, and it takes nothing off the surplus. Places that die
- * with the process come first, then those that somebody has to free.
+ * the name of a root and never a reference, and it takes nothing off the surplus. What changes
+ * least comes first.
  *
  * Bodies are those of objects whose types tell no collector what they refer to.
  * Cost: O(roots + objects) and what is looked at; 16 bytes an object with a surplus and 8 KiB,
@@ -19,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* ---- what is looked for ---- */
 
@@ -109,6 +111,22 @@ void hsight__holder_found(hsight__holder_search *s, hsight__held_object *object,
     }
 }
 
+const char *hsight__library_path(const hsight__library_name *library, char *buffer, size_t size)
+{
+    if (library->path[0] != 0) {
+        return library->path;
+    }
+    ssize_t length = readlink("/proc/self/exe", buffer, size - 1);
+    buffer[length > 0 ? length : 0] = 0;
+    return buffer;
+}
+
+const char *hsight__base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash != NULL ? slash + 1 : path;
+}
+
 /* ---- bodies ---- */
 
 static bool refers_to(const hsight_builder *builder, uint32_t source, uint32_t target)
@@ -180,6 +198,7 @@ void hsight__find_holders(hsight__walk *walk, hsight_reach *reach)
         hsight__find_static_holders(s);
         hsight__find_block_holders(s, reach);
         look_at_bodies(s);
+        hsight__find_stack_holders(s);
     }
     free(s->objects);
     free(s);

@@ -7,7 +7,6 @@
 #include "threads.h"
 #include "walk.h"
 
-#include <stdio.h>
 #include <string.h>
 
 static void add_root(hsight__walk *walk, hsight_root *root, PyObject *object)
@@ -49,18 +48,10 @@ static void add_modules(hsight__walk *walk)
 
 static hsight_string_id thread_name(hsight__walk *walk, PyObject *active, unsigned long id)
 {
-    PyObject *known = hsight__thread_name(active, id);
-    if (known != NULL) {
-        return hsight__visit_unicode(&walk->visit, known);
-    }
-    if (id == hsight__compat_main_thread_id()) {
-        return hsight__visit_name(&walk->visit, "MainThread"); /* threading is not imported */
-    }
-    char text[40];
+    char text[512];
     hsight_string_id name = {0};
-    int length = snprintf(text, sizeof(text), "id %lu", id);
-    if (hsight_builder_string(walk->visit.builder, text, (size_t)length, &name, NULL) !=
-        HSIGHT_OK) {
+    hsight__thread_text(active, id, text, sizeof text);
+    if (hsight_builder_string(walk->visit.builder, text, strlen(text), &name, NULL) != HSIGHT_OK) {
         walk->visit.dropped_count++;
     }
     return name;

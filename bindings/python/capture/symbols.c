@@ -22,7 +22,6 @@ typedef ElfW(Shdr) section;
 typedef ElfW(Sym) symbol;
 
 enum { FULL_TABLE = 2 /* SHT_SYMTAB */, DYNAMIC_TABLE = 11 };
-enum { VARIABLE = 1 /* STT_OBJECT */ };
 
 static void map_file(hsight__symbols *symbols, const char *path)
 {
@@ -79,13 +78,13 @@ static bool copy_name(const hsight__symbols *symbols, const section *strings, ui
     return length > 0;
 }
 
-static bool find_in(const hsight__symbols *symbols, const section *table, const section *strings,
-                    uint64_t address, char *out, size_t size)
+static bool find_in(const hsight__symbols *symbols, hsight__symbol_kind kind, const section *table,
+                    const section *strings, uint64_t address, char *out, size_t size)
 {
     uint64_t count = table->sh_size / sizeof(symbol);
     const symbol *all = part(symbols, table->sh_offset, count, sizeof(symbol));
     for (uint64_t i = 0; all != NULL && i < count; i++) {
-        if ((all[i].st_info & 15) == VARIABLE && address - all[i].st_value < all[i].st_size &&
+        if ((all[i].st_info & 15) == kind && address - all[i].st_value < all[i].st_size &&
             all[i].st_shndx != 0) {
             return copy_name(symbols, strings, all[i].st_name, out, size);
         }
@@ -93,8 +92,8 @@ static bool find_in(const hsight__symbols *symbols, const section *table, const 
     return false;
 }
 
-bool hsight__symbols_find(hsight__symbols *symbols, const char *path, const void *at, uint64_t bias,
-                          char *out, size_t size)
+bool hsight__symbols_find(hsight__symbols *symbols, hsight__symbol_kind kind, const char *path,
+                          const void *at, uint64_t bias, char *out, size_t size)
 {
     open_file(symbols, path);
     if (symbols->data == NULL) {
@@ -103,11 +102,11 @@ bool hsight__symbols_find(hsight__symbols *symbols, const char *path, const void
     const file_header *header = (const void *)symbols->data;
     const section *sections = part(symbols, header->e_shoff, header->e_shnum, sizeof(section));
     uint64_t address = (uint64_t)(uintptr_t)at - bias;
-    for (int kind = 0; sections != NULL && kind < 2; kind++) {
-        uint32_t wanted = kind == 0 ? FULL_TABLE : DYNAMIC_TABLE;
+    for (int turn = 0; sections != NULL && turn < 2; turn++) {
+        uint32_t wanted = turn == 0 ? FULL_TABLE : DYNAMIC_TABLE;
         for (uint32_t i = 0; i < header->e_shnum; i++) {
             if (sections[i].sh_type == wanted && sections[i].sh_link < header->e_shnum &&
-                find_in(symbols, &sections[i], &sections[sections[i].sh_link], address, out,
+                find_in(symbols, kind, &sections[i], &sections[sections[i].sh_link], address, out,
                         size)) {
                 return true;
             }
@@ -124,10 +123,10 @@ void hsight__symbols_close(hsight__symbols *symbols)
     *symbols = (hsight__symbols){.path = ""};
 }
 #else
-bool hsight__symbols_find(hsight__symbols *symbols, const char *path, const void *at, uint64_t bias,
-                          char *out, size_t size)
+bool hsight__symbols_find(hsight__symbols *symbols, hsight__symbol_kind kind, const char *path,
+                          const void *at, uint64_t bias, char *out, size_t size)
 {
-    (void)symbols, (void)path, (void)at, (void)bias, (void)out, (void)size;
+    (void)symbols, (void)kind, (void)path, (void)at, (void)bias, (void)out, (void)size;
     return false;
 }
 

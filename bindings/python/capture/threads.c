@@ -5,6 +5,8 @@
 #include "compat.h"
 #include "visit.h"
 
+#include <stdio.h>
+
 static PyObject *instance_value(PyObject *object, const char *key)
 {
     PyTypeObject *type = Py_TYPE(object);
@@ -49,4 +51,16 @@ PyObject *hsight__thread_name(PyObject *active, unsigned long id)
         }
     }
     return NULL;
+}
+
+void hsight__thread_text(PyObject *active, unsigned long id, char *out, size_t size)
+{
+    PyObject *known = hsight__thread_name(active, id);
+    if (known != NULL) {
+        hsight__copy_unicode(known, out, size);
+    } else if (id == hsight__compat_main_thread_id()) {
+        snprintf(out, size, "MainThread"); /* threading is not imported */
+    } else {
+        snprintf(out, size, "id %lu", id);
+    }
 }

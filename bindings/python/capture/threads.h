@@ -13,5 +13,7 @@
 PyObject *hsight__active_threads(void);
 /* The name (a str) of the thread with that id in hsight__active_threads(); NULL when unknown. */
 PyObject *hsight__thread_name(PyObject *active, unsigned long id);
+/* What reports call it: its name, "MainThread" before threading is imported, or "id N". Cut. */
+void hsight__thread_text(PyObject *active, unsigned long id, char *out, size_t size);
 
 #endif

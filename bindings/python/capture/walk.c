@@ -447,6 +447,7 @@ static hsight_status walk_heap(hsight_builder *builder, bool values, PyObject *i
         return hsight__out_of_memory(err);
     }
     walk->visit.values = values;
+    walk->own_stack = (uintptr_t)__builtin_frame_address(0);
     walk->dict_label =
         hsight_label_make(HSIGHT_LABEL_ATTRIBUTE, walk->visit.names[HSIGHT__NAME_dict].index);
     hsight__pointer_map_init(&walk->map, true);

@@ -37,6 +37,8 @@ typedef struct {
     size_t found_capacity;
     hsight_label dict_label; /* of an edge to a __dict__ */
     hsight_node_id previous;       /* target of the edge resolved last: the key of a dict value */
+    uintptr_t
+        own_stack; /* of the calling thread, what lies behind heapsight's own frames begins here */
 } hsight__walk;
 
 /* ---- numbering.c ---- */

@@ -11,12 +11,13 @@ from building import built
 
 @pytest.fixture(scope="session")
 def extensions(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the modules leaky, clean and keeper, for PYTHONPATH."""
+    """A folder with the modules leaky, clean, keeper and waiter, for PYTHONPATH."""
     folder = tmp_path_factory.mktemp("extensions")
     for name, file, defined in (
         ("leaky", "leaky.c", []),
         ("clean", "leaky.c", ["-DCLEAN"]),
         ("keeper", "keeper.c", []),
+        ("waiter", "waiter.c", []),
     ):
         library = folder / (name + sysconfig.get_config_var("EXT_SUFFIX"))
         built(Path(__file__).with_name(file), library, "-O1", *defined)

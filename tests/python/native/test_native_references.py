@@ -151,6 +151,48 @@ def test_a_native_block_is_named_with_the_line_that_allocated_it(
     assert f"24 seem to be held by {name}" in found["text"]
 
 
+def test_stale_words_in_blocks_name_little(python: Run, environment: dict[str, str]) -> None:
+    """Of two blocks the one with more of the objects; none that belongs to an object."""
+    program = """
+        import ctypes, heapsight
+        api = ctypes.pythonapi
+        api.PyMem_Calloc.restype = ctypes.c_void_p
+        api.PyMem_Calloc.argtypes = [ctypes.c_size_t, ctypes.c_size_t]
+
+        def block(addresses): # those of one kind of size lie side by side
+            at = api.PyMem_Calloc(len(addresses), 8)
+            (ctypes.c_size_t * len(addresses)).from_address(at)[:] = addresses
+
+        class Row: pass
+        class Popped: pass
+
+        with heapsight.Tracer("exact"):
+            before = heapsight.snapshot()
+            rows = [Row() for n in range(20)]
+            popped = [Popped() for n in range(20)]
+            for row in rows + popped:
+                api.Py_IncRef(ctypes.py_object(row))
+            addresses = [id(row) for row in rows]
+            for n in range(10):
+                block([addresses[n], *[0] * 21])
+            block([*addresses, 0])
+            for n in range(10, 20):
+                block([addresses[n], *[0] * 21])
+            del row, rows, addresses
+            while len(popped) > 11:
+                popped.pop() # its words stay in the list's table
+            with heapsight.snapshot() as after:
+                for row in heapsight.native_references(before, after).types():
+                    print(row.type, row.count_delta, row.holders)
+    """
+    done = python("-c", dedent(program), env=environment)
+    assert (done.returncode, done.stderr) == (0, "")
+    rows = dict(line.split(maxsplit=1) for line in done.stdout.splitlines())
+    name = r"'a native block of 168 bytes, allocated at <string>:\d+ in block'"
+    assert re.fullmatch(rf"20 \(\({name}, 20\),\)", rows["__main__.Row"]), rows
+    assert re.fullmatch(r"\d+ \(\)", rows["__main__.Popped"]), rows
+
+
 def test_without_an_exact_tracer_no_block_is_named(use: Callable[[str, str], dict]) -> None:  # type: ignore[type-arg]
     for mode in ("off", "sampled"):
         assert "a native block" not in use("leaky", mode)["text"], mode
