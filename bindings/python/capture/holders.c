@@ -10,9 +10,9 @@
  * the name of a root and never a reference, and it takes nothing off the surplus. What changes
  * least comes first.
  *
- * Bodies are those of objects whose types tell no collector what they refer to.
- * Cost: O(roots + objects) and what is looked at; 16 bytes an object with a surplus and 8 KiB,
- * freed before return. */
+ * Bodies are those of objects whose types tell no collector what they refer to, and states of
+ * modules. Cost: O(roots + objects) and what is looked at; 16 bytes an object with a surplus and 8
+ * KiB, freed before return. */
 #include "holders.h"
 
 #include "type_table.h"
@@ -140,31 +140,53 @@ static bool refers_to(const hsight_builder *builder, uint32_t source, uint32_t t
     return false;
 }
 
-static hsight_string_id name_of_body(hsight__holder_search *s, PyTypeObject *type)
+/* "a rows.Keeper object", or "state of module rows". */
+static hsight_string_id name_of_body(hsight__holder_search *s, PyObject *object, bool is_state)
 {
-    char text[256], type_name[200];
-    hsight__type_name(type, type_name, sizeof type_name);
-    snprintf(text, sizeof text, "a %s object", type_name);
+    char text[256], name[200];
+    if (is_state) {
+        PyObject *known = hsight__compat_module_name(object);
+        bool is_text = known != NULL && PyUnicode_Check(known);
+        name[is_text ? hsight__copy_unicode(known, name, sizeof name) : 0] = 0;
+        snprintf(text, sizeof text, "state of module %s", name);
+    } else {
+        hsight__type_name(Py_TYPE(object), name, sizeof name);
+        snprintf(text, sizeof text, "a %s object", name);
+    }
     return hsight__holder_name(s, text);
 }
 
-/* Of an object whose type does not tell all that it refers to. */
-static void look_at_body(hsight__holder_search *s, uint32_t node, PyTypeObject *type)
+/* Memory of an object that may have more references than it tells of. */
+static void look_at_body(hsight__holder_search *s, uint32_t node, const void *begin, size_t bytes)
 {
     const hsight_builder *builder = s->walk->visit.builder;
-    const uintptr_t *words = (const uintptr_t *)(uintptr_t)hsight_builder_addresses(builder)[node];
-    size_t count = (size_t)type->tp_basicsize / sizeof *words;
-    for (size_t i = sizeof(PyObject) / sizeof *words; i < count; i++) {
+    PyObject *object = (PyObject *)(uintptr_t)hsight_builder_addresses(builder)[node];
+    const uintptr_t *words = begin;
+    for (size_t i = 0; i < bytes / sizeof *words; i++) {
         hsight__held_object *held = hsight__held_by_word(s, words[i]);
         uint32_t target = held != NULL ? hsight_builder_root(builder, held->root).node.index : node;
         if (target != node && held->evidence == 0 && !refers_to(builder, node, target)) {
-            hsight__holder_found(s, held, name_of_body(s, type), HSIGHT__EVIDENCE_WORD);
+            hsight_string_id name = name_of_body(s, object, PyModule_Check(object));
+            hsight__holder_found(s, held, name, HSIGHT__EVIDENCE_WORD);
         }
     }
 }
 
+static void look_at_object(hsight__holder_search *s, uint32_t node, PyTypeObject *type)
+{
+    char *object = (char *)(uintptr_t)hsight_builder_addresses(s->walk->visit.builder)[node];
+    if (PyModule_Check((PyObject *)object)) {
+        look_at_body(s, node, PyModule_GetState((PyObject *)object),
+                     hsight__compat_module_state_bytes((PyObject *)object));
+    } else if ((size_t)type->tp_basicsize > sizeof(PyObject)) {
+        look_at_body(s, node, object + sizeof(PyObject),
+                     (size_t)type->tp_basicsize - sizeof(PyObject));
+    }
+}
+
 /* Types of which nobody knows what they keep beside their block may keep references untold, too.
- * Not classes: static ones are shorter than their metaclass says. */
+ * Not classes: static ones are shorter than their metaclass says. And the state of a module without
+ * an m_traverse. */
 static void look_at_bodies(hsight__holder_search *s)
 {
     const uint32_t *types = hsight_builder_types(s->walk->visit.builder);
@@ -176,9 +198,10 @@ static void look_at_bodies(hsight__holder_search *s)
     }
     for (uint32_t node = 1; node <= count; node++) {
         const hsight__type_info *info = infos[types[node]];
-        if ((info->size_flags & HSIGHT_NODE_SIZE_LOWER_BOUND) != 0 &&
-            (info->node_flags & HSIGHT_NODE_TYPE) == 0) {
-            look_at_body(s, node, info->type);
+        bool is_unknown = (info->size_flags & HSIGHT_NODE_SIZE_LOWER_BOUND) != 0 &&
+                          (info->node_flags & HSIGHT_NODE_TYPE) == 0;
+        if (is_unknown || hsight__type_root(info) == &PyModule_Type) {
+            look_at_object(s, node, info->type);
         }
     }
     free(infos);

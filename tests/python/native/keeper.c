@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* keeper.c - an extension type that keeps a reference and tells no collector of it. */
+/* keeper.c - an extension type, and a module, that keep references and tell no collector of them.
+ */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
@@ -34,7 +35,31 @@ static PyTypeObject keeper_type = {
     .tp_dealloc = keeper_dealloc,
 };
 
-static PyModuleDef definition = {PyModuleDef_HEAD_INIT, .m_name = "keeper", .m_size = -1};
+enum { ROOM = 8 };
+
+typedef struct {
+    Py_ssize_t count;
+    PyObject *kept[ROOM];
+} keeper_state;
+
+/* In the state of the module, which has no m_traverse. */
+static PyObject *keep(PyObject *module, PyObject *object)
+{
+    keeper_state *state = PyModule_GetState(module);
+    if (state->count == ROOM) {
+        return PyErr_Format(PyExc_IndexError, "room for %d objects", ROOM);
+    }
+    state->kept[state->count++] = Py_NewRef(object);
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef methods[] = {
+    {"keep", keep, METH_O, NULL},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyModuleDef definition = {PyModuleDef_HEAD_INIT, .m_name = "keeper",
+                                 .m_size = sizeof(keeper_state), .m_methods = methods};
 
 PyMODINIT_FUNC PyInit_keeper(void)
 {

@@ -256,6 +256,25 @@ def test_an_object_that_tells_nobody_what_it_keeps_is_named(
     assert done.stdout == "__main__.Row 5 (('a keeper.Keeper object', 5),)\n"
 
 
+def test_the_state_of_a_module_is_named(python: Run, environment: dict[str, str]) -> None:
+    """Where the module has no m_traverse; what it refers to otherwise is explained."""
+    program = """
+        import heapsight, keeper
+        class Row: pass
+        class Attribute: pass
+        before = heapsight.snapshot()
+        for n in range(5):
+            keeper.keep(Row())
+        keeper.attribute = Attribute()
+        with heapsight.snapshot() as after:
+            for row in heapsight.native_references(before, after).types():
+                print(row.type, row.count_delta, row.holders)
+    """
+    done = python("-c", dedent(program), env=environment)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "__main__.Row 5 (('state of module keeper', 5),)\n"
+
+
 # ---- the command --------------------------------------------------------------------------------
 
 
