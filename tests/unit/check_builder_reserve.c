@@ -22,8 +22,8 @@ static void fill(hsight_builder *builder, uint32_t first)
 {
     for (uint32_t i = first; i <= COUNT; i++) {
         hsight_node_id node;
-        ck_assert_int_eq(
-            hsight_builder_add_address(builder, i * UINT64_C(4096), &node, &err), HSIGHT_OK);
+        ck_assert_int_eq(hsight_builder_add_address(builder, i * UINT64_C(4096), &node, &err),
+                         HSIGHT_OK);
         ck_assert_uint_eq(node.index, i);
     }
     for (uint32_t i = 1; i <= COUNT; i++) {

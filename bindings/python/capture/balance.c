@@ -7,7 +7,8 @@
  * structure explains becomes a root "interpreter"; what is left is "held by C code". More
  * references than refcount means that a layout is not understood: such objects are counted and
  * reported. Nothing found here is ever an edge. References were counted when they were resolved
- * (walk.c). Memory: 4 bytes an object beside those counts, freed before return. Cost: O(objects). */
+ * (walk.c). Memory: 4 bytes an object beside those counts, freed before return. Cost: O(objects).
+ */
 #include "type_table.h"
 #include "walk.h"
 
@@ -42,8 +43,8 @@ static bool is_overcounted(const uint32_t *refcounts, const uint8_t *flags, cons
     return (((flags[i] & HSIGHT_NODE_IMMORTAL) == 0) & (found[i] > refcounts[i])) != 0;
 }
 
-/* Of the nodes from `first` on. Hardly any is overcounted: without branches, the compiler takes many
- * at once. */
+/* Of the nodes from `first` on. Hardly any is overcounted: without branches, the compiler takes
+ * many at once. */
 static void subtract(balance *b, uint32_t first, uint32_t count)
 {
     const hsight_builder *builder = b->walk->visit.builder;

@@ -23,16 +23,16 @@
 const char *hsight__compat_check(void);
 /* How the heap is walked, for the snapshot's metadata. */
 const char *hsight__compat_description(void);
-/* Was the class written in Python? All such have one tp_traverse; known once the check has looked at
- * attributes. */
+/* Was the class written in Python? All such have one tp_traverse; known once the check has looked
+ * at attributes. */
 bool hsight__compat_is_python_class(const PyTypeObject *type);
 
 /* ---- the collector ---- */
 
 typedef int (*hsight__compat_object_visitor)(PyObject *object, void *state); /* non-zero stops */
 
-/* The collector's lists may be gone through from both ends: `backwards` is told, from the last on, of
- * those objects of which `forwards` is not. */
+/* The collector's lists may be gone through from both ends: `backwards` is told, from the last on,
+ * of those objects of which `forwards` is not. */
 typedef struct {
     hsight__compat_object_visitor forwards;
     hsight__compat_object_visitor backwards;
@@ -68,8 +68,8 @@ void hsight__compat_read_attributes(PyObject *object, PyTypeObject *type,
                                     hsight__compat_attributes *out);
 /* Bytes of values that follow an instance in its own block; 0 where they lie in another one. */
 size_t hsight__compat_following_values_bytes(PyObject *object, PyTypeObject *type);
-/* The block of attribute values that an instance (before 3.13) or a dict keeps apart. Its bytes as far
- * as it tells, to within 7 words before 3.13; 0 and NULL where there is none. */
+/* The block of attribute values that an instance (before 3.13) or a dict keeps apart. Its bytes as
+ * far as it tells, to within 7 words before 3.13; 0 and NULL where there is none. */
 size_t hsight__compat_values_block(PyObject *object, PyTypeObject *type, const void **begin);
 /* Where in an exact str words begin and end that may lead to memory of its own; equal for none. */
 void hsight__compat_text_addresses(PyObject *text, size_t *begin, size_t *end);
@@ -102,7 +102,8 @@ typedef struct {
 hsight__compat_dict_entries hsight__compat_dict_entries_of(PyObject *dict);
 /* Tables that belong to the dict: keys (when its own) and values. */
 size_t hsight__compat_dict_table_bytes(PyObject *dict);
-/* Can this be a copy of a dict with a table of its own? The table must look like one of that dict. */
+/* Can this be a copy of a dict with a table of its own? The table must look like one of that dict.
+ */
 bool hsight__compat_dict_can_be(const PyDictObject *copy, const hsight_block_reader *reader);
 /* The block of its own keys; NULL where it has none. */
 const void *hsight__compat_dict_table(PyObject *dict);

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* compat_gc.c - visiting what the collector tracks, and the check of private layouts at import.
  *
- * Before 3.14 the collector's own rings are walked: PyUnstable_GC_VisitObjects, from 3.12 on, goes one
- * way only, and leaves out what gc.freeze() set aside before 3.12.10 and 3.13.4. The rings of 3.14 lie
- * elsewhere from one of its patch releases to the next, so there it is used.
- * The check makes one of each thing whose layout is used and compares; where an interpreter
- * differs, import is refused with one sentence, because a wrong layout would give wrong answers or
- * crash. */
+ * Before 3.14 the collector's own rings are walked: PyUnstable_GC_VisitObjects, from 3.12 on, goes
+ * one way only, and leaves out what gc.freeze() set aside before 3.12.10 and 3.13.4. The rings
+ * of 3.14 lie elsewhere from one of its patch releases to the next, so there it is used. The check
+ * makes one of each thing whose layout is used and compares; where an interpreter differs, import
+ * is refused with one sentence, because a wrong layout would give wrong answers or crash. */
 #define Py_BUILD_CORE_MODULE 1
 #include "compat.h"
 

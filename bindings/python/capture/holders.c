@@ -187,23 +187,40 @@ static void look_at_object(hsight__holder_search *s, uint32_t node, PyTypeObject
 /* Types of which nobody knows what they keep beside their block may keep references untold, too.
  * Not classes: static ones are shorter than their metaclass says. And the state of a module without
  * an m_traverse. */
-static void look_at_bodies(hsight__holder_search *s)
+static bool may_hold(const hsight__type_info *info)
+{
+    bool is_unknown = (info->size_flags & HSIGHT_NODE_SIZE_LOWER_BOUND) != 0 &&
+                      (info->node_flags & HSIGHT_NODE_TYPE) == 0;
+    return is_unknown || hsight__type_root(info) == &PyModule_Type;
+}
+
+/* Few types are looked at, and all objects are gone through: a byte a type is quick to look up. */
+static void look_at_bodies_of(hsight__holder_search *s, hsight__type_info *const *infos,
+                              bool *is_looked_at)
 {
     const uint32_t *types = hsight_builder_types(s->walk->visit.builder);
     uint32_t count = hsight_builder_node_count(s->walk->visit.builder);
-    hsight__type_info **infos = hsight__type_table_by_id(&s->walk->visit);
-    if (infos == NULL) {
-        s->walk->visit.dropped_count++;
-        return;
+    uint32_t last_type = hsight__type_table_last_id(&s->walk->visit);
+    for (uint32_t type = 1; type <= last_type; type++) {
+        is_looked_at[type] = infos[type] != NULL && may_hold(infos[type]);
     }
     for (uint32_t node = 1; node <= count; node++) {
-        const hsight__type_info *info = infos[types[node]];
-        bool is_unknown = (info->size_flags & HSIGHT_NODE_SIZE_LOWER_BOUND) != 0 &&
-                          (info->node_flags & HSIGHT_NODE_TYPE) == 0;
-        if (is_unknown || hsight__type_root(info) == &PyModule_Type) {
-            look_at_object(s, node, info->type);
+        if (is_looked_at[types[node]]) {
+            look_at_object(s, node, infos[types[node]]->type);
         }
     }
+}
+
+static void look_at_bodies(hsight__holder_search *s)
+{
+    hsight__type_info **infos = hsight__type_table_by_id(&s->walk->visit);
+    bool *is_looked_at = calloc((size_t)hsight__type_table_last_id(&s->walk->visit) + 1, 1);
+    if (infos == NULL || is_looked_at == NULL) {
+        s->walk->visit.dropped_count++;
+    } else {
+        look_at_bodies_of(s, infos, is_looked_at);
+    }
+    free(is_looked_at);
     free(infos);
 }
 

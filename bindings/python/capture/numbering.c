@@ -8,9 +8,8 @@ static bool grow_found(hsight__walk *walk, size_t need)
 {
     const hsight_allocator *memory = hsight_allocator_default();
     size_t capacity = need > 2 * walk->found_capacity ? need : 2 * walk->found_capacity;
-    uint32_t *found =
-        memory->resize(memory->state, walk->found, walk->found_capacity * sizeof *found,
-                       capacity * sizeof *found);
+    uint32_t *found = memory->resize(
+        memory->state, walk->found, walk->found_capacity * sizeof *found, capacity * sizeof *found);
     if (found != NULL) {
         walk->found = found;
         walk->found_capacity = capacity;

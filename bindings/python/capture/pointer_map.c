@@ -9,9 +9,9 @@
  * only where objects are: 4 bytes for 32 bytes of heap. A slot holds a number and, in its highest
  * bit, for which half of the 32 bytes. Only objects of 16 bytes have a neighbour in theirs: the
  * one that comes second gets the same place in `others`, a second array of the region.
- * I1  count * 2 <= capacity.   I2  every region with a key has slots.   I3  nothing is taken out, so
- * a slot stays with the one that got it first. Memory: owned by the map, mapped pages, given back
- * by _clear. Cost: O(1). */
+ * I1  count * 2 <= capacity.   I2  every region with a key has slots.   I3  nothing is taken out,
+ * so a slot stays with the one that got it first. Memory: owned by the map, mapped pages, given
+ * back by _clear. Cost: O(1). */
 #include "pointer_map.h"
 
 #include <stdlib.h>

@@ -22,7 +22,7 @@
 
 #define BLOCK       128 /* objects whose headers are fetched ahead */
 #define CACHE_LINE  64
-#define SECOND_LINE 40  /* bytes into an object: the last word of a str's header */
+#define SECOND_LINE 40 /* bytes into an object: the last word of a str's header */
 /* Of the caches: a whole block does not fit the lines that may be on their way to the first. */
 #define TO_SECOND_LEVEL 2
 
@@ -304,9 +304,9 @@ static void number_batch(hsight__walk *walk, PyObject *const *items, uint32_t co
         hsight_builder_add_addresses(walk->visit.builder, met, met_count, walk->visit.err));
 }
 
-/* Most heaps have about two objects for one that the collector tracks, and two references an object.
- * Items are reserved in such numbers that columns end where huge pages end. A heap of few objects
- * grows its columns as it goes. */
+/* Most heaps have about two objects for one that the collector tracks, and two references an
+ * object. Items are reserved in such numbers that columns end where huge pages end. A heap of few
+ * objects grows its columns as it goes. */
 static void reserve_columns(hsight__walk *walk)
 {
     const size_t items = (size_t)1 << 19;

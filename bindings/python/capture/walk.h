@@ -15,8 +15,8 @@
 
 #include <heapsight/reach.h>
 
-/* In the map: this object is heapsight's own; it is a module of heapsight's or its dict, and will be
- * hidden. No node gets these numbers. */
+/* In the map: this object is heapsight's own; it is a module of heapsight's or its dict, and will
+ * be hidden. No node gets these numbers. */
 #define HSIGHT__HIDDEN HSIGHT__NUMBER_MAX
 #define HSIGHT__MARKED (HSIGHT__HIDDEN - 1)
 /* The walk ends with an error before a node has a higher number. */
@@ -36,7 +36,7 @@ typedef struct {
     uint32_t *found;               /* by node: references to it that it must count; see balance.c */
     size_t found_capacity;
     hsight_label dict_label; /* of an edge to a __dict__ */
-    hsight_node_id previous;       /* target of the edge resolved last: the key of a dict value */
+    hsight_node_id previous; /* target of the edge resolved last: the key of a dict value */
     uintptr_t
         own_stack; /* of the calling thread, what lies behind heapsight's own frames begins here */
 } hsight__walk;
