@@ -35,9 +35,9 @@ def pairs(expected: Mapping[str, object]) -> list[Reference]:
 class Heap:
     """The heap at one moment."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, collect: bool = True) -> None:
         """The heap as it is now, by way of a file."""
-        _core.capture("references").save(path)
+        _core.capture("references", collect).save(path)
         self._heap = READER["read"](path)
         path.unlink()
         addresses = self._heap.columns["ADDR"]
