@@ -68,7 +68,7 @@ HSIGHT_API hsight_status hsight_reach_follow_variables(hsight_reach *reach, cons
                                                        hsight_error *err);
 
 /** Call `visit` with every block that nothing led to and that is alive still, those of 4 GiB and more
- * last, else by ascending address. O(heap / 1024) and what the visitor reads. */
+ * and those at addresses that are no multiple of 16 last, else by ascending address. O(heap / 1024) and what the visitor reads. */
 HSIGHT_API void hsight_reach_each_native(hsight_reach *reach, hsight_block_visitor visit,
                                          void *state);
 

@@ -358,7 +358,7 @@ hsight_status hsight_builder_reserve(hsight_builder *builder, uint32_t node_coun
                             &builder->refcounts, &builder->flags, &builder->first_edge};
     hsight_status status = HSIGHT_OK;
     for (size_t i = 0; status == HSIGHT_OK && i < sizeof nodes / sizeof *nodes; i++) {
-        status = reserve_in_all(nodes[i], (size_t)node_count + 1, err);
+        status = reserve_in_all(nodes[i], (size_t)node_count + 2, err); /* 0, and the last end */
     }
     if (status == HSIGHT_OK) {
         status = reserve_in_all(&builder->targets, edge_count, err);

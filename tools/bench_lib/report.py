@@ -116,7 +116,7 @@ def print_workload(workload: str, size: int, rounds: int,
     mib = "" if bytes_ is None else f", {bytes_ / 2**20:.0f} MiB"
     print(f"\n{workload}  {heap.title}, {size:,} {heap.unit}{mib};"
           f" CPU time, median of {rounds} (least-most); ratios within rounds")
-    print(f"{'':34}{'CPU s':>8}  {'least-most':>13}{'x collect':>11}{'x heapsight':>13}{'x without':>11}"
+    print(f"{'':34}{'CPU s':>8}  {'least-most':>13}{'x collect':>11}{'x heapsight':>13}{'x walk':>11}"
           f"{'objects':>12}{'B/obj kept':>12}{'at peak':>9}{'ms/M':>9}{'on the wall':>13}")
     for name, row in rows.items():
         spread = f"{row['cpu_min_s']:.2f}-{row['cpu_max_s']:.2f}"

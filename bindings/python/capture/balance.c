@@ -7,8 +7,7 @@
  * structure explains becomes a root "interpreter"; what is left is "held by C code". More
  * references than refcount means that a layout is not understood: such objects are counted and
  * reported. Nothing found here is ever an edge. References were counted when they were resolved
- * (walk.c). Memory: 4 bytes an object beside those counts, freed before return. Cost: O(objects).
- */
+ * (walk.c); their 4 bytes an object are freed at the end. Cost: O(objects). */
 #include "type_table.h"
 #include "walk.h"
 

@@ -5,8 +5,8 @@
  * array or a table of C code that nobody but C code knows. The name tells its size and where it was
  * allocated, as the tracer's tables know that now. Blocks of the domain raw may be freed meanwhile,
  * so each is read as a copy.
- * Cost: O(native bytes), and once for each stack and size a look at a table of lines. Owns nothing.
- */
+ * Cost: O(native bytes), and a look at a table of lines for each block with something that has
+ * another stack or size than the one before. Owns nothing. */
 #include "holders.h"
 #include "hook.h"
 

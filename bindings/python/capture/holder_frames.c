@@ -27,32 +27,27 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define NO_LIBRARY UINT32_MAX
 enum { PAGE_BYTES = 4096, SAVED_REGISTERS = 6 };
 
 /* ---- code of libraries ---- */
 
-static bool is_extension(const struct dl_phdr_info *library)
+/* Named as the interpreter's importer wants it: rows.so, librows.abi3.so, and not libffi.so.8.
+ * Other libraries know of no objects, and leave words of them only by chance. */
+static bool is_extension_name(const char *path)
 {
-    return !hsight__library_has(library, (uintptr_t)&PyType_Type) &&
-           !hsight__library_has(library, (uintptr_t)&hsight__look_at_frames) &&
-           !hsight__library_has(library, (uintptr_t)&getpid); /* the C library */
+    const char *name = hsight__base_name(path);
+    size_t length = strlen(name);
+    bool is_module = length > 3 && strcmp(name + length - 3, ".so") == 0;
+    bool is_tagged = strstr(name, ".cpython-") != NULL || strstr(name, ".abi3.") != NULL;
+    return is_module && (is_tagged || strncmp(name, "lib", 3) != 0);
 }
 
-static bool add_library(hsight__loaded_code *code, const struct dl_phdr_info *library)
+static bool is_extension(const struct dl_phdr_info *library)
 {
-    hsight__library_name *grown =
-        realloc(code->libraries, (code->library_count + 1) * sizeof *grown);
-    if (grown == NULL) {
-        return false;
-    }
-    code->libraries = grown;
-    hsight__library_name *made = &grown[code->library_count++];
-    made->bias = library->dlpi_addr;
-    snprintf(made->path, sizeof made->path, "%s", library->dlpi_name);
-    return true;
+    return is_extension_name(library->dlpi_name) &&
+           !hsight__library_has(library, (uintptr_t)&hsight__look_at_frames);
 }
 
 static bool add_part(hsight__loaded_code *code, hsight__code_part part)
@@ -72,7 +67,8 @@ static int add_code(struct dl_phdr_info *library, size_t size, void *state)
     (void)size;
     hsight__loaded_code *code = state;
     bool is_kept = is_extension(library);
-    if (is_kept && !add_library(code, library)) {
+    if (is_kept && !hsight__library_name_add(&code->libraries, &code->library_count,
+                                             library->dlpi_addr, library->dlpi_name)) {
         return 1;
     }
     for (int i = 0; i < library->dlpi_phnum; i++) {

@@ -62,15 +62,11 @@ static bool know_library(search *s, const struct dl_phdr_info *library)
     if (!s->is_new_library) {
         return true;
     }
-    hsight__library_name *grown = realloc(s->libraries, (s->library_count + 1) * sizeof *grown);
-    if (grown == NULL) {
+    if (!hsight__library_name_add(&s->libraries, &s->library_count, library->dlpi_addr,
+                                  library->dlpi_name)) {
         s->all->walk->visit.dropped_count++;
         return false;
     }
-    s->libraries = grown;
-    hsight__library_name *made = &grown[s->library_count++];
-    made->bias = library->dlpi_addr;
-    snprintf(made->path, sizeof made->path, "%s", library->dlpi_name);
     s->is_new_library = false;
     return true;
 }

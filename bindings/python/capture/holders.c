@@ -11,8 +11,8 @@
  * least comes first.
  *
  * Bodies are those of objects whose types tell no collector what they refer to, and states of
- * modules. Cost: O(roots + objects) and what is looked at; 16 bytes an object with a surplus and 8
- * KiB, freed before return. */
+ * modules. Cost: O(roots + objects) and what is looked at; at most 20 bytes an object with a
+ * surplus, at least 8 KiB, freed before return. */
 #include "holders.h"
 
 #include "type_table.h"
@@ -22,11 +22,13 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { FILTER_LOG2_LEAST = 16 }; /* bits: 8 KiB, for the objects that most programs have */
+
 /* ---- what is looked for ---- */
 
-static size_t hash_of(uintptr_t address)
+static size_t hash_of(const hsight__holder_search *s, uintptr_t address)
 {
-    return (size_t)((uint64_t)address * 0x9E3779B97F4A7C15u >> 48);
+    return (size_t)((uint64_t)address * 0x9E3779B97F4A7C15u >> (64 - s->filter_log2));
 }
 
 static size_t count_held(const hsight_builder *builder)
@@ -47,9 +49,21 @@ static int compare_addresses(const void *a, const void *b)
 
 static void add_held(hsight__holder_search *s, uintptr_t address, uint32_t root)
 {
-    size_t hash = hash_of(address);
+    size_t hash = hash_of(s, address);
     s->filter[hash / 64] |= UINT64_C(1) << hash % 64;
     s->objects[s->count++] = (hsight__held_object){address, root, 0};
+}
+
+/* With 16 bits and more an object, a word that is none of them passes one time in 16. */
+static bool make_room(hsight__holder_search *s, size_t count)
+{
+    s->filter_log2 = FILTER_LOG2_LEAST;
+    while ((UINT64_C(1) << s->filter_log2) < 16 * (uint64_t)count) {
+        s->filter_log2++;
+    }
+    s->filter = calloc((size_t)1 << (s->filter_log2 - 6), sizeof *s->filter);
+    s->objects = calloc(count, sizeof *s->objects);
+    return s->filter != NULL && s->objects != NULL;
 }
 
 /* False: there is nothing to look for. */
@@ -58,8 +72,7 @@ static bool know_held(hsight__holder_search *s)
     const hsight_builder *builder = s->walk->visit.builder;
     const uint64_t *addresses = hsight_builder_addresses(builder);
     size_t count = count_held(builder);
-    s->objects = count > 0 ? calloc(count, sizeof *s->objects) : NULL;
-    if (s->objects == NULL) {
+    if (count == 0 || !make_room(s, count)) {
         s->walk->visit.dropped_count += count > 0;
         return false;
     }
@@ -85,7 +98,7 @@ hsight__held_object *hsight__held_by_word(hsight__holder_search *s, uintptr_t wo
     if (address < s->objects[0].address || address > s->objects[s->count - 1].address) {
         return NULL;
     }
-    size_t hash = hash_of(address);
+    size_t hash = hash_of(s, address);
     if ((s->filter[hash / 64] >> hash % 64 & 1) == 0) {
         return NULL;
     }
@@ -109,6 +122,20 @@ void hsight__holder_found(hsight__holder_search *s, hsight__held_object *object,
         object->evidence = evidence;
         (void)hsight_builder_set_root_name(s->walk->visit.builder, object->root, name, NULL);
     }
+}
+
+bool hsight__library_name_add(hsight__library_name **names, uint32_t *count, uint64_t bias,
+                              const char *path)
+{
+    hsight__library_name *grown = realloc(*names, (*count + (size_t)1) * sizeof *grown);
+    if (grown == NULL) {
+        return false;
+    }
+    *names = grown;
+    hsight__library_name *made = &grown[(*count)++];
+    made->bias = bias;
+    snprintf(made->path, sizeof made->path, "%s", path);
+    return true;
 }
 
 const char *hsight__library_path(const hsight__library_name *library, char *buffer, size_t size)
@@ -185,8 +212,8 @@ static void look_at_object(hsight__holder_search *s, uint32_t node, PyTypeObject
 }
 
 /* Types of which nobody knows what they keep beside their block may keep references untold, too.
- * Not classes: static ones are shorter than their metaclass says. And the state of a module without
- * an m_traverse. */
+ * Not classes: static ones are shorter than their metaclass says. And modules may, in their state;
+ * what an m_traverse tells of is a reference, and so passed over. */
 static bool may_hold(const hsight__type_info *info)
 {
     bool is_unknown = (info->size_flags & HSIGHT_NODE_SIZE_LOWER_BOUND) != 0 &&
@@ -240,6 +267,7 @@ void hsight__find_holders(hsight__walk *walk, hsight_reach *reach)
         look_at_bodies(s);
         hsight__find_stack_holders(s);
     }
+    free(s->filter);
     free(s->objects);
     free(s);
 }

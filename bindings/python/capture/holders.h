@@ -14,9 +14,7 @@ typedef struct {
     uint32_t evidence; /* for its name; 0: it has none */
 } hsight__held_object;
 
-enum { HSIGHT__HELD_FILTER_BITS = 1 << 16 };
-
-/* Of one word. What has as much is found first or not at all. */
+/* Evidence is the number of words; a static variable counts for more than any block. */
 #define HSIGHT__EVIDENCE_STATIC UINT32_MAX
 #define HSIGHT__EVIDENCE_WORD   1
 
@@ -24,8 +22,8 @@ typedef struct {
     hsight__walk *walk;
     hsight__held_object *objects; /* ascending */
     size_t count;
-    uint64_t
-        filter[HSIGHT__HELD_FILTER_BITS / 64]; /* bits of hashes: most words are none of them */
+    uint64_t *filter; /* bits of the hashes of their addresses: most words are none of them */
+    unsigned filter_log2;
 } hsight__holder_search;
 
 /* The one that a word leads to, named or not; NULL: none. Low bits may be a tag. */
@@ -43,6 +41,9 @@ typedef struct {
     char path[512];
 } hsight__library_name;
 
+/* Append the one that dl_iterate_phdr() tells of; false: out of memory, and nothing changed. */
+bool hsight__library_name_add(hsight__library_name **names, uint32_t *count, uint64_t bias,
+                              const char *path);
 /* The program itself has no path in the loader's list; `buffer` is for its. */
 const char *hsight__library_path(const hsight__library_name *library, char *buffer, size_t size);
 const char *hsight__base_name(const char *path);

@@ -3,6 +3,10 @@
  * on. Memory: the map belongs to the walk. Cost: amortised O(1) a call. */
 #include "walk.h"
 
+#if defined(__unix__) || defined(__APPLE__)
+#include <sys/resource.h>
+#endif
+
 /* Not zeroed: the system gives pages of zeros, and what is never numbered need not be touched. */
 static bool grow_found(hsight__walk *walk, size_t need)
 {
@@ -15,6 +19,25 @@ static bool grow_found(hsight__walk *walk, size_t need)
         walk->found_capacity = capacity;
     }
     return found != NULL;
+}
+
+/* Under a limit, address space that is only reserved may be missing elsewhere. */
+static bool is_address_space_limited(void)
+{
+#if defined(__unix__) || defined(__APPLE__)
+    struct rlimit limit;
+    return getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur != RLIM_INFINITY;
+#else
+    return false;
+#endif
+}
+
+void hsight__walk_reserve(hsight__walk *walk, uint32_t node_count, uint32_t edge_count)
+{
+    if (!is_address_space_limited() &&
+        hsight_builder_reserve(walk->visit.builder, node_count, edge_count, NULL) == HSIGHT_OK) {
+        (void)grow_found(walk, (size_t)node_count + 2);
+    }
 }
 
 void hsight__walk_free_found(hsight__walk *walk)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* pointer_map.h - from the address of an object to a 31-bit number, 0 meaning "not there".
  *
- * See pointer_map.c for the layout. Not thread-safe. The hot half is inline: a lookup is one
- * compare with a region met before and one load. */
+ * See pointer_map.c for the layout. Not thread-safe. What many addresses go through is inline: a
+ * compare with a region met before, a load, and a look at one bit. */
 #ifndef HEAPSIGHT_CAPTURE_POINTER_MAP_H
 #define HEAPSIGHT_CAPTURE_POINTER_MAP_H
 

@@ -2,7 +2,7 @@
 /* tally.h - how often each of a few thousand objects was met: a hash table by address.
  *
  * For many objects pointer_map.h is faster; this one costs nothing where there are few. Memory:
- * 32 bytes an object, owned by the tally, given back by _free, which leaves an empty one. */
+ * up to 64 bytes an object, owned by the tally, given back by _free, which leaves an empty one. */
 #ifndef HEAPSIGHT_CAPTURE_TALLY_H
 #define HEAPSIGHT_CAPTURE_TALLY_H
 

@@ -18,7 +18,7 @@
  * I3  blocks of the domain raw may be freed meanwhile: a block is read as a copy
  *
  * Cost: a look at the begin of every live block that is no object of the walk, and, where something
- * is found, at the words of every object. Memory: 4 bytes for 16 of the heap around those that are
+ * is found, at the words of every object. Memory: 4 bytes for 32 of the heap around those that are
  * found, freed before return.
  */
 #include "hook.h"

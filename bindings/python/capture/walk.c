@@ -313,9 +313,7 @@ static void reserve_columns(hsight__walk *walk)
     size_t count = 2 * walk->tracked.count;
     if (count >= items / 2 && count < UINT32_MAX / 4) {
         count = (count + items - 1) / items * items;
-        (void)hsight_builder_reserve(walk->visit.builder, (uint32_t)count - 1,
-                                     (uint32_t)(2 * count), NULL);
-        (void)hsight__walk_make_room(walk, (uint32_t)count - 1);
+        hsight__walk_reserve(walk, (uint32_t)count - 2, (uint32_t)(2 * count));
     }
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* walk.h - one walk over the heap, and what its phases share.
  *
- *   collect tracked objects -> hide our own -> number them -> roots -> visit all -> balance ->
- * blocks (join.h) -> holders
+ *   collect tracked objects -> hide our own -> number them -> roots -> visit all
+ *   -> balance -> blocks (join.h) -> holders
  *
  * The GIL is held from the first phase to the last, the collector is off, and no refcount changes,
  * so no object can die meanwhile. */
@@ -46,6 +46,8 @@ typedef struct {
 /* Room for `count` more objects. False: there can be none, and the visit failed. Whoever numbers an
  * object sets its walk->found. */
 bool hsight__walk_make_room(hsight__walk *walk, uint32_t count);
+/* Room for so many objects and references in all, if there is some: a hint. */
+void hsight__walk_reserve(hsight__walk *walk, uint32_t node_count, uint32_t edge_count);
 void hsight__walk_free_found(hsight__walk *walk);
 /* Of an object whose slot of the map was asked for: the one that is its own. NULL: out of memory,
  * and the visit failed. */

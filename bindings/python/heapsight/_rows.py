@@ -74,10 +74,10 @@ class NativeReferenceRow(NamedTuple):
     are (place, objects) of those that it did not hold before, or with fewer references, most
     objects first; empty where no tracer saw them. `examples` are (address, name or preview) of up
     to three of these objects; Snapshot.why() takes an address. `holders` are (what seems to hold
-    them, objects), most objects first: what has their address of static variables of libraries,
-    native blocks (exact tracer), objects whose types do not tell what they keep, and C stacks of
-    threads in functions of extension modules. That is weak evidence: such a word may be left over,
-    or a number.
+    them, objects), most objects first: a static variable of a library, a native block (exact
+    tracer), an object whose type does not tell what it keeps, the state of a module, or the C
+    stack of a thread in a function of an extension module, where their address was found. That is
+    weak evidence: such a word may be left over, or a number.
     """
 
     type: str

@@ -31,6 +31,17 @@ def test_a_memory_limit_ends_it(passes: Passes) -> None:
         """)
 
 
+@pytest.mark.parametrize("count", [140_000, 270_000])
+def test_what_the_refusal_says_is_enough(passes: Passes, count: int) -> None:
+    """Of many tracked objects, for which columns are reserved at once where nothing is limited."""
+    passes(f"""
+        kept = [[] for _ in range({count})]
+        count = heapsight.snapshot("x", fork=True).result().object_count
+        enough = heapsight.snapshot("x", fork=True, memory_limit=200 * count)
+        assert enough.result().object_count > {count}
+        """)
+
+
 def test_a_full_disk_is_an_error_with_its_number(passes: Passes) -> None:
     passes("""
         import errno, resource
