@@ -63,11 +63,11 @@ static void *map_aligned(size_t bytes)
     return block;
 }
 
-/* Only where a huge page is 2 MiB: with 64 KiB pages it is 512 MiB. Refusal does not matter. */
+/* Refusal does not matter. */
 static void advise_huge(void *block, size_t bytes)
 {
 #if defined(MADV_HUGEPAGE)
-    if (bytes >= HUGE_BYTES && sysconf(_SC_PAGESIZE) == 4096) {
+    if (bytes >= HUGE_BYTES && hsight_huge_pages_pay()) {
         (void)madvise(block, bytes, MADV_HUGEPAGE);
     }
 #else

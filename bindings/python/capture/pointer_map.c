@@ -14,14 +14,20 @@
  * back by _clear. Cost: O(1). */
 #include "pointer_map.h"
 
+#include <heapsight/base.h>
+
 #include <stdlib.h>
 #include <sys/mman.h>
 
+enum {
+    SPARSE_REGIONS = 4
+}; /* the first may have but few objects: those of libraries, small heaps */
+
 #define REGION_BYTES (sizeof(uint32_t) << (HSIGHT__REGION_SHIFT - HSIGHT__SLOT_SHIFT))
 
-void hsight__pointer_map_init(hsight__pointer_map *map, bool huge_pages)
+void hsight__pointer_map_init(hsight__pointer_map *map, bool is_large)
 {
-    *map = (hsight__pointer_map){.huge_pages = huge_pages};
+    *map = (hsight__pointer_map){.is_large = is_large};
     for (size_t i = 0; i < HSIGHT__RECENT_REGIONS; i++) {
         map->recent[i].key = HSIGHT__NO_REGION;
     }
@@ -38,7 +44,7 @@ void hsight__pointer_map_clear(hsight__pointer_map *map)
         }
     }
     free(map->table);
-    hsight__pointer_map_init(map, map->huge_pages); /* also forgets the recent regions */
+    hsight__pointer_map_init(map, map->is_large); /* also forgets the recent regions */
 }
 
 static hsight__region *find(hsight__region *table, size_t capacity, uint64_t key)
@@ -69,22 +75,34 @@ static bool grow(hsight__pointer_map *map)
     return true;
 }
 
-static void *map_slots(bool huge_pages)
+/* Slots are read before they are written, and the read would map a page of zeros first: so they are
+ * made writable at once. Failure changes nothing. */
+static void make_ready(void *slots)
+{
+#ifdef MADV_HUGEPAGE
+    if (hsight_huge_pages_pay()) {
+        (void)madvise(slots, REGION_BYTES, MADV_HUGEPAGE);
+        *(volatile uint32_t *)slots = 0;
+        return;
+    }
+#endif
+#ifdef MADV_POPULATE_WRITE
+    (void)madvise(slots, REGION_BYTES, MADV_POPULATE_WRITE);
+#else
+    (void)slots;
+#endif
+}
+
+static void *map_slots(bool is_dense)
 {
     void *slots =
         mmap(NULL, REGION_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (slots == MAP_FAILED) {
         return NULL;
     }
-#ifdef MADV_HUGEPAGE
-    if (huge_pages) {
-        (void)madvise(slots, REGION_BYTES, MADV_HUGEPAGE); /* a hint: failure changes nothing */
-        /* Slots are read before they are written: the read would map a page of zeros first. */
-        *(volatile uint32_t *)slots = 0;
+    if (is_dense) {
+        make_ready(slots);
     }
-#else
-    (void)huge_pages;
-#endif
     return slots;
 }
 
@@ -99,7 +117,7 @@ uint32_t *hsight__pointer_map_region(hsight__pointer_map *map, uint64_t key)
     if ((map->count + 1) * 2 > map->capacity && !grow(map)) {
         return NULL;
     }
-    uint32_t *slots = map_slots(map->huge_pages);
+    uint32_t *slots = map_slots(map->is_large && map->count >= SPARSE_REGIONS);
     if (slots == NULL) {
         return NULL;
     }

@@ -35,10 +35,11 @@ typedef struct {
     hsight__region *table;
     size_t capacity; /* power of two, 0 before the first insertion */
     size_t count;
-    bool huge_pages;
+    bool is_large;
 } hsight__pointer_map;
 
-void hsight__pointer_map_init(hsight__pointer_map *map, bool huge_pages);
+/* is_large: most of the heap will be in it. */
+void hsight__pointer_map_init(hsight__pointer_map *map, bool is_large);
 void hsight__pointer_map_clear(hsight__pointer_map *map);
 
 /* The number of this address, or 0. */
