@@ -136,7 +136,11 @@ static bool is_all_named(const hsight__holder_search *s)
 void hsight__find_stack_holders(hsight__holder_search *s)
 {
     hsight__loaded_code code;
-    if (is_all_named(s) || hsight__is_forked_child() || !hsight__loaded_code_get(&code)) {
+    if (is_all_named(s) || hsight__is_forked_child()) {
+        return;
+    }
+    if (!hsight__loaded_code_get(&code)) {
+        s->walk->visit.dropped_count++;
         return;
     }
     uintptr_t first_end = first_stack_end();
