@@ -184,106 +184,99 @@ void hsight_reach_free(hsight_reach *reach)
 
 /* ---- what is left ---- */
 
-/* 64 places of a region, at most; the tracer is not locked while they are visited. */
-static void visit_unseen(const hsight_reach *reach, const hsight__region *in, size_t word,
-                         hsight_block_visitor visit, void *state)
+typedef struct {
+    uint64_t begin;
+    hsight__block block;
+} left_block;
+
+/* What nothing led to in HSIGHT__SLOT_GROUP places of a region, and is alive; returns how many. The
+ * tracer is not locked any more when they are looked at. */
+static size_t read_unseen(const hsight_reach *reach, const hsight__region *in, size_t word,
+                          left_block out[HSIGHT__SLOT_GROUP])
 {
-    const hsight_block_reader reader = {reach->memory};
-    hsight__live_block found[64];
-    size_t count = 0;
     uint64_t left = in->begins[word] & ~in->seen[word];
+    size_t count = 0;
     if (left == 0) {
-        return;
+        return 0;
     }
     hsight__lock_take(&reach->tracer->lock);
     for (; left != 0; left &= left - 1) {
-        size_t at = word * 64 + (size_t)__builtin_ctzll(left);
+        size_t at = word * HSIGHT__SLOT_GROUP + (size_t)__builtin_ctzll(left);
         hsight__block block = hsight__slot_read(&in->slots[at]);
         if (block.stack != 0) {
-            found[count++] =
-                (hsight__live_block){in->base + at * HSIGHT__GRANULE_BYTES, block.bytes};
+            out[count++] = (left_block){in->base + at * HSIGHT__GRANULE_BYTES, block};
         }
     }
     hsight__lock_release(&reach->tracer->lock);
-    for (size_t i = 0; i < count; i++) {
-        visit(&reader, found[i].begin, found[i].bytes, state);
-    }
+    return count;
 }
 
-/* Of each the size that it has now: another one may begin there. */
-static void visit_unseen_side_blocks(const hsight_reach *reach, hsight_block_visitor visit,
-                                     void *state)
+/* The same of one block of the side table, as it is now: another one may begin there. */
+static bool read_unseen_side_block(const hsight_reach *reach, const hsight__long_block *from,
+                                   left_block *out)
 {
-    const hsight_block_reader reader = {reach->memory};
-    const hsight__long_block *longs = reach->longs.data;
-    for (size_t i = 0; i < reach->longs.count; i++) {
-        if (longs[i].is_side && !longs[i].is_seen) {
-            const void *address = (const void *)(uintptr_t)longs[i].begin;
-            hsight__lock_take(&reach->tracer->lock);
-            hsight__block block = hsight__side_table_get(&reach->tracer->blocks.side, address);
-            hsight__lock_release(&reach->tracer->lock);
-            if (block.stack != 0) {
-                visit(&reader, longs[i].begin, block.bytes, state);
+    if (!from->is_side || from->is_seen) {
+        return false;
+    }
+    const void *address = (const void *)(uintptr_t)from->begin;
+    hsight__lock_take(&reach->tracer->lock);
+    *out = (left_block){from->begin, hsight__side_table_get(&reach->tracer->blocks.side, address)};
+    hsight__lock_release(&reach->tracer->lock);
+    return out->block.stack != 0;
+}
+
+typedef void (*left_visitor)(const hsight_reach *reach, const left_block *left, void *state);
+
+static void each_unseen(const hsight_reach *reach, left_visitor visit, void *state)
+{
+    const hsight__region *regions = reach->regions.data;
+    left_block left[HSIGHT__SLOT_GROUP];
+    for (size_t i = 0; i < reach->regions.count; i++) {
+        for (size_t word = 0; word < HSIGHT__REACH_WORDS; word++) {
+            size_t count = read_unseen(reach, &regions[i], word, left);
+            for (size_t at = 0; at < count; at++) {
+                visit(reach, &left[at], state);
             }
         }
     }
+    const hsight__long_block *longs = reach->longs.data;
+    for (size_t i = 0; i < reach->longs.count; i++) {
+        if (read_unseen_side_block(reach, &longs[i], left)) {
+            visit(reach, left, state);
+        }
+    }
+}
+
+typedef struct {
+    hsight_block_visitor visit;
+    void *state;
+} native_call;
+
+static void call_visitor(const hsight_reach *reach, const left_block *left, void *state)
+{
+    const native_call *call = state;
+    const hsight_block_reader reader = {reach->memory};
+    call->visit(&reader, left->begin, left->block.bytes, call->state);
 }
 
 void hsight_reach_each_native(hsight_reach *reach, hsight_block_visitor visit, void *state)
 {
-    const hsight__region *regions = reach->regions.data;
-    for (size_t i = 0; i < reach->regions.count; i++) {
-        for (size_t word = 0; word < HSIGHT__REACH_WORDS; word++) {
-            visit_unseen(reach, &regions[i], word, visit, state);
-        }
-    }
-    visit_unseen_side_blocks(reach, visit, state);
+    native_call call = {visit, state};
+    each_unseen(reach, call_visitor, &call);
 }
 
-static void add_block(hsight__vec *sums, hsight__block block)
+static void add_to_sums(const hsight_reach *reach, const left_block *left, void *state)
 {
-    if (block.stack != 0 && block.stack < sums->count) {
-        hsight__reach_sum *sum = (hsight__reach_sum *)sums->data + block.stack;
-        sum->bytes += block.bytes;
+    (void)reach;
+    hsight__vec *sums = state;
+    if (left->block.stack < sums->count) {
+        hsight__reach_sum *sum = (hsight__reach_sum *)sums->data + left->block.stack;
+        sum->bytes += left->block.bytes;
         sum->blocks++;
     }
 }
 
-static void add_unseen(const hsight_reach *reach, const hsight__region *in, size_t word,
-                       hsight__vec *sums)
-{
-    uint64_t left = in->begins[word] & ~in->seen[word];
-    if (left == 0) {
-        return;
-    }
-    hsight__lock_take(&reach->tracer->lock);
-    for (; left != 0; left &= left - 1) {
-        size_t at = word * 64 + (size_t)__builtin_ctzll(left);
-        add_block(sums, hsight__slot_read(&in->slots[at]));
-    }
-    hsight__lock_release(&reach->tracer->lock);
-}
-
-static void add_unseen_side_blocks(const hsight_reach *reach, hsight__vec *sums)
-{
-    const hsight__long_block *longs = reach->longs.data;
-    hsight__lock_take(&reach->tracer->lock);
-    for (size_t i = 0; i < reach->longs.count; i++) {
-        if (longs[i].is_side && !longs[i].is_seen) {
-            const void *block = (const void *)(uintptr_t)longs[i].begin;
-            add_block(sums, hsight__side_table_get(&reach->tracer->blocks.side, block));
-        }
-    }
-    hsight__lock_release(&reach->tracer->lock);
-}
-
 void hsight__reach_sum_native(const hsight_reach *reach, hsight__vec *sums)
 {
-    const hsight__region *regions = reach->regions.data;
-    for (size_t i = 0; i < reach->regions.count; i++) {
-        for (size_t word = 0; word < HSIGHT__REACH_WORDS; word++) {
-            add_unseen(reach, &regions[i], word, sums);
-        }
-    }
-    add_unseen_side_blocks(reach, sums);
+    each_unseen(reach, add_to_sums, sums);
 }

@@ -14,11 +14,11 @@
 
 enum { PATH_BYTES = 256 };
 
-static char folder[] = "/tmp/check_huge_pages.XXXXXX";
+static char folder[64];
 
 static void make_folder(void)
 {
-    strcpy(folder + sizeof folder - 1 - 6, "XXXXXX");
+    strcpy(folder, "/tmp/check_huge_pages.XXXXXX"); /* mkdtemp() replaces the last six */
     ck_assert_ptr_nonnull(mkdtemp(folder));
 }
 

@@ -1,107 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* check_trace_reach.c - which blocks are found from which memory, and which are left. */
-#include <heapsight/reach.h>
-
 #include "check_trace_kit.h"
+#include "check_trace_reach_kit.h"
 #include "failing_allocator.h"
 #include "random_graph.h"
 #include "suite.h"
-#include "trace/block_map.h"
 
 #include <check.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
-
-#define ARENA_BYTES ((size_t)24 << 20) /* more than two regions of the block map */
-#define REGION      ((uintptr_t)1 << HSIGHT__LEAF_SHIFT)
-
-static char *arena; /* begins where a region does */
-static char *mapped;
-static hsight_tracer *tracer;
-static hsight_trace_thread thread;
-
-static void set_up(void)
-{
-    mapped = mmap(NULL, ARENA_BYTES + REGION, PROT_READ | PROT_WRITE,
-                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    ck_assert_ptr_ne(mapped, MAP_FAILED);
-    arena = (char *)(((uintptr_t)mapped + REGION - 1) & ~(REGION - 1));
-    memset(&thread, 0, sizeof thread);
-    tracer = trace_kit_start(HSIGHT_TRACE_EXACT, 0);
-}
-
-static void tear_down(void)
-{
-    hsight_tracer_free(tracer);
-    munmap(mapped, ARENA_BYTES + REGION);
-}
-
-/* A block of the function with this number, at an offset in the arena. */
-static void *block(uint64_t function, size_t offset, size_t bytes)
-{
-    hsight_raw_frame frame = {function, 1};
-    hsight_tracer_record(tracer, &thread, arena + offset, bytes, &frame, 1);
-    return arena + offset;
-}
-
-static void point(void *from, size_t at, const void *to)
-{
-    memcpy((char *)from + at, &to, sizeof to);
-}
-
-static hsight_reach *begin(void)
-{
-    hsight_reach *reach;
-    hsight_error err;
-    ck_assert_int_eq(hsight_reach_new(tracer, &reach, &err), HSIGHT_OK);
-    return reach;
-}
-
-static void follow(hsight_reach *reach, const void *object, size_t bytes)
-{
-    ck_assert_int_eq(hsight_reach_follow(reach, object, bytes, NULL), HSIGHT_OK);
-}
-
-static void meet(hsight_reach *reach, const void *object)
-{
-    ck_assert_int_eq(hsight_reach_meet(reach, object, NULL), HSIGHT_OK);
-}
-
-static hsight_trace *finish(hsight_reach *reach)
-{
-    hsight_trace *trace;
-    ck_assert_int_eq(hsight_tracer_take(tracer, reach, &trace, NULL, NULL, NULL), HSIGHT_OK);
-    ck_assert(hsight_trace_knows_native(trace));
-    hsight_reach_free(reach);
-    return trace;
-}
-
-/* Bytes of native blocks of the function with this number. */
-static uint64_t native_bytes(const hsight_trace *trace, uint64_t function)
-{
-    char name[32];
-    snprintf(name, sizeof name, "f%llx", (unsigned long long)function);
-    uint64_t sum = 0;
-    for (uint32_t i = 0; i < hsight_trace_native_count(trace); i++) {
-        const hsight_native_row *row = &hsight_trace_native_rows(trace)[i];
-        hsight_frame_id frame = hsight_trace_innermost(trace, row->stack);
-        hsight_string found = hsight_trace_get_frame(trace, frame).function;
-        if (found.length == strlen(name) && memcmp(found.data, name, found.length) == 0) {
-            ck_assert_uint_ne(row->blocks, 0);
-            sum += row->bytes;
-        }
-    }
-    return sum;
-}
-
-/* Ends the search. */
-static void expect_native(hsight_reach *reach, uint64_t function, uint64_t bytes)
-{
-    hsight_trace *trace = finish(reach);
-    ck_assert_uint_eq(native_bytes(trace, function), bytes);
-    hsight_trace_free(trace);
-}
 
 START_TEST(what_an_object_leads_to_is_its_own)
 {
@@ -118,64 +26,6 @@ START_TEST(what_an_object_leads_to_is_its_own)
     ck_assert_uint_eq(hsight_trace_native_rows(trace)->blocks, 2);
     ck_assert_uint_eq(native_bytes(trace, 4), 100);
     hsight_trace_free(trace);
-}
-END_TEST
-
-typedef struct {
-    uint64_t addresses[8];
-    uint64_t bytes[8];
-    uint64_t first_words[8];
-    size_t count;
-} visited;
-
-static void note(const hsight_block_reader *reader, uint64_t address, uint64_t bytes, void *state)
-{
-    visited *all = state;
-    ck_assert_uint_lt(all->count, 8);
-    all->addresses[all->count] = address;
-    all->bytes[all->count] = bytes;
-    ck_assert(hsight_block_read(reader, address, &all->first_words[all->count++], 8));
-}
-
-START_TEST(what_nothing_leads_to_is_visited)
-{
-    void *object = block(1, 0, 32), *item = block(2, 64, 64), *lost = block(3, 256, 17);
-    void *freed = block(3, 512, 16), *far = block(3, 9 << 20, 1 << 20);
-    point(object, 0, item);
-    point(lost, 0, object);
-    point(far, 0, lost);
-    hsight_reach *reach = begin();
-    hsight_traced_block taken;
-    ck_assert(hsight_tracer_forget(tracer, &thread, freed, &taken));
-    meet(reach, object);
-    follow(reach, object, 0);
-    visited all = {.count = 0};
-    hsight_reach_each_native(reach, note, &all);
-    hsight_reach_free(reach);
-    ck_assert_uint_eq(all.count, 2);
-    ck_assert_uint_eq(all.addresses[0], (uintptr_t)lost);
-    ck_assert_uint_eq(all.bytes[0], 17);
-    ck_assert_uint_eq(all.first_words[0], (uintptr_t)object);
-    ck_assert_uint_eq(all.addresses[1], (uintptr_t)far);
-    ck_assert_uint_eq(all.bytes[1], 1 << 20);
-}
-END_TEST
-
-START_TEST(a_native_block_of_the_side_table_is_visited)
-{
-    uint64_t odd = (uint64_t)(uintptr_t)arena + 40; /* not aligned as the map wants it */
-    hsight_raw_frame frame = {5, 1};
-    hsight_tracer_record(tracer, &thread, (void *)(uintptr_t)odd, 24, &frame, 1);
-    hsight_reach *reach = begin();
-    visited all = {.count = 0};
-    hsight_reach_each_native(reach, note, &all);
-    ck_assert_uint_eq(all.count, 1);
-    ck_assert_uint_eq(all.addresses[0], odd);
-    ck_assert_uint_eq(all.bytes[0], 24);
-    hsight_reach_pass(reach, (void *)(uintptr_t)odd);
-    hsight_reach_each_native(reach, note, &all);
-    ck_assert_uint_eq(all.count, 1);
-    hsight_reach_free(reach);
 }
 END_TEST
 
@@ -637,8 +487,6 @@ int main(void)
     TCase *tests = tcase_create("trace_reach");
     tcase_add_checked_fixture(tests, set_up, tear_down);
     tcase_add_test(tests, what_an_object_leads_to_is_its_own);
-    tcase_add_test(tests, what_nothing_leads_to_is_visited);
-    tcase_add_test(tests, a_native_block_of_the_side_table_is_visited);
     tcase_add_test(tests, the_first_addresses_of_all);
     tcase_add_test(tests, blocks_that_lead_to_each_other_are_native);
     tcase_add_loop_test(tests, an_address_leads_into_a_block, 0, sizeof ways / sizeof *ways);

@@ -28,6 +28,7 @@
 #include "compat.h"
 #include "hook.h"
 #include "libraries.h"
+#include "process_memory.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -137,20 +138,6 @@ static void look_around_regularly(uint64_t first_us)
     look_around(SIGALRM);
 }
 
-/* Bytes of address space in use; 0 where the system does not tell. */
-static uint64_t used_bytes(void)
-{
-    char text[128];
-    unsigned long long pages = 0;
-    int file = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
-    ssize_t length = file >= 0 ? read(file, text, sizeof(text) - 1) : -1;
-    if (file >= 0) {
-        close(file);
-    }
-    text[length > 0 ? length : 0] = 0;
-    return sscanf(text, "%llu", &pages) == 1 ? pages * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
-}
-
 static void lower_limit(int resource, rlim_t wanted)
 {
     struct rlimit limit;
@@ -183,7 +170,7 @@ static void be_killed_first(void)
 
 static void limit_memory(uint64_t more_bytes)
 {
-    uint64_t used = more_bytes != 0 ? used_bytes() : 0, limit;
+    uint64_t used = more_bytes != 0 ? hsight__process_memory_now().mapped_bytes : 0, limit;
     if (used != 0 && !__builtin_add_overflow(used, more_bytes, &limit)) {
         lower_limit(RLIMIT_AS, (rlim_t)limit);
     }

@@ -18,7 +18,6 @@
 #include "child_memory.h"
 #include "process_memory.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,23 +30,12 @@ static const uintptr_t STACK_BYTES_MAX = (uintptr_t)64 << 20;
 
 /* ---- what the system knows ---- */
 
-static bool read_file(const char *path, char *out, size_t size)
-{
-    int file = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t length = file >= 0 ? read(file, out, size - 1) : -1;
-    if (file >= 0) {
-        close(file);
-    }
-    out[length > 0 ? length : 0] = 0;
-    return length > 0;
-}
-
 /* The last but one of "number arguments stack-pointer program-counter"; 0: it runs, or is gone. */
 static uintptr_t stack_pointer_of(unsigned long native_id)
 {
     char path[64], text[256];
     snprintf(path, sizeof path, "/proc/self/task/%lu/syscall", native_id);
-    char *last = read_file(path, text, sizeof text) ? strrchr(text, ' ') : NULL;
+    char *last = hsight__read_system_file(path, text, sizeof text) > 0 ? strrchr(text, ' ') : NULL;
     if (last == NULL) {
         return 0;
     }
@@ -61,7 +49,9 @@ static uintptr_t stack_pointer_of(unsigned long native_id)
 static uintptr_t first_stack_end(void)
 {
     char text[1024];
-    char *field = read_file("/proc/self/stat", text, sizeof text) ? strrchr(text, ')') : NULL;
+    char *field = hsight__read_system_file("/proc/self/stat", text, sizeof text) > 0
+                      ? strrchr(text, ')')
+                      : NULL;
     for (int i = 0; i < 26 && field != NULL; i++) {
         field = strchr(field + 1, ' ');
     }

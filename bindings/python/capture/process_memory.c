@@ -99,17 +99,23 @@ bool hsight__memory_is_readable(const void *begin, size_t bytes)
     return true;
 }
 
+size_t hsight__read_system_file(const char *path, char *out, size_t size)
+{
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t length = file >= 0 ? read(file, out, size - 1) : 0;
+    if (file >= 0) {
+        close(file);
+    }
+    out[length > 0 ? length : 0] = 0;
+    return length > 0 ? (size_t)length : 0;
+}
+
 hsight__process_memory hsight__process_memory_now(void)
 {
     char text[128];
     unsigned long long mapped, resident;
     uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
-    int file = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
-    ssize_t length = file >= 0 ? read(file, text, sizeof(text) - 1) : 0;
-    if (file >= 0) {
-        close(file);
-    }
-    text[length > 0 ? length : 0] = 0;
+    hsight__read_system_file("/proc/self/statm", text, sizeof text);
     if (sscanf(text, "%llu %llu", &mapped, &resident) != 2) {
         return (hsight__process_memory){0, 0};
     }

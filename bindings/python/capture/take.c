@@ -3,8 +3,8 @@
 #include "capture.h"
 #include "compat.h"
 #include "join.h"
+#include "process_memory.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -82,17 +82,9 @@ static void arguments_text(char *out, size_t size)
 {
     char raw[4096];
     out[0] = 0;
-    int file = open("/proc/self/cmdline", O_RDONLY | O_CLOEXEC);
-    ssize_t length = file >= 0 ? read(file, raw, sizeof(raw) - 1) : -1;
-    if (file >= 0) {
-        close(file);
-    }
-    if (length <= 0) {
-        return;
-    }
-    raw[length] = 0;
+    size_t length = hsight__read_system_file("/proc/self/cmdline", raw, sizeof raw);
     size_t at = 0;
-    for (ssize_t i = 0; i < length && at + 8 < size; i += (ssize_t)strlen(raw + i) + 1) {
+    for (size_t i = 0; i < length && at + 8 < size; i += strlen(raw + i) + 1) {
         if (at > 0) {
             out[at++] = ' ';
         }
