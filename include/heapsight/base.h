@@ -35,23 +35,23 @@ typedef struct {
     size_t length;
 } hsight_string;
 
-/** Where memory comes from. All three get the state. `resize` keeps the old block on failure.
- * `release` is told the size that was asked for last, so that blocks may be mapped directly. */
+/** Where memory comes from. All get the state. `resize` keeps the old block on failure.
+ * `release` is told the size that was asked for last, so that blocks may be mapped directly.
+ * `prefault` may be NULL. It has the system back memory that is written to next, which costs less than
+ * a trap for each page: bytes `begin` to `need` at least of a block for which `bytes` were asked last,
+ * 0 <= begin < need <= bytes; what is there stays. It returns where backed memory ends, need .. bytes,
+ * and cannot fail: what is not backed costs the trap. Since 0.1. */
 typedef struct {
     void *(*allocate)(void *state, size_t bytes);
     void *(*resize)(void *state, void *block, size_t old_bytes, size_t new_bytes);
     void (*release)(void *state, void *block, size_t bytes);
     void *state;
+    size_t (*prefault)(void *state, void *block, size_t bytes, size_t begin, size_t need);
 } hsight_allocator;
 
-/** The default allocator: malloc for small blocks; page mappings for blocks of 64 KiB and more, from
- * 2 MiB on with huge pages where they pay, so that growth does not copy. Static storage. Since 0.1. */
+/** The default allocator: malloc for small blocks; page mappings for blocks of 64 KiB and more, so that
+ * growth does not copy. Its `prefault` uses huge pages where they come fast. Static storage. Since 0.1. */
 HSIGHT_API const hsight_allocator *hsight_allocator_default(void);
-
-/** Does it pay to ask for huge pages of 2 MiB (Linux, MADV_HUGEPAGE)? Not where a page has not 4 KiB,
- * nor in a virtual machine that reports its free pages to the host: there the first touch of a huge
- * page takes ten times as long. O(1) after the first call. Safe from any thread. Since 0.1. */
-HSIGHT_API bool hsight_huge_pages_pay(void);
 
 /** Where a report goes. `write` returns 0, or non-zero to stop; the report then returns HSIGHT_EIO. */
 typedef struct {

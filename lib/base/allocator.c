@@ -12,11 +12,12 @@
  *     bytes that starts at a multiple of 2 MiB; the size given to resize and release decides
  * I2  a failing resize leaves the old block as it was
  *
- * The alignment serves huge pages: they halve the cost of first touching a column, and a mapping
- * that moves between two aligned places keeps them. Systems without mremap only use malloc. */
+ * The alignment serves huge pages, which prefault.c asks for: a mapping that moves between two
+ * aligned places keeps them. Systems without mremap only use malloc. */
 #include <heapsight/base.h>
 
 #include "base/checked.h"
+#include "base/prefault.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -63,30 +64,12 @@ static void *map_aligned(size_t bytes)
     return block;
 }
 
-/* Refusal does not matter. */
-static void advise_huge(void *block, size_t bytes)
-{
-#if defined(MADV_HUGEPAGE)
-    if (bytes >= HUGE_BYTES && hsight_huge_pages_pay()) {
-        (void)madvise(block, bytes, MADV_HUGEPAGE);
-    }
-#else
-    (void)block;
-    (void)bytes;
-#endif
-}
-
 static void *map_block(size_t bytes)
 {
     if (bytes > SIZE_MAX - PAGE_BYTES) {
         return NULL;
     }
-    size_t length = round_up(bytes, PAGE_BYTES);
-    void *block = map_aligned(length);
-    if (block != NULL) {
-        advise_huge(block, length);
-    }
-    return block;
+    return map_aligned(round_up(bytes, PAGE_BYTES));
 }
 
 /* Grow or shrink a mapping: in place where the address space allows, else by moving its pages. */
@@ -111,7 +94,6 @@ static void *remap_block(void *block, size_t old_bytes, size_t new_bytes)
             return NULL;
         }
     }
-    advise_huge(moved, new_length);
     return moved;
 }
 
@@ -131,6 +113,14 @@ static void default_release(void *state, void *block, size_t bytes)
     }
 }
 
+static size_t default_prefault(void *state, void *block, size_t bytes, size_t begin, size_t need)
+{
+    (void)state;
+    return is_mapped(bytes)
+               ? hsight__prefault(block, bytes, round_up(bytes, PAGE_BYTES), begin, need)
+               : bytes;
+}
+
 static void *default_resize(void *state, void *block, size_t old_bytes, size_t new_bytes)
 {
     if (block == NULL) {
@@ -144,6 +134,9 @@ static void *default_resize(void *state, void *block, size_t old_bytes, size_t n
     }
     void *other = default_allocate(state, new_bytes);
     if (other != NULL) {
+        if (is_mapped(new_bytes)) { /* before a first small page stands where a huge one could */
+            (void)default_prefault(state, other, new_bytes, 0, 1);
+        }
         memcpy(other, block, old_bytes < new_bytes ? old_bytes : new_bytes);
         default_release(state, block, old_bytes);
     }
@@ -172,11 +165,17 @@ static void default_release(void *state, void *block, size_t bytes)
     free(block);
 }
 
+static size_t default_prefault(void *state, void *block, size_t bytes, size_t begin, size_t need)
+{
+    (void)state, (void)block, (void)begin, (void)need;
+    return bytes;
+}
+
 #endif
 
 const hsight_allocator *hsight_allocator_default(void)
 {
     static const hsight_allocator allocator = {default_allocate, default_resize, default_release,
-                                               NULL};
+                                               NULL, default_prefault};
     return &allocator;
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* vec.h - a growable column of equal items on an hsight_allocator.
  *
- * Capacity doubles; nothing past `count` is ever touched, so that on the default allocator the
- * spare capacity of a large column costs address space and no memory. A failing call leaves the
- * vector as it was. The owner reads and writes `data` directly:
+ * What is held doubles. On the default allocator, what is held beyond `capacity` costs address
+ * space and no memory: memory comes behind it in pieces, as the column gets there. A failing call
+ * leaves the vector as it was. The owner reads and writes `data` directly:
  *
  *     uint32_t *values = vec.data;      valid until the next call that grows or shrinks
  */
@@ -14,9 +14,10 @@
 
 typedef struct {
     const hsight_allocator *allocator; /* borrowed until the vector is freed */
-    void *data;                        /* capacity * item_bytes bytes, NULL while capacity is 0 */
+    void *data;                        /* held * item_bytes bytes, NULL while held is 0 */
     size_t count;
-    size_t capacity;
+    size_t capacity; /* backed by memory: may be written to */
+    size_t held;     /* asked of the allocator */
     size_t item_bytes;
 } hsight__vec;
 
@@ -33,6 +34,9 @@ static inline hsight_status hsight__vec_reserve(hsight__vec *vec, size_t extra, 
 {
     return vec->capacity - vec->count >= extra ? HSIGHT_OK : hsight__vec_grow(vec, extra, err);
 }
+
+/* Hold room for `extra` items after `count`, without memory behind it yet. */
+hsight_status hsight__vec_hold(hsight__vec *vec, size_t extra, hsight_error *err);
 
 /* Append copies of `count` items. */
 hsight_status hsight__vec_append(hsight__vec *vec, const void *items, size_t count,

@@ -347,7 +347,7 @@ hsight_status hsight_builder_describe_next(hsight_builder *builder, const hsight
 static hsight_status reserve_in_all(hsight__vec *column, size_t count, hsight_error *err)
 {
     return count <= column->count ? HSIGHT_OK
-                                  : hsight__vec_reserve(column, count - column->count, err);
+                                  : hsight__vec_hold(column, count - column->count, err);
 }
 
 hsight_status hsight_builder_reserve(hsight_builder *builder, uint32_t node_count,

@@ -25,7 +25,16 @@ static void counted_release(void *state, void *block, size_t bytes)
     memory->allocator->release(memory->allocator->state, block, bytes);
 }
 
+static size_t counted_prefault(void *state, void *block, size_t bytes, size_t begin, size_t need)
+{
+    const hsight_allocator *allocator = ((hsight__counted_memory *)state)->allocator;
+    return allocator->prefault != NULL
+               ? allocator->prefault(allocator->state, block, bytes, begin, need)
+               : bytes;
+}
+
 hsight_allocator hsight__counted_allocator(hsight__counted_memory *memory)
 {
-    return (hsight_allocator){counted_allocate, counted_resize, counted_release, memory};
+    return (hsight_allocator){counted_allocate, counted_resize, counted_release, memory,
+                              counted_prefault};
 }

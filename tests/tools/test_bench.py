@@ -63,16 +63,18 @@ def verdicts(workload: str, **rows: list[dict[str, Any]]) -> list[bool | None]:
 
 
 def test_targets_can_be_met_and_missed() -> None:
-    """In the order of the targets: collection, guppy3, Pympler, memory kept and at peak, fork."""
+    """In the order of the targets: collection, guppy3, its table, Pympler, memory kept and at peak, fork."""
     one = [measurement(1.0)]
     assert verdicts("W1", collect=one, heapsight_walk=one, guppy3=[measurement(10.0)],
-                    pympler=[measurement(15.0)]) == [True, True, True, None, None, None]
+                    guppy3_table=[measurement(10.1)],
+                    pympler=[measurement(15.0)]) == [True] * 4 + [None] * 3
     assert verdicts("W3", collect=[measurement(0.9)], heapsight_walk=one, guppy3=[measurement(9.9)],
-                    pympler=[measurement(14.9)]) == [False, False, False, None, None, None]
+                    guppy3_table=[measurement(9.8)],
+                    pympler=[measurement(14.9)]) == [False] * 4 + [None] * 3
     lean, fat = measurement(1.0, kept=44_000, peak=76_000), measurement(1.0, kept=45_000, peak=77_000)
-    assert verdicts("W1", heapsight=[lean]) == [None, None, None, True, True, None]
-    assert verdicts("W3", heapsight=[fat]) == [None, None, None, False, False, None]
-    assert verdicts("W2", heapsight=[fat]) == [None, None, None, None]  # of many more references
+    assert verdicts("W1", heapsight=[lean]) == [None] * 4 + [True, True, None]
+    assert verdicts("W3", heapsight=[fat]) == [None] * 4 + [False, False, None]
+    assert verdicts("W2", heapsight=[fat]) == [None] * 5  # of many more references
 
 
 def test_the_pause_of_a_fork_is_judged_by_its_objects() -> None:
@@ -123,6 +125,8 @@ def test_the_target_is_measured_against_the_bare_call() -> None:
     verdict = next(one for one in report.judge("W1", rows) if "guppy3" in one["target"])
     assert verdict["target"] == "at least 10 times faster than guppy3's heap(), without a collection"
     assert (verdict["measured"], verdict["met"]) == (pytest.approx(4.0), False)
+    table = next(one for one in report.judge("W1", rows) if "its table" in one["target"])
+    assert (table["measured"], table["met"]) == (pytest.approx(20.0), True)
 
 
 @pytest.mark.parametrize("arguments", [

@@ -9,8 +9,9 @@
 
 static void check_invariants(const hsight__vec *vec)
 {
-    ck_assert((vec->data == NULL) == (vec->capacity == 0)); /* I1 */
-    ck_assert_uint_le(vec->count, vec->capacity);           /* I2; I3 is the allocator's check */
+    ck_assert((vec->data == NULL) == (vec->held == 0)); /* I1 */
+    ck_assert_uint_le(vec->count, vec->capacity);       /* I2 */
+    ck_assert_uint_le(vec->capacity, vec->held);        /* I3 is the allocator's check */
 }
 
 START_TEST(items_stay_while_it_grows)
@@ -30,6 +31,53 @@ START_TEST(items_stay_while_it_grows)
     ck_assert_uint_le(memory.requests, 20); /* amortised: doubling */
     hsight__vec_free(&vec);
     check_invariants(&vec);
+    ck_assert_uint_eq(memory.live_blocks, 0);
+}
+END_TEST
+
+/* What is held has no memory behind it yet, and the allocator is not asked again. */
+START_TEST(items_may_be_held_before)
+{
+    enum { HELD = 1 << 22, PUSHED = 200000 };
+    hsight__vec vec;
+    hsight__vec_init(&vec, hsight_allocator_default(), sizeof(uint32_t));
+    ck_assert_int_eq(hsight__vec_hold(&vec, HELD, NULL), HSIGHT_OK);
+    check_invariants(&vec);
+    const void *data = vec.data;
+    for (uint32_t i = 0; i < PUSHED; i++) {
+        ck_assert_int_eq(hsight__vec_push(&vec, &i, NULL), HSIGHT_OK);
+        check_invariants(&vec);
+    }
+    ck_assert_ptr_eq(vec.data, data);
+#if defined(__linux__)
+    ck_assert_uint_lt(vec.capacity, HELD);
+#endif
+    ck_assert_int_eq(hsight__vec_hold(&vec, HELD - PUSHED, NULL), HSIGHT_OK);
+    ck_assert_uint_eq(vec.held, HELD);
+    hsight__vec_shrink(&vec);
+    check_invariants(&vec);
+    ck_assert_uint_eq(vec.held, PUSHED);
+    for (uint32_t i = 0; i < PUSHED; i++) {
+        ck_assert_uint_eq(((const uint32_t *)vec.data)[i], i);
+    }
+    hsight__vec_free(&vec);
+}
+END_TEST
+
+START_TEST(without_a_prefault_all_may_be_written)
+{
+    failing_allocator memory;
+    failing_allocator_init(&memory, 0);
+    hsight__vec vec;
+    hsight__vec_init(&vec, &memory.allocator, 1);
+    ck_assert_int_eq(hsight__vec_hold(&vec, 1000000, NULL), HSIGHT_OK);
+    ck_assert_uint_eq(vec.capacity, 0);
+    ck_assert_int_eq(hsight__vec_push(&vec, "x", NULL), HSIGHT_OK);
+    ck_assert_uint_eq(vec.capacity, 1000000);
+    ck_assert_uint_eq(memory.requests, 1);
+    ck_assert_int_eq(hsight__vec_hold(&vec, SIZE_MAX, NULL), HSIGHT_ENOMEM);
+    check_invariants(&vec);
+    hsight__vec_free(&vec);
     ck_assert_uint_eq(memory.live_blocks, 0);
 }
 END_TEST
@@ -134,6 +182,8 @@ int main(void)
 {
     TCase *tests = tcase_create("vec");
     tcase_add_test(tests, items_stay_while_it_grows);
+    tcase_add_test(tests, items_may_be_held_before);
+    tcase_add_test(tests, without_a_prefault_all_may_be_written);
     tcase_add_test(tests, append_takes_none_and_many);
     tcase_add_test(tests, shrink_gives_spare_capacity_back);
     tcase_add_test(tests, a_refused_shrink_changes_nothing);

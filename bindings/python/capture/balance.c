@@ -6,74 +6,149 @@
  * What words of unknown operand stacks explain is taken off; what a word of the interpreter's own
  * structure explains becomes a root "interpreter"; what is left is "held by C code". More
  * references than refcount means that a layout is not understood: such objects are counted and
- * reported. Nothing found here is ever an edge. References were counted when they were resolved
- * (walk.c); their 4 bytes an object are freed at the end. Cost: O(objects). */
+ * reported. Nothing found here is ever an edge.
+ * References were counted when they were resolved (walk.c), in a byte an object: most objects have
+ * but a few. Each time a byte is full, 256 more are noted in a table (found_full). So an object
+ * with another refcount than its byte says is looked at, and one in the table whose byte happens to
+ * fit. Memory: the byte, and 8 bytes for each object with a surplus; freed at the end. Cost:
+ * O(objects). */
 #include "type_table.h"
 #include "walk.h"
 
-#include <string.h>
+#include <stdlib.h>
+
+enum { FULL = 256 };
+
+typedef struct {
+    uint32_t node;
+    uint32_t count;
+} surplus;
 
 typedef struct {
     hsight__walk *walk;
-    uint32_t *found; /* the walk's; overwritten with the surplus */
-    uint32_t count;
+    const hsight_builder *builder;
+    uint32_t node_count;
+    surplus *items; /* nodes ascend */
+    size_t count;
+    size_t capacity;
 } balance;
 
-/* Owned references from outside the graph: each item is one. Items become node numbers. */
+/* Owned references from outside the graph: each item is one. */
 static void count_held(balance *b)
 {
     for (size_t i = 0; i < b->walk->held.count; i++) {
-        uint32_t node = hsight__walk_find(b->walk, b->walk->held.items[i]);
-        b->found[node]++;
-    }
-}
-
-static void note_overcounted(balance *b, uint32_t node)
-{
-    hsight__visit *visit = &b->walk->visit;
-    uint64_t address = hsight_builder_addresses(visit->builder)[node];
-    const PyObject *object = (const PyObject *)(uintptr_t)address;
-    hsight__type_info_of(visit, Py_TYPE(object))->overcounted_count++;
-}
-
-static bool is_overcounted(const uint32_t *refcounts, const uint8_t *flags, const uint32_t *found,
-                           uint32_t i)
-{
-    return (((flags[i] & HSIGHT_NODE_IMMORTAL) == 0) & (found[i] > refcounts[i])) != 0;
-}
-
-/* Of the nodes from `first` on. Hardly any is overcounted: without branches, the compiler takes
- * many at once. */
-static void subtract(balance *b, uint32_t first, uint32_t count)
-{
-    const hsight_builder *builder = b->walk->visit.builder;
-    const uint32_t *restrict refcounts = hsight_builder_refcounts(builder) + first;
-    const uint8_t *restrict flags = hsight_builder_flags_column(builder) + first;
-    uint32_t *restrict found = b->found + first;
-    uint32_t overcounted = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        overcounted += is_overcounted(refcounts, flags, found, i);
-    }
-    for (uint32_t i = 0; i < count && overcounted != 0; i++) {
-        if (is_overcounted(refcounts, flags, found, i)) {
-            note_overcounted(b, first + i);
+        PyObject *object = b->walk->held.items[i];
+        uint32_t node = hsight__walk_find(b->walk, object);
+        if (node != 0) {
+            hsight__walk_count(b->walk, node, object);
         }
     }
-    for (uint32_t i = 0; i < count; i++) {
-        uint32_t counted = (flags[i] & HSIGHT_NODE_IMMORTAL) == 0 ? refcounts[i] : 0;
-        found[i] = counted > found[i] ? counted - found[i] : 0;
+}
+
+/* ---- surplus ---- */
+
+static PyObject *object_of(const balance *b, uint32_t node)
+{
+    return (PyObject *)(uintptr_t)hsight_builder_addresses(b->builder)[node];
+}
+
+static bool is_counted(const balance *b, uint32_t node)
+{
+    return (hsight_builder_flags_column(b->builder)[node] & HSIGHT_NODE_IMMORTAL) == 0;
+}
+
+static void add_surplus(balance *b, uint32_t node, uint32_t count)
+{
+    if (b->count == b->capacity) {
+        size_t capacity = b->capacity != 0 ? 2 * b->capacity : 1024;
+        surplus *items = realloc(b->items, capacity * sizeof *items);
+        if (items == NULL) {
+            hsight__visit_fail(&b->walk->visit, HSIGHT_ENOMEM,
+                               "out of memory while refcounts were balanced");
+            return;
+        }
+        b->items = items;
+        b->capacity = capacity;
     }
+    b->items[b->count++] = (surplus){node, count};
+}
+
+/* Of a node whose byte tells of another number than its refcount. */
+static void compare(balance *b, uint32_t node)
+{
+    hsight__visit *visit = &b->walk->visit;
+    PyObject *object = object_of(b, node);
+    uint64_t full = (uint64_t)hsight__tally_of(&b->walk->found_full, object);
+    uint64_t found = b->walk->found[node] + full * FULL;
+    uint32_t refcount = hsight_builder_refcounts(b->builder)[node];
+    if (found < refcount) {
+        add_surplus(b, node, refcount - (uint32_t)found);
+    } else if (found > refcount) {
+        hsight__type_info_of(visit, Py_TYPE(object))->overcounted_count++;
+    }
+}
+
+/* Of the nodes from `first` on. Without branches, the compiler takes many at once. */
+static bool any_differs(const balance *b, uint32_t first, uint32_t count)
+{
+    const uint32_t *restrict refcounts = hsight_builder_refcounts(b->builder) + first;
+    const uint8_t *restrict found = b->walk->found + first;
+    uint32_t differing = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        differing |= refcounts[i] ^ found[i];
+    }
+    return differing != 0;
 }
 
 static void take_surplus(balance *b)
 {
-    enum { AT_ONCE = 4096 }; /* stays in the first cache for three times */
-    b->found[0] = 0;
-    for (uint32_t first = 1; first <= b->count; first += AT_ONCE) {
-        uint32_t rest = b->count - first + 1;
-        subtract(b, first, rest < AT_ONCE ? rest : AT_ONCE);
+    enum { AT_ONCE = 256 };
+    const uint32_t *refcounts = hsight_builder_refcounts(b->builder);
+    for (uint32_t first = 1; first <= b->node_count; first += AT_ONCE) {
+        uint32_t rest = b->node_count - first + 1, count = rest < AT_ONCE ? rest : AT_ONCE;
+        if (!any_differs(b, first, count)) {
+            continue;
+        }
+        for (uint32_t node = first; node < first + count; node++) {
+            if (refcounts[node] != b->walk->found[node] && is_counted(b, node)) {
+                compare(b, node);
+            }
+        }
     }
 }
+
+/* Of an object that was found 256 times the byte may tell of its refcount, which is less. */
+static void compare_full(balance *b)
+{
+    const hsight__tally *full = &b->walk->found_full;
+    for (size_t i = 0; i < full->capacity; i++) {
+        uint32_t node =
+            full->items[i].object != NULL ? hsight__walk_find(b->walk, full->items[i].object) : 0;
+        if (node != 0 && hsight_builder_refcounts(b->builder)[node] == b->walk->found[node] &&
+            is_counted(b, node)) {
+            compare(b, node);
+        }
+    }
+}
+
+/* The surplus of the object at an address, or NULL: it has none. */
+static surplus *find_surplus(const balance *b, const void *address)
+{
+    uint32_t node = hsight__walk_find(b->walk, address);
+    size_t begin = 0, end = node != 0 ? b->count : 0;
+    while (begin < end) {
+        size_t middle = begin + (end - begin) / 2;
+        if (b->items[middle].node < node) {
+            begin = middle + 1;
+        } else {
+            end = middle;
+        }
+    }
+    bool has = node != 0 && begin < b->count && b->items[begin].node == node;
+    return has && b->items[begin].count > 0 ? &b->items[begin] : NULL;
+}
+
+/* ---- roots ---- */
 
 static void add_root(balance *b, hsight_root root)
 {
@@ -85,9 +160,9 @@ static void add_root(balance *b, hsight_root root)
 static void explain_by_stacks(balance *b)
 {
     for (size_t i = 0; i < b->walk->unknown.count; i++) {
-        uint32_t node = hsight__walk_find(b->walk, b->walk->unknown.items[i]);
-        if (node != 0 && b->found[node] > 0) {
-            b->found[node]--;
+        surplus *found = find_surplus(b, b->walk->unknown.items[i]);
+        if (found != NULL) {
+            found->count--;
         }
     }
 }
@@ -106,11 +181,11 @@ static void explain_by_interpreter(balance *b)
     PyObject *const *words = hsight__compat_interpreter_memory(&bytes);
     hsight_string_id name = hsight__visit_name(&b->walk->visit, "interpreter state");
     for (size_t i = 0; i < bytes / sizeof(words[0]); i++) {
-        uint32_t node = hsight__walk_find(b->walk, words[i]);
-        if (node != 0 && b->found[node] > 0 && !has_free_list(words[i])) {
-            b->found[node]--;
-            add_root(b,
-                     (hsight_root){.node = {node}, .kind = HSIGHT_ROOT_INTERPRETER, .name = name});
+        surplus *found = find_surplus(b, words[i]);
+        if (found != NULL && !has_free_list(words[i])) {
+            found->count--;
+            add_root(b, (hsight_root){
+                            .node = {found->node}, .kind = HSIGHT_ROOT_INTERPRETER, .name = name});
         }
     }
 }
@@ -118,35 +193,40 @@ static void explain_by_interpreter(balance *b)
 /* They get their names later (holders.c). */
 static void add_c_held(balance *b)
 {
-    for (uint32_t node = 1; node <= b->count; node++) {
-        if (b->found[node] > 0) {
-            add_root(b, (hsight_root){
-                            .node = {node}, .kind = HSIGHT_ROOT_C_HELD, .surplus = b->found[node]});
+    for (size_t i = 0; i < b->count; i++) {
+        if (b->items[i].count > 0) {
+            add_root(b, (hsight_root){.node = {b->items[i].node},
+                                      .kind = HSIGHT_ROOT_C_HELD,
+                                      .surplus = b->items[i].count});
         }
     }
 }
 
 static void add_kept(balance *b)
 {
+    hsight__tally kept = {0};
     for (size_t i = 0; i < b->walk->kept.count; i++) {
-        uint32_t node = hsight__walk_find(b->walk, b->walk->kept.items[i]);
-        if (node != 0 && b->found[node] != UINT32_MAX) {
-            b->found[node] = UINT32_MAX; /* once is enough */
+        PyObject *object = b->walk->kept.items[i];
+        uint32_t node = hsight__walk_find(b->walk, object);
+        if (node != 0 && hsight__tally_add(&kept, object) <= 1) { /* 0, out of memory: twice then */
             add_root(b, (hsight_root){.node = {node}, .kind = HSIGHT_ROOT_PROFILER});
         }
     }
+    hsight__tally_free(&kept);
 }
 
 void hsight__balance(hsight__walk *walk)
 {
     balance b = {.walk = walk,
-                 .found = walk->found,
-                 .count = hsight_builder_node_count(walk->visit.builder)};
+                 .builder = walk->visit.builder,
+                 .node_count = hsight_builder_node_count(walk->visit.builder)};
     count_held(&b);
     take_surplus(&b);
+    compare_full(&b);
     explain_by_stacks(&b);
     explain_by_interpreter(&b);
     add_c_held(&b);
     add_kept(&b);
+    free(b.items);
     hsight__walk_free_found(walk);
 }

@@ -221,19 +221,36 @@ static bool may_hold(const hsight__type_info *info)
     return is_unknown || hsight__type_root(info) == &PyModule_Type;
 }
 
-/* Few types are looked at, and all objects are gone through: a byte a type is quick to look up. */
+/* Few objects can be of such a type: their flags tell, and those of many are looked at together. */
+static bool any_may_hold(const uint8_t *flags, uint32_t count)
+{
+    const uint8_t marks =
+        HSIGHT_NODE_SIZE_LOWER_BOUND | HSIGHT_NODE_SIZE_FORMULA | HSIGHT_NODE_MODULE;
+    uint8_t seen = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        seen |= flags[i];
+    }
+    return (seen & marks) != 0;
+}
+
 static void look_at_bodies_of(hsight__holder_search *s, hsight__type_info *const *infos,
                               bool *is_looked_at)
 {
+    enum { AT_ONCE = 64 };
     const uint32_t *types = hsight_builder_types(s->walk->visit.builder);
+    const uint8_t *flags = hsight_builder_flags_column(s->walk->visit.builder);
     uint32_t count = hsight_builder_node_count(s->walk->visit.builder);
     uint32_t last_type = hsight__type_table_last_id(&s->walk->visit);
     for (uint32_t type = 1; type <= last_type; type++) {
         is_looked_at[type] = infos[type] != NULL && may_hold(infos[type]);
     }
-    for (uint32_t node = 1; node <= count; node++) {
-        if (is_looked_at[types[node]]) {
-            look_at_object(s, node, infos[types[node]]->type);
+    for (uint32_t first = 1; first <= count; first += AT_ONCE) {
+        uint32_t rest = count - first + 1, end = first + (rest < AT_ONCE ? rest : AT_ONCE);
+        uint32_t node = any_may_hold(flags + first, end - first) ? first : end;
+        for (; node < end; node++) {
+            if (is_looked_at[types[node]]) {
+                look_at_object(s, node, infos[types[node]]->type);
+            }
         }
     }
 }

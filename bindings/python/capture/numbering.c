@@ -7,18 +7,31 @@
 #include <sys/resource.h>
 #endif
 
-/* Not zeroed: the system gives pages of zeros, and what is never numbered need not be touched. */
+static bool hold_found(hsight__walk *walk, size_t need)
+{
+    const hsight_allocator *memory = hsight_allocator_default();
+    const size_t item = sizeof *walk->found;
+    size_t held = need > 2 * walk->found_held ? need : 2 * walk->found_held;
+    uint8_t *found =
+        memory->resize(memory->state, walk->found, walk->found_held * item, held * item);
+    if (found != NULL) {
+        walk->found = found;
+        walk->found_held = held;
+    }
+    return found != NULL;
+}
+
 static bool grow_found(hsight__walk *walk, size_t need)
 {
     const hsight_allocator *memory = hsight_allocator_default();
-    size_t capacity = need > 2 * walk->found_capacity ? need : 2 * walk->found_capacity;
-    uint32_t *found = memory->resize(
-        memory->state, walk->found, walk->found_capacity * sizeof *found, capacity * sizeof *found);
-    if (found != NULL) {
-        walk->found = found;
-        walk->found_capacity = capacity;
+    const size_t item = sizeof *walk->found;
+    if (need > walk->found_held && !hold_found(walk, need)) {
+        return false;
     }
-    return found != NULL;
+    walk->found_capacity = memory->prefault(memory->state, walk->found, walk->found_held * item,
+                                            walk->found_capacity * item, need * item) /
+                           item;
+    return true;
 }
 
 /* Under a limit, address space that is only reserved may be missing elsewhere. */
@@ -36,16 +49,26 @@ void hsight__walk_reserve(hsight__walk *walk, uint32_t node_count, uint32_t edge
 {
     if (!is_address_space_limited() &&
         hsight_builder_reserve(walk->visit.builder, node_count, edge_count, NULL) == HSIGHT_OK) {
-        (void)grow_found(walk, (size_t)node_count + 2);
+        (void)hold_found(walk, (size_t)node_count + 2);
     }
 }
 
 void hsight__walk_free_found(hsight__walk *walk)
 {
     const hsight_allocator *memory = hsight_allocator_default();
-    memory->release(memory->state, walk->found, walk->found_capacity * sizeof *walk->found);
+    memory->release(memory->state, walk->found, walk->found_held * sizeof *walk->found);
     walk->found = NULL;
     walk->found_capacity = 0;
+    walk->found_held = 0;
+    hsight__tally_free(&walk->found_full);
+}
+
+void hsight__walk_found_is_full(hsight__walk *walk, const PyObject *object)
+{
+    if (hsight__tally_add(&walk->found_full, object) == 0) {
+        hsight__visit_fail(&walk->visit, HSIGHT_ENOMEM,
+                           "out of memory while references were counted");
+    }
 }
 
 bool hsight__walk_make_room(hsight__walk *walk, uint32_t count)

@@ -17,7 +17,6 @@
 #include <heapsight/base.h>
 
 #include <stdlib.h>
-#include <sys/mman.h>
 
 enum {
     SPARSE_REGIONS = 4
@@ -35,12 +34,13 @@ void hsight__pointer_map_init(hsight__pointer_map *map, bool is_large)
 
 void hsight__pointer_map_clear(hsight__pointer_map *map)
 {
+    const hsight_allocator *memory = hsight_allocator_default();
     for (size_t i = 0; i < map->capacity; i++) {
         if (map->table[i].slots != NULL) {
-            munmap(map->table[i].slots, REGION_BYTES);
+            memory->release(memory->state, map->table[i].slots, REGION_BYTES);
         }
         if (map->table[i].others != NULL) {
-            munmap(map->table[i].others, REGION_BYTES);
+            memory->release(memory->state, map->table[i].others, REGION_BYTES);
         }
     }
     free(map->table);
@@ -75,33 +75,14 @@ static bool grow(hsight__pointer_map *map)
     return true;
 }
 
-/* Slots are read before they are written, and the read would map a page of zeros first: so they are
- * made writable at once. Failure changes nothing. */
-static void make_ready(void *slots)
-{
-#ifdef MADV_HUGEPAGE
-    if (hsight_huge_pages_pay()) {
-        (void)madvise(slots, REGION_BYTES, MADV_HUGEPAGE);
-        *(volatile uint32_t *)slots = 0;
-        return;
-    }
-#endif
-#ifdef MADV_POPULATE_WRITE
-    (void)madvise(slots, REGION_BYTES, MADV_POPULATE_WRITE);
-#else
-    (void)slots;
-#endif
-}
-
+/* Slots are read before they are written, and the read would map a page of zeros first: so where
+ * most will be used, they are backed at once. */
 static void *map_slots(bool is_dense)
 {
-    void *slots =
-        mmap(NULL, REGION_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (slots == MAP_FAILED) {
-        return NULL;
-    }
-    if (is_dense) {
-        make_ready(slots);
+    const hsight_allocator *memory = hsight_allocator_default();
+    void *slots = memory->allocate(memory->state, REGION_BYTES);
+    if (slots != NULL && is_dense) {
+        (void)memory->prefault(memory->state, slots, REGION_BYTES, 0, REGION_BYTES);
     }
     return slots;
 }

@@ -5,12 +5,11 @@
 
 #include <heapsight/base.h>
 
-bool hsight__pointers_grow(hsight__pointers *pointers)
+static bool hold(hsight__pointers *pointers, size_t held)
 {
     const hsight_allocator *memory = hsight_allocator_default();
-    size_t capacity = pointers->capacity != 0 ? pointers->capacity * 2 : 256;
-    size_t old_bytes = pointers->capacity * sizeof(PyObject *);
-    size_t new_bytes = capacity * sizeof(PyObject *);
+    size_t old_bytes = pointers->held * sizeof(PyObject *);
+    size_t new_bytes = held * sizeof(PyObject *);
     void *items = pointers->items != NULL
                       ? memory->resize(memory->state, pointers->items, old_bytes, new_bytes)
                       : memory->allocate(memory->state, new_bytes);
@@ -18,7 +17,22 @@ bool hsight__pointers_grow(hsight__pointers *pointers)
         return false;
     }
     pointers->items = items;
-    pointers->capacity = capacity;
+    pointers->held = held;
+    return true;
+}
+
+bool hsight__pointers_grow(hsight__pointers *pointers)
+{
+    const hsight_allocator *memory = hsight_allocator_default();
+    const size_t item = sizeof(PyObject *);
+    if (pointers->capacity == pointers->held &&
+        !hold(pointers, pointers->held != 0 ? pointers->held * 2 : 256)) {
+        return false;
+    }
+    pointers->capacity =
+        memory->prefault(memory->state, pointers->items, pointers->held * item,
+                         pointers->capacity * item, (pointers->capacity + 1) * item) /
+        item;
     return true;
 }
 
@@ -26,7 +40,7 @@ void hsight__pointers_free(hsight__pointers *pointers)
 {
     const hsight_allocator *memory = hsight_allocator_default();
     if (pointers->items != NULL) {
-        memory->release(memory->state, pointers->items, pointers->capacity * sizeof(PyObject *));
+        memory->release(memory->state, pointers->items, pointers->held * sizeof(PyObject *));
     }
     *pointers = (hsight__pointers){0};
 }

@@ -9,7 +9,8 @@
 typedef struct {
     PyObject **items;
     size_t count;
-    size_t capacity;
+    size_t capacity; /* backed by memory */
+    size_t held;
 } hsight__pointers;
 
 bool hsight__pointers_grow(hsight__pointers *pointers); /* false: out of memory */

@@ -57,3 +57,8 @@ Py_ssize_t hsight__tally_add(hsight__tally *tally, const PyObject *object)
     item->object = object;
     return ++item->count;
 }
+
+Py_ssize_t hsight__tally_of(const hsight__tally *tally, const PyObject *object)
+{
+    return tally->capacity != 0 ? place_of(tally, object)->count : 0;
+}

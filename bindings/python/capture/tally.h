@@ -21,6 +21,8 @@ typedef struct {
 
 /* Counts one more and returns how many that makes; 0: out of memory. Amortised O(1). */
 Py_ssize_t hsight__tally_add(hsight__tally *tally, const PyObject *object);
+/* How many that are; 0: it was not met. O(1) */
+Py_ssize_t hsight__tally_of(const hsight__tally *tally, const PyObject *object);
 void hsight__tally_free(hsight__tally *tally);
 
 #endif

@@ -20,7 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BLOCK       128 /* objects whose headers are fetched ahead */
+#define BLOCK       64 /* objects whose headers are fetched ahead */
 #define CACHE_LINE  64
 #define SECOND_LINE 40 /* bytes into an object: the last word of a str's header */
 /* Of the caches: a whole block does not fit the lines that may be on their way to the first. */
@@ -74,7 +74,9 @@ static uint32_t resolve(hsight__walk *walk, uint32_t *const *slots, uint32_t edg
             continue;
         }
         hsight_label label = visit->pending.labels[i];
-        walk->found[node] += hsight_label_kind_of(label) != HSIGHT_LABEL_WEAK;
+        if (hsight_label_kind_of(label) != HSIGHT_LABEL_WEAK) {
+            hsight__walk_count(walk, node, target);
+        }
         if (label.bits == dict_value) {
             label = hsight_label_make(HSIGHT_LABEL_DICT_VALUE, previous);
         } else if (label.bits == walk->dict_label.bits) {
@@ -227,7 +229,6 @@ static uint32_t visit_from(hsight__walk *walk, uint32_t node, uint32_t tracked_c
 typedef struct {
     hsight__walk *walk;
     PyObject *probe;
-    hsight__pointers from_end; /* the last one first */
 } collecting;
 
 static void leave_out(hsight__walk *walk, PyObject *object)
@@ -257,19 +258,14 @@ static int add_forwards(PyObject *object, void *state)
 static int add_backwards(PyObject *object, void *state)
 {
     collecting *c = state;
-    return add_tracked(c, &c->from_end, object);
+    return add_tracked(c, &c->walk->tracked_last, object);
 }
 
 static void collect_tracked(hsight__walk *walk, PyObject *probe)
 {
     collecting c = {.walk = walk, .probe = probe};
     const hsight__compat_tracked_visitor visitor = {add_forwards, add_backwards, &c};
-    bool failed = hsight__compat_visit_tracked(&visitor) != 0;
-    for (size_t i = c.from_end.count; i > 0 && !failed; i--) {
-        failed = !hsight__pointers_add(&walk->tracked, c.from_end.items[i - 1]);
-    }
-    hsight__pointers_free(&c.from_end);
-    if (failed) {
+    if (hsight__compat_visit_tracked(&visitor) != 0) {
         hsight__visit_fail(&walk->visit, HSIGHT_ENOMEM,
                            "out of memory while objects were collected");
     }
@@ -310,22 +306,40 @@ static void number_batch(hsight__walk *walk, PyObject *const *items, uint32_t co
 static void reserve_columns(hsight__walk *walk)
 {
     const size_t items = (size_t)1 << 19;
-    size_t count = 2 * walk->tracked.count;
+    size_t count = 2 * (walk->tracked.count + walk->tracked_last.count);
     if (count >= items / 2 && count < UINT32_MAX / 4) {
         count = (count + items - 1) / items * items;
         hsight__walk_reserve(walk, (uint32_t)count - 2, (uint32_t)(2 * count));
     }
 }
 
+static void number_forwards(hsight__walk *walk, const hsight__pointers *tracked)
+{
+    for (size_t i = 0; i < tracked->count && walk->visit.status == HSIGHT_OK; i += BLOCK) {
+        size_t rest = tracked->count - i;
+        number_batch(walk, tracked->items + i, (uint32_t)(rest < BLOCK ? rest : BLOCK));
+    }
+}
+
+static void number_backwards(hsight__walk *walk, const hsight__pointers *tracked)
+{
+    PyObject *items[BLOCK];
+    for (size_t rest = tracked->count; rest > 0 && walk->visit.status == HSIGHT_OK;) {
+        uint32_t count = 0;
+        while (count < BLOCK && rest > 0) {
+            items[count++] = tracked->items[--rest];
+        }
+        number_batch(walk, items, count);
+    }
+}
+
 static uint32_t number_tracked(hsight__walk *walk)
 {
-    size_t count;
     reserve_columns(walk);
-    for (size_t i = 0; i < walk->tracked.count && walk->visit.status == HSIGHT_OK; i += count) {
-        count = walk->tracked.count - i < BLOCK ? walk->tracked.count - i : BLOCK;
-        number_batch(walk, walk->tracked.items + i, (uint32_t)count);
-    }
+    number_forwards(walk, &walk->tracked);
     hsight__pointers_free(&walk->tracked);
+    number_backwards(walk, &walk->tracked_last);
+    hsight__pointers_free(&walk->tracked_last);
     return hsight_builder_node_count(walk->visit.builder);
 }
 
@@ -475,6 +489,7 @@ static hsight_status walk_heap(hsight_builder *builder, bool values, PyObject *i
     hsight__pointer_map_clear(&walk->map);
     hsight__walk_free_found(walk);
     hsight__pointers_free(&walk->tracked);
+    hsight__pointers_free(&walk->tracked_last);
     hsight__pointers_free(&walk->own);
     hsight__pointers_free(&walk->hidden);
     hsight__pointers_free(&walk->held);

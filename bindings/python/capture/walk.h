@@ -11,6 +11,7 @@
 
 #include "pointer_map.h"
 #include "pointers.h"
+#include "tally.h"
 #include "visit.h"
 
 #include <heapsight/reach.h>
@@ -25,16 +26,22 @@
 typedef struct {
     hsight__visit visit;
     hsight__pointer_map map;
-    hsight__pointers tracked; /* what the collector tracks; freed once it is numbered */
-    hsight__pointers own;     /* heapsight's own objects, as found */
-    hsight__pointers hidden;  /* and all that only those own, once each */
+    /* What the collector tracks; freed once it is numbered. */
+    hsight__pointers tracked;
+    hsight__pointers tracked_last; /* from the end of its lists: the last one comes first */
+    hsight__pointers own;          /* heapsight's own objects, as found */
+    hsight__pointers hidden;       /* and all that only those own, once each */
     hsight__pointers held; /* one item per reference owned by frames, threads or our own objects */
     hsight__pointers kept; /* objects our own objects refer to, for roots of last resort */
     hsight__pointers unknown;    /* words of operand stacks whose use is unknown */
     hsight__pointers namespaces; /* dicts that are a __dict__, not yet visited when that was seen */
     hsight__pointers static_types; /* as they were described */
-    uint32_t *found;               /* by node: references to it that it must count; see balance.c */
-    size_t found_capacity;
+    /* References to an object that it must count: by node, modulo 256; and how often those were
+     * full. See balance.c. */
+    uint8_t *found;
+    size_t found_capacity; /* backed by memory */
+    size_t found_held;
+    hsight__tally found_full;
     hsight_label dict_label; /* of an edge to a __dict__ */
     hsight_node_id previous; /* target of the edge resolved last: the key of a dict value */
     uintptr_t
@@ -49,6 +56,14 @@ bool hsight__walk_make_room(hsight__walk *walk, uint32_t count);
 /* Room for so many objects and references in all, if there is some: a hint. */
 void hsight__walk_reserve(hsight__walk *walk, uint32_t node_count, uint32_t edge_count);
 void hsight__walk_free_found(hsight__walk *walk);
+void hsight__walk_found_is_full(hsight__walk *walk, const PyObject *object);
+/* One more reference to an object, whose node this is. */
+static inline void hsight__walk_count(hsight__walk *walk, uint32_t node, const PyObject *object)
+{
+    if (++walk->found[node] == 0) {
+        hsight__walk_found_is_full(walk, object);
+    }
+}
 /* Of an object whose slot of the map was asked for: the one that is its own. NULL: out of memory,
  * and the visit failed. */
 uint32_t *hsight__walk_own_slot(hsight__walk *walk, uint32_t *slot, const void *object);

@@ -72,6 +72,50 @@ def test_a_forgotten_decref_is_held_by_c() -> None:
     assert len(lines) == 12 and all(line.startswith("True") for line in lines), result
 
 
+def test_references_are_counted_beyond_a_byte() -> None:
+    """References are counted in a byte an object, with a table for those that have more."""
+    result = _python("""
+        import ctypes
+        import heapsight
+        from heapsight import _core
+
+        class Held: pass
+
+        def surplus(address):
+            for path in heapsight.snapshot("x").why(address, limit=None):
+                if path.root_kind == "held by C code":
+                    return int(path.root.split("(")[1].split()[0].replace(",", ""))
+            return 0
+
+        for count in (1, 254, 255, 256, 257, 511, 512, 513, 1000):
+            for times in (1, 255, 256, 257):
+                item = Held()
+                holders = [[item] for _ in range(count)]
+                for _ in range(times):
+                    ctypes.pythonapi.Py_IncRef(ctypes.py_object(item))
+                print(surplus(id(item)) == times, count, times, surplus(id(item)))
+                for _ in range(times):
+                    ctypes.pythonapi.Py_DecRef(ctypes.py_object(item))
+
+        def overcounted():
+            info = _core.capture("x").info
+            return info["overcounted_count"], info["overcounted_types"]
+
+        # One too many, and 256 too many: then the byte says what the refcount says.
+        for missing in (1, 255, 256, 257, 512):
+            item = Held()
+            holders = [item] * 700
+            count = ctypes.c_int32.from_address(id(item))
+            count.value -= missing
+            found = overcounted()
+            count.value += missing
+            print(found == (1, "__main__.Held 1"), missing, found)
+        print(overcounted() == (0, ""))
+    """)
+    lines = result.stdout.splitlines()
+    assert len(lines) == 42 and all(line.startswith("True") for line in lines), result
+
+
 def test_an_object_only_c_code_holds() -> None:
     """Nothing of Python leads to it, and still it is found, with its count."""
 

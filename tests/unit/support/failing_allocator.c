@@ -82,5 +82,5 @@ void failing_allocator_init(failing_allocator *memory, size_t refuse_at)
 {
     *memory = (failing_allocator){.refuse_at = refuse_at};
     memory->allocator =
-        (hsight_allocator){failing_allocate, failing_resize, failing_release, memory};
+        (hsight_allocator){failing_allocate, failing_resize, failing_release, memory, NULL};
 }
