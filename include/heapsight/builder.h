@@ -63,7 +63,7 @@ HSIGHT_API hsight_status hsight_builder_add_addresses(hsight_builder *builder,
                                                       hsight_error *err);
 /** Make room for so many nodes and so many edges of add_edges in all. Never needed: columns grow, but
  * growing copies the small ones and moves the others. What is not filled takes address space and
- * no memory, and is given back when frozen.
+ * hardly any memory, and is given back when frozen.
  * @return HSIGHT_OK or HSIGHT_ENOMEM, which may be ignored */
 HSIGHT_API hsight_status hsight_builder_reserve(hsight_builder *builder, uint32_t node_count,
                                                 uint32_t edge_count, hsight_error *err);

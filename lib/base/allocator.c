@@ -4,7 +4,7 @@
  * Blocks under 64 KiB come from malloc, larger ones are page mappings of their own:
  *   - growth from 1 MiB on moves page tables, not bytes (mremap), so the peak of a growing column
  * is the column;
- *   - what is not touched yet is not resident;
+ *   - what is not touched yet is not resident, but for the begin of a block that was copied;
  *   - nothing passes through the heap of the program that is being measured: what malloc gets back
  *     it keeps, and a snapshot that was dropped would still be resident.
  *

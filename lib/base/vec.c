@@ -60,6 +60,7 @@ static void back(hsight__vec *vec, size_t need)
     } else {
         size_t bytes = allocator->prefault(allocator->state, vec->data, vec->held * item,
                                            vec->capacity * item, need * item);
+        assert(bytes >= need * item && bytes <= vec->held * item);
         vec->capacity = bytes / item;
     }
 }

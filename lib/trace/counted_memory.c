@@ -25,10 +25,11 @@ static void counted_release(void *state, void *block, size_t bytes)
     memory->allocator->release(memory->allocator->state, block, bytes);
 }
 
+/* Tables that are filled at once only: the program waits for what grows in small steps. */
 static size_t counted_prefault(void *state, void *block, size_t bytes, size_t begin, size_t need)
 {
     const hsight_allocator *allocator = ((hsight__counted_memory *)state)->allocator;
-    return allocator->prefault != NULL
+    return need == bytes && allocator->prefault != NULL
                ? allocator->prefault(allocator->state, block, bytes, begin, need)
                : bytes;
 }

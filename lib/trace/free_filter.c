@@ -74,6 +74,10 @@ hsight__filter_table *hsight__free_filter_larger(hsight__free_filter *filter)
         if (table == NULL) {
             return NULL;
         }
+        if (filter->allocator->prefault != NULL) {
+            (void)filter->allocator->prefault(filter->allocator->state, table, table_bytes(size), 0,
+                                              table_bytes(size));
+        }
         memset(table, 0, table_bytes(size));
         table->mask = counters_of(size) - 1;
     } else { /* a late lookup may still read it */

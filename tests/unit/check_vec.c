@@ -82,6 +82,41 @@ START_TEST(without_a_prefault_all_may_be_written)
 }
 END_TEST
 
+static size_t asked_count;
+
+/* One item more than is needed, if there is one. */
+static size_t back_little(void *state, void *block, size_t bytes, size_t begin, size_t need)
+{
+    (void)state;
+    ck_assert_ptr_nonnull(block);
+    ck_assert_uint_lt(begin, need);
+    ck_assert_uint_le(need, bytes);
+    asked_count++;
+    return need + 3 < bytes ? need + 3 : bytes;
+}
+
+START_TEST(what_is_backed_is_asked_for)
+{
+    failing_allocator memory;
+    failing_allocator_init(&memory, 0);
+    memory.allocator.prefault = back_little;
+    hsight__vec vec;
+    hsight__vec_init(&vec, &memory.allocator, 3);
+    for (int i = 0; i < 1000; i++) {
+        ck_assert_int_eq(hsight__vec_push(&vec, "abc", NULL), HSIGHT_OK);
+        check_invariants(&vec);
+        ck_assert_uint_le(vec.capacity, vec.count + 1);
+    }
+    ck_assert_uint_ge(asked_count, 500);
+    ck_assert_int_eq(hsight__vec_append_zeros(&vec, 5000, NULL), HSIGHT_OK);
+    hsight__vec_shrink(&vec);
+    check_invariants(&vec);
+    ck_assert_int_eq(hsight__vec_push(&vec, "abc", NULL), HSIGHT_OK);
+    hsight__vec_free(&vec);
+    ck_assert_uint_eq(memory.live_blocks, 0);
+}
+END_TEST
+
 START_TEST(append_takes_none_and_many)
 {
     hsight__vec vec;
@@ -184,6 +219,7 @@ int main(void)
     tcase_add_test(tests, items_stay_while_it_grows);
     tcase_add_test(tests, items_may_be_held_before);
     tcase_add_test(tests, without_a_prefault_all_may_be_written);
+    tcase_add_test(tests, what_is_backed_is_asked_for);
     tcase_add_test(tests, append_takes_none_and_many);
     tcase_add_test(tests, shrink_gives_spare_capacity_back);
     tcase_add_test(tests, a_refused_shrink_changes_nothing);

@@ -15,8 +15,6 @@
 #include "type_table.h"
 #include "walk.h"
 
-#include <stdlib.h>
-
 enum { FULL = 256 };
 
 typedef struct {
@@ -40,7 +38,7 @@ static void count_held(balance *b)
         PyObject *object = b->walk->held.items[i];
         uint32_t node = hsight__walk_find(b->walk, object);
         if (node != 0) {
-            hsight__walk_count(b->walk, node, object);
+            hsight__walk_count_reference(b->walk, node, object);
         }
     }
 }
@@ -59,9 +57,11 @@ static bool is_counted(const balance *b, uint32_t node)
 
 static void add_surplus(balance *b, uint32_t node, uint32_t count)
 {
+    const hsight_allocator *memory = hsight_allocator_default();
     if (b->count == b->capacity) {
         size_t capacity = b->capacity != 0 ? 2 * b->capacity : 1024;
-        surplus *items = realloc(b->items, capacity * sizeof *items);
+        surplus *items = memory->resize(memory->state, b->items, b->capacity * sizeof *items,
+                                        capacity * sizeof *items);
         if (items == NULL) {
             hsight__visit_fail(&b->walk->visit, HSIGHT_ENOMEM,
                                "out of memory while refcounts were balanced");
@@ -227,6 +227,7 @@ void hsight__balance(hsight__walk *walk)
     explain_by_interpreter(&b);
     add_c_held(&b);
     add_kept(&b);
-    free(b.items);
+    const hsight_allocator *memory = hsight_allocator_default();
+    memory->release(memory->state, b.items, b.capacity * sizeof *b.items);
     hsight__walk_free_found(walk);
 }

@@ -221,7 +221,8 @@ static bool may_hold(const hsight__type_info *info)
     return is_unknown || hsight__type_root(info) == &PyModule_Type;
 }
 
-/* Few objects can be of such a type: their flags tell, and those of many are looked at together. */
+/* Few objects can be of such a type: their flags tell, and those of many are looked at together.
+ * With a tracer, what the blocks say may have made a formula of a lower bound. */
 static bool any_may_hold(const uint8_t *flags, uint32_t count)
 {
     const uint8_t marks =

@@ -63,7 +63,7 @@ void hsight__walk_free_found(hsight__walk *walk)
     hsight__tally_free(&walk->found_full);
 }
 
-void hsight__walk_found_is_full(hsight__walk *walk, const PyObject *object)
+void hsight__walk_note_full(hsight__walk *walk, const PyObject *object)
 {
     if (hsight__tally_add(&walk->found_full, object) == 0) {
         hsight__visit_fail(&walk->visit, HSIGHT_ENOMEM,

@@ -17,6 +17,11 @@
 #include <heapsight/base.h>
 
 #include <stdlib.h>
+#if defined(__linux__)
+#include <sys/mman.h>
+#else
+#include <string.h>
+#endif
 
 enum {
     SPARSE_REGIONS = 4
@@ -75,15 +80,26 @@ static bool grow(hsight__pointer_map *map)
     return true;
 }
 
-/* Slots are read before they are written, and the read would map a page of zeros first: so where
- * most will be used, they are backed at once. */
+/* Zeros. Slots are read before they are written, and the read would map a page of zeros first: so
+ * where most will be used, they are backed at once; where few will, no huge page may stand for one.
+ */
 static void *map_slots(bool is_dense)
 {
     const hsight_allocator *memory = hsight_allocator_default();
     void *slots = memory->allocate(memory->state, REGION_BYTES);
-    if (slots != NULL && is_dense) {
-        (void)memory->prefault(memory->state, slots, REGION_BYTES, 0, REGION_BYTES);
+    if (slots == NULL) {
+        return NULL;
     }
+#if defined(__linux__) /* a mapping */
+    if (is_dense) {
+        (void)memory->prefault(memory->state, slots, REGION_BYTES, 0, REGION_BYTES);
+    } else {
+        (void)madvise(slots, REGION_BYTES, MADV_NOHUGEPAGE);
+    }
+#else
+    (void)is_dense;
+    memset(slots, 0, REGION_BYTES);
+#endif
     return slots;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* pointers.c - a growable list of objects.
- * I1  count <= capacity; items has room for capacity, or is NULL while that is 0. */
+ * I1  count <= capacity <= held; items has room for `held`, or is NULL while that is 0. */
 #include "pointers.h"
 
 #include <heapsight/base.h>

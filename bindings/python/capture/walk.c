@@ -75,7 +75,7 @@ static uint32_t resolve(hsight__walk *walk, uint32_t *const *slots, uint32_t edg
         }
         hsight_label label = visit->pending.labels[i];
         if (hsight_label_kind_of(label) != HSIGHT_LABEL_WEAK) {
-            hsight__walk_count(walk, node, target);
+            hsight__walk_count_reference(walk, node, target);
         }
         if (label.bits == dict_value) {
             label = hsight_label_make(HSIGHT_LABEL_DICT_VALUE, previous);
@@ -301,8 +301,8 @@ static void number_batch(hsight__walk *walk, PyObject *const *items, uint32_t co
 }
 
 /* Most heaps have about two objects for one that the collector tracks, and two references an
- * object. Items are reserved in such numbers that columns end where huge pages end. A heap of few
- * objects grows its columns as it goes. */
+ * object. Items are reserved in such numbers that columns of 4 bytes and more end where huge pages
+ * end. A heap of few objects grows its columns as it goes. */
 static void reserve_columns(hsight__walk *walk)
 {
     const size_t items = (size_t)1 << 19;

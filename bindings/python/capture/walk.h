@@ -56,12 +56,13 @@ bool hsight__walk_make_room(hsight__walk *walk, uint32_t count);
 /* Room for so many objects and references in all, if there is some: a hint. */
 void hsight__walk_reserve(hsight__walk *walk, uint32_t node_count, uint32_t edge_count);
 void hsight__walk_free_found(hsight__walk *walk);
-void hsight__walk_found_is_full(hsight__walk *walk, const PyObject *object);
+void hsight__walk_note_full(hsight__walk *walk, const PyObject *object);
 /* One more reference to an object, whose node this is. */
-static inline void hsight__walk_count(hsight__walk *walk, uint32_t node, const PyObject *object)
+static inline void hsight__walk_count_reference(hsight__walk *walk, uint32_t node,
+                                                const PyObject *object)
 {
     if (++walk->found[node] == 0) {
-        hsight__walk_found_is_full(walk, object);
+        hsight__walk_note_full(walk, object);
     }
 }
 /* Of an object whose slot of the map was asked for: the one that is its own. NULL: out of memory,
