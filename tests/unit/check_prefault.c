@@ -13,6 +13,7 @@
 #if defined(__linux__)
 
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -158,6 +159,22 @@ START_TEST(slow_huge_pages_are_not_asked_for_again)
 }
 END_TEST
 
+/* Asked for a huge page, the system may give a small one: then no more than a step is backed. */
+START_TEST(where_no_huge_page_comes_little_is_backed)
+{
+    const size_t bytes = 16 * MIB;
+    uint8_t *block = memory->allocate(memory->state, bytes);
+    ck_assert_int_eq(prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0), 0);
+    size_t end = prefault(block, bytes, 0, 1);
+    ck_assert_uint_le(end, MIB);
+    ck_assert_uint_le(count_resident(block, bytes), MIB);
+    (void)prefault(block, bytes, end, bytes);
+    ck_assert_int_le(huge_count, 1);
+    ck_assert_int_eq(prctl(PR_SET_THP_DISABLE, 0, 0, 0, 0), 0);
+    memory->release(memory->state, block, bytes);
+}
+END_TEST
+
 /* A quarter has huge pages, or that and a half small ones; a neighbour lets none grow in place. */
 START_TEST(a_block_of_both_can_move)
 {
@@ -222,6 +239,7 @@ int main(void)
     tcase_add_loop_test(tests, what_is_needed_is_backed, 0, 2);
     tcase_add_test(tests, small_steps_back_little);
     tcase_add_test(tests, what_is_there_stays);
+    tcase_add_test(tests, where_no_huge_page_comes_little_is_backed);
     tcase_add_test(tests, slow_huge_pages_are_not_asked_for_again);
     tcase_add_loop_test(tests, a_block_of_both_can_move, 0, 2);
     tcase_add_test(tests, a_system_that_refuses_changes_nothing);
