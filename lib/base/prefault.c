@@ -26,8 +26,7 @@
 #include <unistd.h>
 
 #ifndef MADV_POPULATE_WRITE
-#define MADV_POPULATE_WRITE                                                                        \
-    23 /* Linux 5.14; refused before, and memory is backed as it is touched */
+#define MADV_POPULATE_WRITE 23 /* Linux 5.14; before, memory is backed as it is touched */
 #endif
 
 static const size_t HUGE_BYTES = (size_t)2 << 20;
@@ -50,11 +49,11 @@ static bool may_be_huge(void)
            clock_ns(CLOCK_MONOTONIC) >= atomic_load_explicit(&pause_ends_ns, memory_order_relaxed);
 }
 
-/* Whether the system did it. */
-static bool back(char *begin, size_t bytes)
+/* Or leaves it to whoever touches it. */
+static void back(char *begin, size_t bytes)
 {
     uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), at = (uintptr_t)begin & ~(page - 1);
-    return madvise((void *)at, (uintptr_t)begin + bytes - at, MADV_POPULATE_WRITE) == 0;
+    (void)madvise((void *)at, (uintptr_t)begin + bytes - at, MADV_POPULATE_WRITE);
 }
 
 /* Writes what is there already. */
@@ -110,7 +109,7 @@ static size_t back_piece(char *block, size_t bytes, size_t mapped, size_t begin,
     size_t border = begin - within + HUGE_BYTES;
     size_t most = border < bytes ? border : bytes;
     size_t end = wanted < most ? wanted : most;
-    (void)back(block + begin, end - begin);
+    back(block + begin, end - begin);
     return end;
 }
 

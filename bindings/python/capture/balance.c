@@ -10,8 +10,10 @@
  * References were counted when they were resolved (walk.c), in a byte an object: most objects have
  * but a few. Each time a byte is full, 256 more are noted in a table (found_full). So an object
  * with another refcount than its byte says is looked at, and one in the table whose byte happens to
- * fit. Memory: the byte, and 8 bytes for each object with a surplus; freed at the end. Cost:
- * O(objects). */
+ * fit.
+ *
+ * Memory: the byte, up to 64 bytes for each object with more references, 8 to 16 for each with a
+ * surplus; freed at the end. Cost: O(objects). */
 #include "type_table.h"
 #include "walk.h"
 
@@ -28,7 +30,7 @@ typedef struct {
     uint32_t node_count;
     surplus *items; /* nodes ascend */
     size_t count;
-    size_t capacity;
+    hsight__room room;
 } balance;
 
 /* Owned references from outside the graph: each item is one. */
@@ -57,18 +59,14 @@ static bool is_counted(const balance *b, uint32_t node)
 
 static void add_surplus(balance *b, uint32_t node, uint32_t count)
 {
-    const hsight_allocator *memory = hsight_allocator_default();
-    if (b->count == b->capacity) {
-        size_t capacity = b->capacity != 0 ? 2 * b->capacity : 1024;
-        surplus *items = memory->resize(memory->state, b->items, b->capacity * sizeof *items,
-                                        capacity * sizeof *items);
+    if (b->count == b->room.capacity) {
+        surplus *items = hsight__room_grow(&b->room, b->items, sizeof *b->items, b->count + 1);
         if (items == NULL) {
             hsight__visit_fail(&b->walk->visit, HSIGHT_ENOMEM,
                                "out of memory while refcounts were balanced");
             return;
         }
         b->items = items;
-        b->capacity = capacity;
     }
     b->items[b->count++] = (surplus){node, count};
 }
@@ -117,7 +115,8 @@ static void take_surplus(balance *b)
     }
 }
 
-/* Of an object that was found 256 times the byte may tell of its refcount, which is less. */
+/* Of an object that was found 256 times and more the byte may tell of its refcount, which is less:
+ * that can only be one reference too many, so the order of `items` stays. */
 static void compare_full(balance *b)
 {
     const hsight__tally *full = &b->walk->found_full;
@@ -227,7 +226,6 @@ void hsight__balance(hsight__walk *walk)
     explain_by_interpreter(&b);
     add_c_held(&b);
     add_kept(&b);
-    const hsight_allocator *memory = hsight_allocator_default();
-    memory->release(memory->state, b.items, b.capacity * sizeof *b.items);
+    hsight__room_free(&b.room, b.items, sizeof *b.items);
     hsight__walk_free_found(walk);
 }

@@ -7,33 +7,6 @@
 #include <sys/resource.h>
 #endif
 
-static bool hold_found(hsight__walk *walk, size_t need)
-{
-    const hsight_allocator *memory = hsight_allocator_default();
-    const size_t item = sizeof *walk->found;
-    size_t held = need > 2 * walk->found_held ? need : 2 * walk->found_held;
-    uint8_t *found =
-        memory->resize(memory->state, walk->found, walk->found_held * item, held * item);
-    if (found != NULL) {
-        walk->found = found;
-        walk->found_held = held;
-    }
-    return found != NULL;
-}
-
-static bool grow_found(hsight__walk *walk, size_t need)
-{
-    const hsight_allocator *memory = hsight_allocator_default();
-    const size_t item = sizeof *walk->found;
-    if (need > walk->found_held && !hold_found(walk, need)) {
-        return false;
-    }
-    walk->found_capacity = memory->prefault(memory->state, walk->found, walk->found_held * item,
-                                            walk->found_capacity * item, need * item) /
-                           item;
-    return true;
-}
-
 /* Under a limit, address space that is only reserved may be missing elsewhere. */
 static bool is_address_space_limited(void)
 {
@@ -49,17 +22,16 @@ void hsight__walk_reserve(hsight__walk *walk, uint32_t node_count, uint32_t edge
 {
     if (!is_address_space_limited() &&
         hsight_builder_reserve(walk->visit.builder, node_count, edge_count, NULL) == HSIGHT_OK) {
-        (void)hold_found(walk, (size_t)node_count + 2);
+        uint8_t *found = hsight__room_hold(&walk->found_room, walk->found, sizeof *walk->found,
+                                           (size_t)node_count + 2);
+        walk->found = found != NULL ? found : walk->found;
     }
 }
 
 void hsight__walk_free_found(hsight__walk *walk)
 {
-    const hsight_allocator *memory = hsight_allocator_default();
-    memory->release(memory->state, walk->found, walk->found_held * sizeof *walk->found);
+    hsight__room_free(&walk->found_room, walk->found, sizeof *walk->found);
     walk->found = NULL;
-    walk->found_capacity = 0;
-    walk->found_held = 0;
     hsight__tally_free(&walk->found_full);
 }
 
@@ -71,6 +43,13 @@ void hsight__walk_note_full(hsight__walk *walk, const PyObject *object)
     }
 }
 
+static bool grow_found(hsight__walk *walk, size_t need)
+{
+    uint8_t *found = hsight__room_grow(&walk->found_room, walk->found, sizeof *walk->found, need);
+    walk->found = found != NULL ? found : walk->found;
+    return found != NULL;
+}
+
 bool hsight__walk_make_room(hsight__walk *walk, uint32_t count)
 {
     uint32_t last = hsight_builder_node_count(walk->visit.builder);
@@ -79,7 +58,7 @@ bool hsight__walk_make_room(hsight__walk *walk, uint32_t count)
         return false;
     }
     size_t need = (size_t)last + count + 1;
-    if (need > walk->found_capacity && !grow_found(walk, need)) {
+    if (need > walk->found_room.capacity && !grow_found(walk, need)) {
         hsight__visit_fail(&walk->visit, HSIGHT_ENOMEM,
                            "out of memory while objects were numbered");
         return false;

@@ -5,19 +5,19 @@
 #define HEAPSIGHT_CAPTURE_POINTERS_H
 
 #include "compat.h"
+#include "room.h"
 
 typedef struct {
     PyObject **items;
     size_t count;
-    size_t capacity; /* backed by memory */
-    size_t held;
+    hsight__room room;
 } hsight__pointers;
 
 bool hsight__pointers_grow(hsight__pointers *pointers); /* false: out of memory */
 /* Amortised O(1); false: out of memory. */
 static inline bool hsight__pointers_add(hsight__pointers *pointers, PyObject *pointer)
 {
-    if (pointers->count == pointers->capacity && !hsight__pointers_grow(pointers)) {
+    if (pointers->count == pointers->room.capacity && !hsight__pointers_grow(pointers)) {
         return false;
     }
     pointers->items[pointers->count++] = pointer;

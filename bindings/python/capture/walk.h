@@ -39,8 +39,7 @@ typedef struct {
     /* References to an object that it must count: by node, modulo 256; and how often those were
      * full. See balance.c. */
     uint8_t *found;
-    size_t found_capacity; /* backed by memory */
-    size_t found_held;
+    hsight__room found_room;
     hsight__tally found_full;
     hsight_label dict_label; /* of an edge to a __dict__ */
     hsight_node_id previous; /* target of the edge resolved last: the key of a dict value */

@@ -44,19 +44,24 @@ def _python(program: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_a_forgotten_decref_is_held_by_c() -> None:
-    result = _python("""
+# Of a program for _python(): how many references of an object C code is said to hold.
+SURPLUS = """
         import ctypes, re
         import heapsight
+        from heapsight import _core
 
         class Held: pass
 
         def surplus(address):
             for path in heapsight.snapshot("x").why(address, limit=None):
                 if path.root_kind == "held by C code":
-                    return int(re.search(r"(\\d+) reference", path.root).group(1))
+                    return int(re.search(r"([\\d,]+) reference", path.root).group(1).replace(",", ""))
             return 0
+"""
 
+
+def test_a_forgotten_decref_is_held_by_c() -> None:
+    result = _python(SURPLUS + """
         for make in (Held, list, dict, lambda: "text-%d" % id(Held)):
             for times in (1, 2, 68):
                 item = make()
@@ -74,19 +79,7 @@ def test_a_forgotten_decref_is_held_by_c() -> None:
 
 def test_references_are_counted_beyond_a_byte() -> None:
     """References are counted in a byte an object, with a table for those that have more."""
-    result = _python("""
-        import ctypes
-        import heapsight
-        from heapsight import _core
-
-        class Held: pass
-
-        def surplus(address):
-            for path in heapsight.snapshot("x").why(address, limit=None):
-                if path.root_kind == "held by C code":
-                    return int(path.root.split("(")[1].split()[0].replace(",", ""))
-            return 0
-
+    result = _python(SURPLUS + """
         for count in (1, 254, 255, 256, 257, 511, 512, 513, 1000):
             for times in (1, 255, 256, 257):
                 item = Held()
