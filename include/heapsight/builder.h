@@ -83,11 +83,16 @@ HSIGHT_API hsight_status hsight_builder_add_edges(hsight_builder *builder,
  * corrections. Borrowed until the next call that adds. All but the first reach as far as nodes are
  * described. */
 HSIGHT_API const uint64_t *hsight_builder_addresses(const hsight_builder *builder);
-HSIGHT_API const uint32_t *hsight_builder_types(const hsight_builder *builder);
-/** UINT32_MAX: 4 GiB and more. */
-HSIGHT_API const uint32_t *hsight_builder_shallow(const hsight_builder *builder);
-HSIGHT_API const uint32_t *hsight_builder_refcounts(const hsight_builder *builder);
+/** UINT8_MAX: that or more, see hsight_builder_refcount(). */
+HSIGHT_API const uint8_t *hsight_builder_refcounts(const hsight_builder *builder);
 HSIGHT_API const uint8_t *hsight_builder_flags_column(const hsight_builder *builder);
+/** Of a described node. O(1) for nearly all of them; for a type beyond the first 65,534, for 65,535
+ * bytes and more and for a refcount of 255 and more O(log of their number), or O(their number) where
+ * nodes were not described in order. */
+HSIGHT_API hsight_type_id hsight_builder_type(const hsight_builder *builder, hsight_node_id node);
+HSIGHT_API uint64_t hsight_builder_shallow_bytes(const hsight_builder *builder,
+                                                 hsight_node_id node);
+HSIGHT_API uint32_t hsight_builder_refcount(const hsight_builder *builder, hsight_node_id node);
 HSIGHT_API uint32_t hsight_builder_node_count(const hsight_builder *builder);
 HSIGHT_API uint32_t hsight_builder_edge_count(const hsight_builder *builder);
 /** The edges of `node` so far (walker's way only). */
@@ -100,8 +105,9 @@ HSIGHT_API uint32_t hsight_builder_flags(const hsight_builder *builder, hsight_n
 HSIGHT_API void hsight_builder_set_flags(hsight_builder *builder, hsight_node_id node,
                                          uint32_t flags);
 
-/** Correct the bytes of a described node.
- * @return HSIGHT_OK or HSIGHT_ENOMEM. O(1) */
+/** Correct the bytes of a described node. O(1), or as hsight_builder_shallow_bytes(); where that makes
+ * one more node of 65,535 bytes and more, O(their number).
+ * @return HSIGHT_OK or HSIGHT_ENOMEM */
 HSIGHT_API hsight_status hsight_builder_set_shallow_bytes(hsight_builder *builder,
                                                           hsight_node_id node, uint64_t bytes,
                                                           hsight_error *err);

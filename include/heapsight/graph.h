@@ -127,9 +127,10 @@ HSIGHT_API uint32_t hsight_graph_root_count(const hsight_graph *graph);
 HSIGHT_API uint64_t hsight_graph_address(const hsight_graph *graph, hsight_node_id node);
 HSIGHT_API hsight_type_id hsight_graph_type(const hsight_graph *graph, hsight_node_id node);
 HSIGHT_API uint32_t hsight_graph_flags(const hsight_graph *graph, hsight_node_id node);
-/** Refcount as the interpreter kept it, saturated at 4,294,967,295; meaningless for immortals. */
+/** Refcount as the interpreter kept it, saturated at 4,294,967,295; meaningless for immortals. O(1),
+ * O(log of the objects with 255 and more) for those. */
 HSIGHT_API uint32_t hsight_graph_refcount(const hsight_graph *graph, hsight_node_id node);
-/** Shallow size in bytes. O(1), O(log of the objects of 4 GiB and more) for those. */
+/** Shallow size in bytes. O(1), O(log of the objects of 65,535 bytes and more) for those. */
 HSIGHT_API uint64_t hsight_graph_shallow_bytes(const hsight_graph *graph, hsight_node_id node);
 /** The shallow sizes of all objects; foreign ones may sum to more than 64 bits hold, and then it is
  * the highest value. O(objects). Since 0.1. */

@@ -14,11 +14,10 @@ static void init_columns(hsight_builder *builder, const hsight_allocator *alloca
 {
     *builder = (hsight_builder){.allocator = allocator};
     hsight__vec_init(&builder->addresses, allocator, sizeof(uint64_t));
-    hsight__vec_init(&builder->types, allocator, sizeof(uint32_t));
-    hsight__vec_init(&builder->shallow, allocator, sizeof(uint32_t));
-    hsight__vec_init(&builder->refcounts, allocator, sizeof(uint32_t));
+    hsight__growing_init(&builder->numbers[HSIGHT__TYPES], allocator, sizeof(uint16_t));
+    hsight__growing_init(&builder->numbers[HSIGHT__SHALLOW], allocator, sizeof(uint16_t));
+    hsight__growing_init(&builder->numbers[HSIGHT__REFCOUNTS], allocator, sizeof(uint8_t));
     hsight__vec_init(&builder->flags, allocator, sizeof(uint8_t));
-    hsight__sparse_init(&builder->big, allocator, sizeof(uint64_t));
     hsight__sparse_init(&builder->previews, allocator, sizeof(uint32_t));
     hsight__vec_init(&builder->first_edge, allocator, sizeof(uint32_t));
     hsight__vec_init(&builder->targets, allocator, sizeof(hsight_node_id));
@@ -34,12 +33,14 @@ static void init_columns(hsight_builder *builder, const hsight_allocator *alloca
 /* Item 0 of every column: "none". */
 static hsight_status add_item_0(hsight_builder *builder, hsight_error *err)
 {
-    hsight__vec *columns[] = {&builder->addresses,  &builder->types,      &builder->shallow,
-                              &builder->refcounts,  &builder->flags,      &builder->first_edge,
+    hsight__vec *columns[] = {&builder->addresses,  &builder->flags,      &builder->first_edge,
                               &builder->type_names, &builder->type_nodes, NULL};
     hsight_status status = hsight__strings_init(&builder->strings, builder->allocator, err);
     for (int i = 0; status == HSIGHT_OK && columns[i] != NULL; i++) {
         status = hsight__vec_append_zeros(columns[i], 1, err);
+    }
+    for (int i = 0; status == HSIGHT_OK && i < HSIGHT__NUMBER_COLUMNS; i++) {
+        status = hsight__vec_append_zeros(&builder->numbers[i].items, 1, err);
     }
     builder->room = hsight__builder_measure_room(builder);
     return status;
@@ -70,15 +71,16 @@ void hsight_builder_free(hsight_builder *builder)
     if (builder == NULL) {
         return;
     }
-    hsight__vec *columns[] = {&builder->addresses,    &builder->types,       &builder->shallow,
-                              &builder->refcounts,    &builder->flags,       &builder->first_edge,
+    hsight__vec *columns[] = {&builder->addresses,    &builder->flags,       &builder->first_edge,
                               &builder->targets,      &builder->labels,      &builder->late_sources,
                               &builder->late_targets, &builder->late_labels, &builder->type_names,
                               &builder->type_nodes,   &builder->roots,       NULL};
     for (int i = 0; columns[i] != NULL; i++) {
         hsight__vec_free(columns[i]);
     }
-    hsight__sparse_free(&builder->big);
+    for (int i = 0; i < HSIGHT__NUMBER_COLUMNS; i++) {
+        hsight__growing_free(&builder->numbers[i]);
+    }
     hsight__sparse_free(&builder->previews);
     hsight__strings_free(&builder->strings);
     const hsight_allocator *allocator = builder->allocator;
@@ -202,18 +204,20 @@ hsight_status hsight_builder_set_root_name(hsight_builder *builder, uint32_t ind
 
 void hsight__builder_sync(hsight_builder *builder)
 {
-    builder->types.count = (size_t)builder->described + 1;
-    builder->shallow.count = builder->types.count;
-    builder->refcounts.count = builder->types.count;
-    builder->flags.count = builder->types.count;
+    builder->flags.count = (size_t)builder->described + 1;
+    for (int i = 0; i < HSIGHT__NUMBER_COLUMNS; i++) {
+        builder->numbers[i].items.count = builder->flags.count;
+    }
 }
 
 size_t hsight__builder_measure_room(const hsight_builder *builder)
 {
-    size_t room = builder->types.capacity;
-    room = builder->shallow.capacity < room ? builder->shallow.capacity : room;
-    room = builder->refcounts.capacity < room ? builder->refcounts.capacity : room;
-    return builder->flags.capacity < room ? builder->flags.capacity : room;
+    size_t room = builder->flags.capacity;
+    for (int i = 0; i < HSIGHT__NUMBER_COLUMNS; i++) {
+        size_t capacity = builder->numbers[i].items.capacity;
+        room = capacity < room ? capacity : room;
+    }
+    return room;
 }
 
 /* Make room for the columns of nodes up to `node`. */
@@ -224,23 +228,37 @@ static hsight_status reserve_described(hsight_builder *builder, uint32_t node, h
     }
     hsight__builder_sync(builder);
     size_t extra = (size_t)node - builder->described;
-    hsight__vec *columns[] = {&builder->types, &builder->shallow, &builder->refcounts,
-                              &builder->flags, NULL};
-    hsight_status status = HSIGHT_OK;
-    for (int i = 0; status == HSIGHT_OK && columns[i] != NULL; i++) {
-        status = hsight__vec_reserve(columns[i], extra, err);
+    hsight_status status = hsight__vec_reserve(&builder->flags, extra, err);
+    for (int i = 0; status == HSIGHT_OK && i < HSIGHT__NUMBER_COLUMNS; i++) {
+        status = hsight__vec_reserve(&builder->numbers[i].items, extra, err);
     }
     builder->room = hsight__builder_measure_room(builder);
+    return status;
+}
+
+static uint64_t number_of(const hsight_node_info *info, int column)
+{
+    return column == HSIGHT__TYPES     ? info->type.index
+           : column == HSIGHT__SHALLOW ? info->shallow_bytes
+                                       : info->refcount;
+}
+
+static hsight_status reserve_pairs(hsight_builder *builder, const hsight_node_info *info,
+                                   hsight_error *err)
+{
+    hsight_status status = HSIGHT_OK;
+    for (int i = 0; status == HSIGHT_OK && i < HSIGHT__NUMBER_COLUMNS; i++) {
+        status = hsight__growing_reserve(&builder->numbers[i], number_of(info, i), err);
+    }
     return status;
 }
 
 /* Room is reserved: cannot fail. */
 static void write_described(hsight_builder *builder, uint32_t node, const hsight_node_info *info)
 {
-    uint64_t bytes = info->shallow_bytes;
-    ((uint32_t *)builder->types.data)[node] = info->type.index;
-    ((uint32_t *)builder->shallow.data)[node] = bytes < UINT32_MAX ? (uint32_t)bytes : UINT32_MAX;
-    ((uint32_t *)builder->refcounts.data)[node] = info->refcount;
+    for (int i = 0; i < HSIGHT__NUMBER_COLUMNS; i++) {
+        hsight__growing_put(&builder->numbers[i], node, number_of(info, i));
+    }
     ((uint8_t *)builder->flags.data)[node] = (uint8_t)info->flags;
 }
 
@@ -287,8 +305,8 @@ hsight_status hsight_builder_describe(hsight_builder *builder, hsight_node_id no
     if (status == HSIGHT_OK) {
         status = reserve_described(builder, node.index, err);
     }
-    if (status == HSIGHT_OK && info->shallow_bytes >= UINT32_MAX) {
-        status = hsight__sparse_add(&builder->big, node.index, &info->shallow_bytes, err);
+    if (status == HSIGHT_OK) {
+        status = reserve_pairs(builder, info, err);
     }
     if (status == HSIGHT_OK) {
         fill_gap(builder, node.index);
@@ -301,20 +319,21 @@ hsight_status hsight_builder_describe(hsight_builder *builder, hsight_node_id no
 static uint32_t write_plain(hsight_builder *builder, const hsight_node_info *infos, uint32_t count)
 {
     size_t first = (size_t)builder->described + 1;
-    uint32_t *restrict types = (uint32_t *)builder->types.data + first;
-    uint32_t *restrict shallow = (uint32_t *)builder->shallow.data + first;
-    uint32_t *restrict refcounts = (uint32_t *)builder->refcounts.data + first;
+    uint16_t *restrict types = (uint16_t *)builder->numbers[HSIGHT__TYPES].items.data + first;
+    uint16_t *restrict shallow = (uint16_t *)builder->numbers[HSIGHT__SHALLOW].items.data + first;
+    uint8_t *restrict refcounts = (uint8_t *)builder->numbers[HSIGHT__REFCOUNTS].items.data + first;
     uint8_t *restrict flags = (uint8_t *)builder->flags.data + first;
-    uint32_t type_count = last_type(builder);
+    uint32_t known = last_type(builder);
+    uint32_t last = known < UINT16_MAX ? known : UINT16_MAX - 1;
     uint32_t i;
     for (i = 0; i < count; i++) {
-        if (infos[i].type.index > type_count || infos[i].shallow_bytes >= UINT32_MAX ||
-            infos[i].flags > UINT8_MAX) {
+        if (infos[i].type.index > last || infos[i].shallow_bytes >= UINT16_MAX ||
+            infos[i].refcount >= UINT8_MAX || infos[i].flags > UINT8_MAX) {
             break;
         }
-        types[i] = infos[i].type.index;
-        shallow[i] = (uint32_t)infos[i].shallow_bytes;
-        refcounts[i] = infos[i].refcount;
+        types[i] = (uint16_t)infos[i].type.index;
+        shallow[i] = (uint16_t)infos[i].shallow_bytes;
+        refcounts[i] = (uint8_t)infos[i].refcount;
         flags[i] = (uint8_t)infos[i].flags;
     }
     return i;
@@ -354,11 +373,14 @@ hsight_status hsight_builder_reserve(hsight_builder *builder, uint32_t node_coun
                                      uint32_t edge_count, hsight_error *err)
 {
     hsight__builder_sync(builder);
-    hsight__vec *nodes[] = {&builder->addresses, &builder->types, &builder->shallow,
-                            &builder->refcounts, &builder->flags, &builder->first_edge};
+    const size_t nodes = (size_t)node_count + 2; /* 0, and the last end */
+    hsight__vec *columns[] = {&builder->addresses, &builder->flags, &builder->first_edge, NULL};
     hsight_status status = HSIGHT_OK;
-    for (size_t i = 0; status == HSIGHT_OK && i < sizeof nodes / sizeof *nodes; i++) {
-        status = reserve_in_all(nodes[i], (size_t)node_count + 2, err); /* 0, and the last end */
+    for (int i = 0; status == HSIGHT_OK && columns[i] != NULL; i++) {
+        status = reserve_in_all(columns[i], nodes, err);
+    }
+    for (int i = 0; status == HSIGHT_OK && i < HSIGHT__NUMBER_COLUMNS; i++) {
+        status = reserve_in_all(&builder->numbers[i].items, nodes, err);
     }
     if (status == HSIGHT_OK) {
         status = reserve_in_all(&builder->targets, edge_count, err);
@@ -417,28 +439,37 @@ const uint64_t *hsight_builder_addresses(const hsight_builder *builder)
     return builder->addresses.data;
 }
 
-const uint32_t *hsight_builder_types(const hsight_builder *builder)
+static void assert_described(const hsight_builder *builder, hsight_node_id node)
 {
-    return builder->types.data;
+    assert(node.index >= 1 && node.index <= builder->described);
+    (void)builder;
+    (void)node;
 }
 
-const uint32_t *hsight_builder_shallow(const hsight_builder *builder)
+hsight_type_id hsight_builder_type(const hsight_builder *builder, hsight_node_id node)
 {
-    return builder->shallow.data;
+    assert_described(builder, node);
+    return (hsight_type_id){
+        (uint32_t)hsight__growing_at(&builder->numbers[HSIGHT__TYPES], node.index)};
+}
+
+uint64_t hsight_builder_shallow_bytes(const hsight_builder *builder, hsight_node_id node)
+{
+    assert_described(builder, node);
+    return hsight__growing_at(&builder->numbers[HSIGHT__SHALLOW], node.index);
+}
+
+uint32_t hsight_builder_refcount(const hsight_builder *builder, hsight_node_id node)
+{
+    assert_described(builder, node);
+    return (uint32_t)hsight__growing_at(&builder->numbers[HSIGHT__REFCOUNTS], node.index);
 }
 
 hsight_status hsight_builder_set_shallow_bytes(hsight_builder *builder, hsight_node_id node,
                                                uint64_t bytes, hsight_error *err)
 {
-    assert(node.index >= 1 && node.index <= builder->described);
-    hsight_status status = bytes >= UINT32_MAX
-                               ? hsight__sparse_add(&builder->big, node.index, &bytes, err)
-                               : HSIGHT_OK;
-    if (status == HSIGHT_OK) {
-        ((uint32_t *)builder->shallow.data)[node.index] =
-            bytes < UINT32_MAX ? (uint32_t)bytes : UINT32_MAX;
-    }
-    return status;
+    assert_described(builder, node);
+    return hsight__growing_correct(&builder->numbers[HSIGHT__SHALLOW], node.index, bytes, err);
 }
 
 uint32_t hsight_builder_node_count(const hsight_builder *builder)
@@ -446,9 +477,9 @@ uint32_t hsight_builder_node_count(const hsight_builder *builder)
     return hsight__builder_last_node(builder);
 }
 
-const uint32_t *hsight_builder_refcounts(const hsight_builder *builder)
+const uint8_t *hsight_builder_refcounts(const hsight_builder *builder)
 {
-    return builder->refcounts.data;
+    return builder->numbers[HSIGHT__REFCOUNTS].items.data;
 }
 
 const uint8_t *hsight_builder_flags_column(const hsight_builder *builder)

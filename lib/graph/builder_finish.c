@@ -16,12 +16,12 @@
 /* Columns that replace the builder's; those that are empty do not. */
 typedef struct {
     bool has_edges;
-    bool has_big;
+    bool has_numbers[HSIGHT__NUMBER_COLUMNS];
     bool has_previews;
     hsight__vec first_edge;
     hsight__vec targets;
     hsight__vec labels;
-    hsight__sparse big;
+    hsight__sparse numbers[HSIGHT__NUMBER_COLUMNS]; /* their pairs */
     hsight__sparse previews;
 } frozen_columns;
 
@@ -168,28 +168,17 @@ static hsight_status merge_edges(const hsight_builder *builder, frozen_columns *
 
 /* ---- freezing ------------------------------------------------------------------------------- */
 
-/* Whether a pair of `big` is stale (B4). */
-static bool has_stale_pairs(const hsight_builder *builder)
-{
-    const uint32_t *nodes = builder->big.nodes.data;
-    const uint32_t *shallow = builder->shallow.data;
-    for (size_t i = 0; i < builder->big.nodes.count; i++) {
-        if (shallow[nodes[i]] != UINT32_MAX) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static hsight_status settle(const hsight_builder *builder, frozen_columns *frozen,
                             hsight_error *err)
 {
     uint32_t count = hsight__builder_last_node(builder);
     hsight_status status = HSIGHT_OK;
-    if (!builder->big.ordered || has_stale_pairs(builder)) {
-        status =
-            hsight__sparse_settle(&builder->big, count, builder->shallow.data, &frozen->big, err);
-        frozen->has_big = true;
+    for (int i = 0; status == HSIGHT_OK && i < HSIGHT__NUMBER_COLUMNS; i++) {
+        const hsight__growing_numbers *numbers = &builder->numbers[i];
+        if (hsight__growing_is_unsettled(numbers)) {
+            status = hsight__growing_settle(numbers, count, &frozen->numbers[i], err);
+            frozen->has_numbers[i] = true;
+        }
     }
     if (status == HSIGHT_OK && !builder->previews.ordered) {
         status = hsight__sparse_settle(&builder->previews, count, NULL, &frozen->previews, err);
@@ -208,30 +197,38 @@ static void shrink_sparse(hsight__sparse *sparse)
 static void shrink(hsight_builder *builder, frozen_columns *frozen)
 {
     hsight__builder_sync(builder);
-    hsight__vec *columns[] = {&builder->addresses,
-                              &builder->types,
-                              &builder->shallow,
-                              &builder->refcounts,
-                              &builder->flags,
-                              &builder->targets,
-                              &builder->labels,
-                              &builder->type_names,
-                              &builder->type_nodes,
-                              &builder->roots,
-                              NULL};
+    hsight__vec *columns[] = {
+        &builder->addresses,  &builder->flags,      &builder->targets, &builder->labels,
+        &builder->type_names, &builder->type_nodes, &builder->roots,   NULL};
     for (int i = 0; columns[i] != NULL; i++) {
         hsight__vec_shrink(columns[i]);
     }
-    builder->room = hsight__builder_measure_room(builder);
     size_t known = builder->first_edge.count;
     builder->first_edge.count = builder->addresses.count + 1;
     hsight__vec_shrink(&builder->first_edge);
     builder->first_edge.count = known;
-    shrink_sparse(&builder->big);
+    for (int i = 0; i < HSIGHT__NUMBER_COLUMNS; i++) {
+        hsight__vec_shrink(&builder->numbers[i].items);
+        shrink_sparse(&builder->numbers[i].pairs);
+        shrink_sparse(&frozen->numbers[i]);
+    }
     shrink_sparse(&builder->previews);
-    shrink_sparse(&frozen->big);
     shrink_sparse(&frozen->previews);
+    builder->room = hsight__builder_measure_room(builder);
     hsight__strings_shrink(&builder->strings);
+}
+
+static hsight__numbers numbers_of(const hsight_builder *builder, const frozen_columns *frozen,
+                                  int column)
+{
+    const hsight__vec *items = &builder->numbers[column].items;
+    const hsight__sparse *pairs =
+        frozen->has_numbers[column] ? &frozen->numbers[column] : &builder->numbers[column].pairs;
+    return (hsight__numbers){.items = items->data,
+                             .item_bytes = (uint32_t)items->item_bytes,
+                             .pair_count = (uint32_t)pairs->nodes.count,
+                             .pair_nodes = pairs->nodes.data,
+                             .pair_values = pairs->values.data};
 }
 
 static hsight__columns collect(const hsight_builder *builder, const frozen_columns *frozen)
@@ -239,7 +236,6 @@ static hsight__columns collect(const hsight_builder *builder, const frozen_colum
     const hsight__vec *first_edge = frozen->has_edges ? &frozen->first_edge : &builder->first_edge;
     const hsight__vec *targets = frozen->has_edges ? &frozen->targets : &builder->targets;
     const hsight__vec *labels = frozen->has_edges ? &frozen->labels : &builder->labels;
-    const hsight__sparse *big = frozen->has_big ? &frozen->big : &builder->big;
     const hsight__sparse *previews = frozen->has_previews ? &frozen->previews : &builder->previews;
     return (hsight__columns){
         .node_count = hsight__builder_last_node(builder),
@@ -247,18 +243,15 @@ static hsight__columns collect(const hsight_builder *builder, const frozen_colum
         .type_count = (uint32_t)(builder->type_names.count - 1),
         .string_count = hsight__strings_count(&builder->strings),
         .root_count = (uint32_t)builder->roots.count,
-        .big_count = (uint32_t)big->nodes.count,
         .preview_count = (uint32_t)previews->nodes.count,
         .addresses = builder->addresses.data,
-        .types = builder->types.data,
-        .shallow = builder->shallow.data,
-        .refcounts = builder->refcounts.data,
+        .types = numbers_of(builder, frozen, HSIGHT__TYPES),
+        .shallow = numbers_of(builder, frozen, HSIGHT__SHALLOW),
+        .refcounts = numbers_of(builder, frozen, HSIGHT__REFCOUNTS),
         .flags = builder->flags.data,
         .first_edge = first_edge->data,
         .targets = targets->data,
         .labels = labels->data,
-        .big_nodes = big->nodes.data,
-        .big_bytes = big->values.data,
         .preview_nodes = previews->nodes.data,
         .preview_strings = previews->values.data,
         .type_names = builder->type_names.data,
@@ -277,6 +270,13 @@ static void replace(hsight__vec *column, hsight__vec *by)
     hsight__vec_init(by, column->allocator, column->item_bytes);
 }
 
+static void replace_sparse(hsight__sparse *sparse, hsight__sparse *by)
+{
+    replace(&sparse->nodes, &by->nodes);
+    replace(&sparse->values, &by->values);
+    sparse->ordered = true;
+}
+
 static void commit(hsight_builder *builder, frozen_columns *frozen)
 {
     if (frozen->has_edges) {
@@ -284,13 +284,13 @@ static void commit(hsight_builder *builder, frozen_columns *frozen)
         replace(&builder->targets, &frozen->targets);
         replace(&builder->labels, &frozen->labels);
     }
-    if (frozen->has_big) {
-        replace(&builder->big.nodes, &frozen->big.nodes);
-        replace(&builder->big.values, &frozen->big.values);
+    for (int i = 0; i < HSIGHT__NUMBER_COLUMNS; i++) {
+        if (frozen->has_numbers[i]) {
+            replace_sparse(&builder->numbers[i].pairs, &frozen->numbers[i]);
+        }
     }
     if (frozen->has_previews) {
-        replace(&builder->previews.nodes, &frozen->previews.nodes);
-        replace(&builder->previews.values, &frozen->previews.values);
+        replace_sparse(&builder->previews, &frozen->previews);
     }
     hsight__vec_free(&builder->late_sources);
     hsight__vec_free(&builder->late_targets);
@@ -304,7 +304,9 @@ static void init_frozen(frozen_columns *frozen, const hsight_allocator *allocato
     hsight__vec_init(&frozen->first_edge, allocator, sizeof(uint32_t));
     hsight__vec_init(&frozen->targets, allocator, sizeof(hsight_node_id));
     hsight__vec_init(&frozen->labels, allocator, sizeof(hsight_label));
-    hsight__sparse_init(&frozen->big, allocator, sizeof(uint64_t));
+    for (int i = 0; i < HSIGHT__NUMBER_COLUMNS; i++) {
+        hsight__sparse_init(&frozen->numbers[i], allocator, sizeof(uint64_t));
+    }
     hsight__sparse_init(&frozen->previews, allocator, sizeof(uint32_t));
 }
 
@@ -313,7 +315,9 @@ static void free_frozen(frozen_columns *frozen)
     hsight__vec_free(&frozen->first_edge);
     hsight__vec_free(&frozen->targets);
     hsight__vec_free(&frozen->labels);
-    hsight__sparse_free(&frozen->big);
+    for (int i = 0; i < HSIGHT__NUMBER_COLUMNS; i++) {
+        hsight__sparse_free(&frozen->numbers[i]);
+    }
     hsight__sparse_free(&frozen->previews);
 }
 

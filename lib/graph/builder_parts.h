@@ -3,7 +3,7 @@
  * roots), builder_edges.c (references) and builder_finish.c (freezing).
  *
  *     addresses     [ 0 | 1 2 3 4 5 6 7 ]     one item for each node that was seen
- *     types ...     [ 0 | 1 2 3 4 ]           `described` is the last one filled; what is behind it
+ *     numbers ...   [ 0 | 1 2 3 4 ]           `described` is the last one filled; what is behind it
  *                                             is never looked at
  *     first_edge    [ 0 | 0 2 5 ]             first_edge.count - 1 is the last source with edges;
  *                                             they end at targets.count
@@ -11,12 +11,11 @@
  *     late_*                                  edges of hsight_builder_add_edge(), in the order they
  *                                             came; merged when frozen
  *
- * B1  1 <= described + 1 <= addresses.count, and described + 1 <= room <= capacity of types,
- *     shallow, refcounts and flags (whose own `count` is only up to date while they grow or freeze)
+ * B1  1 <= described + 1 <= addresses.count, and described + 1 <= room <= capacity of flags and
+ *     of the items of numbers (whose own `count` is only up to date while they grow or freeze)
  * B2  first_edge.count <= addresses.count; first_edge ascends; first_edge[0] == 0
  * B3  target_span is the highest of target - 1, modulo 2^32, over `targets`; 0 when there are none
- * B4  a node of 4 GiB and more has shallow == UINT32_MAX and a pair in `big`; a pair whose node has
- *     another shallow is stale */
+ */
 #ifndef HEAPSIGHT_LIB_GRAPH_BUILDER_PARTS_H
 #define HEAPSIGHT_LIB_GRAPH_BUILDER_PARTS_H
 
@@ -26,19 +25,24 @@
 #include "base/strings.h"
 #include "base/vec.h"
 #include "graph/columns.h"
+#include "graph/growing_numbers.h"
 #include "graph/sparse.h"
+
+enum {
+    HSIGHT__TYPES,     /* uint16_t */
+    HSIGHT__SHALLOW,   /* uint16_t, bytes */
+    HSIGHT__REFCOUNTS, /* uint8_t */
+    HSIGHT__NUMBER_COLUMNS
+};
 
 struct hsight_builder {
     const hsight_allocator *allocator;
 
     hsight__vec addresses; /* uint64_t */
-    hsight__vec types;     /* uint32_t */
-    hsight__vec shallow;   /* uint32_t */
-    hsight__vec refcounts; /* uint32_t */
-    hsight__vec flags;     /* uint8_t */
+    hsight__growing_numbers numbers[HSIGHT__NUMBER_COLUMNS];
+    hsight__vec flags; /* uint8_t */
     uint32_t described;
     size_t room;
-    hsight__sparse big;      /* uint64_t */
     hsight__sparse previews; /* uint32_t */
 
     hsight__vec first_edge; /* uint32_t */

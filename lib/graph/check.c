@@ -8,8 +8,8 @@
  * I5   every label has a known kind, and a payload that fits its kind: none, a known string, a
  *      known node or 0, or "not recorded"
  * I6   every node has a known type or none
- * I7   big_nodes ascend strictly, name exactly the nodes whose shallow is UINT32_MAX, and their
- *      big_bytes are at least that
+ * I7   pairs of numbers ascend strictly, name exactly the nodes whose item is all ones, and their
+ *      values are at least that; types and refcounts of four bytes have none
  * I8   preview_nodes ascend strictly and name nodes; their strings are known
  * I9   the name of every type is a known string; its node is a node or 0
  * I10  string_offsets[0] == string_offsets[1] == 0, they never descend, and the last one is
@@ -65,16 +65,21 @@ static hsight_status check_counts(const hsight__columns *c, hsight_error *err)
     return HSIGHT_OK;
 }
 
+static uint32_t item_0_of(const hsight__numbers *numbers)
+{
+    return hsight__numbers_item(numbers->items, numbers->item_bytes, 0);
+}
+
 static hsight_status check_item_0(const hsight__columns *c, hsight_error *err)
 {
-    const char *broken = c->addresses[0] != 0    ? "addresses"
-                         : c->types[0] != 0      ? "types"
-                         : c->shallow[0] != 0    ? "shallow"
-                         : c->refcounts[0] != 0  ? "refcounts"
-                         : c->flags[0] != 0      ? "flags"
-                         : c->type_names[0] != 0 ? "type_names"
-                         : c->type_nodes[0] != 0 ? "type_nodes"
-                                                 : NULL;
+    const char *broken = c->addresses[0] != 0            ? "addresses"
+                         : item_0_of(&c->types) != 0     ? "types"
+                         : item_0_of(&c->shallow) != 0   ? "shallow"
+                         : item_0_of(&c->refcounts) != 0 ? "refcounts"
+                         : c->flags[0] != 0              ? "flags"
+                         : c->type_names[0] != 0         ? "type_names"
+                         : c->type_nodes[0] != 0         ? "type_nodes"
+                                                         : NULL;
     if (broken != NULL) {
         return hsight__fail(err, HSIGHT_EINVAL, "I2: item 0 of %s is not zero", broken);
     }
@@ -137,24 +142,6 @@ static hsight_status check_edges(const hsight__columns *c, hsight_error *err)
     return HSIGHT_OK;
 }
 
-static hsight_status check_nodes(const hsight__columns *c, hsight_error *err)
-{
-    uint32_t big_count = 0;
-    for (uint32_t node = 1; node <= c->node_count; node++) {
-        if (c->types[node] > c->type_count) {
-            return hsight__fail(err, HSIGHT_EINVAL, "I6: object %u has type %u of %u", node,
-                                c->types[node], c->type_count);
-        }
-        big_count += c->shallow[node] == UINT32_MAX;
-    }
-    if (big_count != c->big_count) {
-        return hsight__fail(err, HSIGHT_EINVAL,
-                            "I7: %u objects of 4 GiB and more, %u sizes for them", big_count,
-                            c->big_count);
-    }
-    return HSIGHT_OK;
-}
-
 /* `number` is the invariant: strictly ascending nodes. */
 static hsight_status check_sorted_nodes(const uint32_t *nodes, uint32_t count, uint32_t node_count,
                                         const char *number, hsight_error *err)
@@ -170,18 +157,74 @@ static hsight_status check_sorted_nodes(const uint32_t *nodes, uint32_t count, u
     return HSIGHT_OK;
 }
 
-static hsight_status check_big(const hsight__columns *c, hsight_error *err)
+/* Of types and refcounts in four bytes, an item of all ones may be the number itself. */
+static bool needs_no_pairs(const hsight__columns *c, const hsight__numbers *numbers)
 {
-    hsight_status status = check_sorted_nodes(c->big_nodes, c->big_count, c->node_count, "I7", err);
-    for (uint32_t i = 0; status == HSIGHT_OK && i < c->big_count; i++) {
-        if (c->shallow[c->big_nodes[i]] != UINT32_MAX || c->big_bytes[i] < UINT32_MAX) {
-            status = hsight__fail(
-                err, HSIGHT_EINVAL,
-                "I7: object %u has %u bytes, and %llu where 4 GiB and more belong", c->big_nodes[i],
-                c->shallow[c->big_nodes[i]], (unsigned long long)c->big_bytes[i]);
+    return numbers != &c->shallow && numbers->item_bytes == sizeof(uint32_t) &&
+           numbers->pair_count == 0;
+}
+
+static uint32_t count_ones(const hsight__numbers *numbers, uint32_t node_count)
+{
+    uint32_t ones = hsight__numbers_ones(numbers->item_bytes), count = 0;
+    for (uint32_t node = 1; node <= node_count; node++) {
+        count += hsight__numbers_item(numbers->items, numbers->item_bytes, node) == ones;
+    }
+    return count;
+}
+
+static hsight_status check_pairs(const hsight__numbers *numbers, uint32_t node_count,
+                                 const char *what, hsight_error *err)
+{
+    uint32_t ones = hsight__numbers_ones(numbers->item_bytes);
+    hsight_status status =
+        check_sorted_nodes(numbers->pair_nodes, numbers->pair_count, node_count, "I7", err);
+    for (uint32_t i = 0; status == HSIGHT_OK && i < numbers->pair_count; i++) {
+        uint32_t node = numbers->pair_nodes[i];
+        uint32_t item = hsight__numbers_item(numbers->items, numbers->item_bytes, node);
+        if (item != ones || numbers->pair_values[i] < ones) {
+            status = hsight__fail(err, HSIGHT_EINVAL,
+                                  "I7: %s of object %u: %u, and %llu where %u or more belong", what,
+                                  node, item, (unsigned long long)numbers->pair_values[i], ones);
         }
     }
     return status;
+}
+
+static hsight_status check_numbers(const hsight__columns *c, hsight_error *err)
+{
+    const struct {
+        const hsight__numbers *numbers;
+        const char *what;
+    } columns[] = {{&c->types, "type"}, {&c->shallow, "bytes"}, {&c->refcounts, "refcount"}};
+    hsight_status status = HSIGHT_OK;
+    for (size_t i = 0; status == HSIGHT_OK && i < sizeof columns / sizeof *columns; i++) {
+        const hsight__numbers *numbers = columns[i].numbers;
+        if (needs_no_pairs(c, numbers)) {
+            continue;
+        }
+        uint32_t count = count_ones(numbers, c->node_count);
+        if (count != numbers->pair_count) {
+            return hsight__fail(err, HSIGHT_EINVAL,
+                                "I7: %s: %u objects have %u or more, %u numbers are given",
+                                columns[i].what, count, hsight__numbers_ones(numbers->item_bytes),
+                                numbers->pair_count);
+        }
+        status = check_pairs(numbers, c->node_count, columns[i].what, err);
+    }
+    return status;
+}
+
+static hsight_status check_types_of_nodes(const hsight__columns *c, hsight_error *err)
+{
+    for (uint32_t node = 1; node <= c->node_count; node++) {
+        uint64_t type = hsight__numbers_at(&c->types, node);
+        if (type > c->type_count) {
+            return hsight__fail(err, HSIGHT_EINVAL, "I6: object %u has type %llu of %u", node,
+                                (unsigned long long)type, c->type_count);
+        }
+    }
+    return HSIGHT_OK;
 }
 
 static hsight_status check_previews(const hsight__columns *c, hsight_error *err)
@@ -267,8 +310,8 @@ static hsight_status check_roots(const hsight__columns *c, hsight_error *err)
 hsight_status hsight__columns_check(const hsight__columns *columns, hsight_error *err)
 {
     static hsight_status (*const checks[])(const hsight__columns *, hsight_error *) = {
-        check_counts, check_item_0, check_first_edge, check_edges,    check_nodes,
-        check_big,    check_types,  check_strings,    check_previews, check_roots};
+        check_counts,         check_item_0, check_first_edge, check_edges,    check_numbers,
+        check_types_of_nodes, check_types,  check_strings,    check_previews, check_roots};
     for (size_t i = 0; i < sizeof checks / sizeof *checks; i++) {
         hsight_status status = checks[i](columns, err);
         if (status != HSIGHT_OK) {

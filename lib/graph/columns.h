@@ -5,13 +5,15 @@
  * node_count + 1 items, item 0 unused and zero. All multi-byte values are host order.
  *   first_edge[n] .. first_edge[n + 1]   edges of node n; first_edge has node_count + 2 items,
  *                                        first_edge[0] == first_edge[1] == 0
- *   shallow[n]                           bytes, or UINT32_MAX: look n up in big_nodes / big_bytes
+ *   types, shallow, refcounts            numbers.h; a size of all ones has a pair, in a file too
  *   string_offsets[s] .. [s + 1]         bytes of string s; string_count + 2 items; string 0 is ""
- * big_nodes and preview_nodes are strictly ascending. */
+ * preview_nodes are strictly ascending. */
 #ifndef HEAPSIGHT_LIB_GRAPH_COLUMNS_H
 #define HEAPSIGHT_LIB_GRAPH_COLUMNS_H
 
 #include <heapsight/graph.h>
+
+#include "graph/numbers.h"
 
 typedef struct {
     uint32_t node_count;
@@ -19,20 +21,17 @@ typedef struct {
     uint32_t type_count;
     uint32_t string_count;
     uint32_t root_count;
-    uint32_t big_count;
     uint32_t preview_count;
 
     const uint64_t *addresses;
-    const uint32_t *types;
-    const uint32_t *shallow;
-    const uint32_t *refcounts;
+    hsight__numbers types;
+    hsight__numbers shallow; /* bytes */
+    hsight__numbers refcounts;
     const uint8_t *flags;
     const uint32_t *first_edge;
     const hsight_node_id *targets;
     const hsight_label *labels;
 
-    const uint32_t *big_nodes;
-    const uint64_t *big_bytes;
     const uint32_t *preview_nodes;
     const uint32_t *preview_strings;
 

@@ -7,7 +7,6 @@
 #include "graph/columns.h"
 #include "graph/graph_allocator.h"
 
-#include "base/checked.h"
 #include "base/error.h"
 
 #include <assert.h>
@@ -98,7 +97,7 @@ uint64_t hsight_graph_address(const hsight_graph *graph, hsight_node_id node)
 hsight_type_id hsight_graph_type(const hsight_graph *graph, hsight_node_id node)
 {
     assert_node(graph, node);
-    return (hsight_type_id){graph->columns.types[node.index]};
+    return (hsight_type_id){(uint32_t)hsight__numbers_at(&graph->columns.types, node.index)};
 }
 
 uint32_t hsight_graph_flags(const hsight_graph *graph, hsight_node_id node)
@@ -110,49 +109,18 @@ uint32_t hsight_graph_flags(const hsight_graph *graph, hsight_node_id node)
 uint32_t hsight_graph_refcount(const hsight_graph *graph, hsight_node_id node)
 {
     assert_node(graph, node);
-    return graph->columns.refcounts[node.index];
-}
-
-/* Position of `key` in a strictly ascending column, or `count`. */
-static uint32_t find_sorted(const uint32_t *keys, uint32_t count, uint32_t key)
-{
-    uint32_t low = 0;
-    uint32_t high = count;
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        if (keys[middle] < key) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return low < count && keys[low] == key ? low : count;
+    return (uint32_t)hsight__numbers_at(&graph->columns.refcounts, node.index);
 }
 
 uint64_t hsight_graph_shallow_bytes(const hsight_graph *graph, hsight_node_id node)
 {
     assert_node(graph, node);
-    const hsight__columns *columns = &graph->columns;
-    uint32_t bytes = columns->shallow[node.index];
-    if (bytes != UINT32_MAX) {
-        return bytes;
-    }
-    uint32_t at = find_sorted(columns->big_nodes, columns->big_count, node.index);
-    assert(at < columns->big_count);
-    return columns->big_bytes[at];
+    return hsight__numbers_at(&graph->columns.shallow, node.index);
 }
 
 uint64_t hsight_graph_total_bytes(const hsight_graph *graph)
 {
-    const hsight__columns *columns = &graph->columns;
-    uint64_t total = 0; /* of less than 2^32 objects: cannot overflow */
-    for (uint32_t node = 1; node <= columns->node_count; node++) {
-        total += columns->shallow[node];
-    }
-    for (uint32_t i = 0; i < columns->big_count; i++) {
-        total = hsight__add_saturated(total, columns->big_bytes[i] - UINT32_MAX);
-    }
-    return total;
+    return hsight__numbers_sum(&graph->columns.shallow, graph->columns.node_count);
 }
 
 hsight_references hsight_graph_references(const hsight_graph *graph, hsight_node_id node)
@@ -197,7 +165,7 @@ hsight_string hsight_graph_preview(const hsight_graph *graph, hsight_node_id nod
 {
     assert_node(graph, node);
     const hsight__columns *columns = &graph->columns;
-    uint32_t at = find_sorted(columns->preview_nodes, columns->preview_count, node.index);
+    uint32_t at = hsight__find_sorted(columns->preview_nodes, columns->preview_count, node.index);
     uint32_t string = at < columns->preview_count ? columns->preview_strings[at] : 0;
     return hsight_graph_string(graph, (hsight_string_id){string});
 }

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* sparse.c - columns of the few: sizes of 4 GiB and more, previews.
+/* sparse.c - columns of the few: numbers that need many bytes, previews.
  *
  * I1  nodes.count == values.count
  * I2  ordered means that nodes ascend strictly
  *
  * Both columns belong to the sparse column. */
 #include "graph/sparse.h"
+
+#include "graph/numbers.h"
 
 #include <string.h>
 
@@ -24,7 +26,7 @@ void hsight__sparse_free(hsight__sparse *sparse)
     sparse->ordered = true;
 }
 
-static hsight_status reserve(hsight__sparse *sparse, size_t extra, hsight_error *err)
+hsight_status hsight__sparse_reserve(hsight__sparse *sparse, size_t extra, hsight_error *err)
 {
     hsight_status status = hsight__vec_reserve(&sparse->nodes, extra, err);
     return status == HSIGHT_OK ? hsight__vec_reserve(&sparse->values, extra, err) : status;
@@ -47,24 +49,96 @@ static void append(hsight__sparse *sparse, uint32_t node, const void *value)
 hsight_status hsight__sparse_add(hsight__sparse *sparse, uint32_t node, const void *value,
                                  hsight_error *err)
 {
-    hsight_status status = reserve(sparse, 1, err);
+    hsight_status status = hsight__sparse_reserve(sparse, 1, err);
     if (status == HSIGHT_OK) {
         append(sparse, node, value);
     }
     return status;
 }
 
+/* Of the first node that is not below `node`, of ordered pairs. */
+static size_t position_of(const hsight__sparse *sparse, uint32_t node)
+{
+    const uint32_t *nodes = sparse->nodes.data;
+    size_t low = 0, high = sparse->nodes.count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (nodes[middle] < node) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+static char *value_at(const hsight__sparse *sparse, size_t position)
+{
+    return (char *)sparse->values.data + position * sparse->values.item_bytes;
+}
+
+/* Room is reserved: cannot fail. */
+static void insert(hsight__sparse *sparse, size_t at, uint32_t node, const void *value)
+{
+    size_t behind = sparse->nodes.count - at, bytes = sparse->values.item_bytes;
+    uint32_t *nodes = (uint32_t *)sparse->nodes.data + at;
+    memmove(nodes + 1, nodes, behind * sizeof *nodes);
+    memmove(value_at(sparse, at + 1), value_at(sparse, at), behind * bytes);
+    *nodes = node;
+    memcpy(value_at(sparse, at), value, bytes);
+    sparse->nodes.count++;
+    sparse->values.count++;
+}
+
+hsight_status hsight__sparse_put(hsight__sparse *sparse, uint32_t node, const void *value,
+                                 hsight_error *err)
+{
+    if (!sparse->ordered) {
+        return hsight__sparse_add(sparse, node, value, err);
+    }
+    size_t at = position_of(sparse, node);
+    if (at < sparse->nodes.count && ((const uint32_t *)sparse->nodes.data)[at] == node) {
+        memcpy(value_at(sparse, at), value, sparse->values.item_bytes);
+        return HSIGHT_OK;
+    }
+    hsight_status status = hsight__sparse_reserve(sparse, 1, err);
+    if (status == HSIGHT_OK) {
+        insert(sparse, at, node, value);
+    }
+    return status;
+}
+
+const void *hsight__sparse_find(const hsight__sparse *sparse, uint32_t node)
+{
+    const uint32_t *nodes = sparse->nodes.data;
+    size_t count = sparse->nodes.count;
+    if (sparse->ordered) {
+        size_t at = position_of(sparse, node);
+        return at < count && nodes[at] == node ? value_at(sparse, at) : NULL;
+    }
+    while (count > 0 && nodes[count - 1] != node) {
+        count--;
+    }
+    return count > 0 ? value_at(sparse, count - 1) : NULL;
+}
+
+static bool is_wanted(const hsight__vec *only_where, uint32_t node)
+{
+    return only_where == NULL ||
+           hsight__numbers_item(only_where->data, only_where->item_bytes, node) ==
+               hsight__numbers_ones(only_where->item_bytes);
+}
+
 hsight_status hsight__sparse_settle(const hsight__sparse *sparse, uint32_t node_count,
-                                    const uint32_t *only_where, hsight__sparse *out,
+                                    const hsight__vec *only_where, hsight__sparse *out,
                                     hsight_error *err)
 {
     const uint32_t *nodes = sparse->nodes.data;
-    const char *values = sparse->values.data;
     hsight__vec last; /* last[n] - 1 is the position of the last pair of node n */
     hsight__vec_init(&last, sparse->nodes.allocator, sizeof(uint32_t));
     hsight_status status = hsight__vec_append_zeros(&last, (size_t)node_count + 1, err);
     if (status == HSIGHT_OK) {
-        status = reserve(out, sparse->nodes.count, err);
+        status = hsight__sparse_reserve(out, sparse->nodes.count, err);
     }
     if (status != HSIGHT_OK) {
         goto out;
@@ -74,8 +148,8 @@ hsight_status hsight__sparse_settle(const hsight__sparse *sparse, uint32_t node_
         position[nodes[i]] = (uint32_t)i + 1;
     }
     for (size_t node = 1; node <= node_count; node++) {
-        if (position[node] != 0 && (only_where == NULL || only_where[node] == UINT32_MAX)) {
-            append(out, (uint32_t)node, values + (position[node] - 1) * out->values.item_bytes);
+        if (position[node] != 0 && is_wanted(only_where, (uint32_t)node)) {
+            append(out, (uint32_t)node, value_at(sparse, position[node] - 1));
         }
     }
 out:

@@ -21,15 +21,25 @@ void hsight__sparse_init(hsight__sparse *sparse, const hsight_allocator *allocat
                          size_t value_bytes);
 void hsight__sparse_free(hsight__sparse *sparse);
 
+/* Room for `extra` more pairs. */
+hsight_status hsight__sparse_reserve(hsight__sparse *sparse, size_t extra, hsight_error *err);
 /* Copies the value. Amortised O(1). */
 hsight_status hsight__sparse_add(hsight__sparse *sparse, uint32_t node, const void *value,
                                  hsight_error *err);
+/* The same, but what is ordered stays so: a pair of the node is replaced, a new one put in its
+ * place. O(log pairs) to replace one or to add the last one, else O(pairs). */
+hsight_status hsight__sparse_put(hsight__sparse *sparse, uint32_t node, const void *value,
+                                 hsight_error *err);
+/* Value of the last pair of a node, or NULL. O(log pairs) if ordered, else O(pairs). Borrowed until
+ * a pair is added. */
+const void *hsight__sparse_find(const hsight__sparse *sparse, uint32_t node);
 
 /* Make `out` (initialised, empty) hold the last pair of every node in ascending order; pairs of
- * nodes for which only_where[node] is not UINT32_MAX are left out (NULL: none are). All nodes are
- * at most node_count. O(pairs + node_count) time, 4 bytes per node of working memory. */
+ * nodes whose item of only_where, a column of numbers (numbers.h), is not all ones are left out
+ * (NULL: none are). All nodes are at most node_count. O(pairs + node_count) time, 4 bytes per node
+ * of working memory. */
 hsight_status hsight__sparse_settle(const hsight__sparse *sparse, uint32_t node_count,
-                                    const uint32_t *only_where, hsight__sparse *out,
+                                    const hsight__vec *only_where, hsight__sparse *out,
                                     hsight_error *err);
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* column_chunks.c - which column of a graph is which chunk of a file, in both directions.
  *
- * One list drives both. Owns nothing. */
+ * A list for each kind of column drives both. In a file, numbers of nodes have four bytes, and only
+ * sizes have pairs. Owns nothing. */
 #include "store/column_chunks.h"
 
 #include "store/damage.h"
@@ -10,15 +11,12 @@
 /* X(chunk, column, count, extra): the column has count + extra items. */
 #define COLUMN_LIST(X)                                                                             \
     X(ADDR, addresses, node_count, 1)                                                              \
-    X(TYPE, types, node_count, 1)                                                                  \
-    X(SIZE, shallow, node_count, 1)                                                                \
-    X(REFC, refcounts, node_count, 1)                                                              \
     X(FLAG, flags, node_count, 1)                                                                  \
     X(EFST, first_edge, node_count, 2)                                                             \
     X(EDGE, targets, edge_count, 0)                                                                \
     X(LABL, labels, edge_count, 0)                                                                 \
-    X(BIGN, big_nodes, big_count, 0)                                                               \
-    X(BIGB, big_bytes, big_count, 0)                                                               \
+    X(BIGN, shallow.pair_nodes, shallow.pair_count, 0)                                             \
+    X(BIGB, shallow.pair_values, shallow.pair_count, 0)                                            \
     X(PRVN, preview_nodes, preview_count, 0)                                                       \
     X(PRVS, preview_strings, preview_count, 0)                                                     \
     X(TNAM, type_names, type_count, 1)                                                             \
@@ -26,22 +24,56 @@
     X(STRO, string_offsets, string_count, 2)                                                       \
     X(ROOT, roots, root_count, 0)
 
+/* X(chunk, column): numbers of nodes. */
+#define NUMBER_LIST(X)                                                                             \
+    X(TYPE, types)                                                                                 \
+    X(SIZE, shallow)                                                                               \
+    X(REFC, refcounts)
+
 static uint64_t column_bytes(int chunk, uint64_t items)
 {
     return items * hsight__chunk_kinds[chunk].item_bytes; /* items < 2^33, item_bytes <= 32 */
 }
 
-void hsight__chunks_of_columns(const hsight__columns *columns,
-                               hsight__chunk chunks[HSIGHT__CHUNK_COUNT])
+static hsight_status collect_big(const hsight__numbers *shallow, hsight__sparse *big,
+                                 hsight_error *err)
 {
+    hsight_status status = HSIGHT_OK;
+    for (uint32_t i = 0; i < shallow->pair_count && status == HSIGHT_OK; i++) {
+        if (shallow->pair_values[i] >= UINT32_MAX) {
+            status = hsight__sparse_add(big, shallow->pair_nodes[i], &shallow->pair_values[i], err);
+        }
+    }
+    return status;
+}
+
+hsight_status hsight__chunks_of_columns(const hsight__columns *columns, hsight__sparse *big,
+                                        hsight__chunk chunks[HSIGHT__CHUNK_COUNT],
+                                        hsight_error *err)
+{
+    hsight_status status = collect_big(&columns->shallow, big, err);
+    if (status != HSIGHT_OK) {
+        return status;
+    }
 #define GIVE(id, column, count, extra)                                                             \
     chunks[HSIGHT__CHUNK_##id] = (hsight__chunk){                                                  \
         .data = columns->column,                                                                   \
         .bytes = column_bytes(HSIGHT__CHUNK_##id, (uint64_t)columns->count + (extra))};
     COLUMN_LIST(GIVE)
 #undef GIVE
+#define GIVE(id, column)                                                                           \
+    chunks[HSIGHT__CHUNK_##id] = (hsight__chunk){                                                  \
+        .numbers = &columns->column,                                                               \
+        .bytes = column_bytes(HSIGHT__CHUNK_##id, (uint64_t)columns->node_count + 1)};
+    NUMBER_LIST(GIVE)
+#undef GIVE
+    chunks[HSIGHT__CHUNK_BIGN] = (hsight__chunk){
+        .data = big->nodes.data, .bytes = column_bytes(HSIGHT__CHUNK_BIGN, big->nodes.count)};
+    chunks[HSIGHT__CHUNK_BIGB] = (hsight__chunk){
+        .data = big->values.data, .bytes = column_bytes(HSIGHT__CHUNK_BIGB, big->values.count)};
     chunks[HSIGHT__CHUNK_STRB] =
         (hsight__chunk){.data = columns->string_bytes, .bytes = columns->string_bytes_count};
+    return HSIGHT_OK;
 }
 
 /* The number of items beyond `extra` that a chunk has. */
@@ -77,9 +109,12 @@ static hsight_status take_counts(const hsight__chunk chunks[], hsight__columns *
         uint32_t extra;
         uint32_t *count;
     } sources[] = {
-        {HSIGHT__CHUNK_ADDR, 1, &out->node_count},    {HSIGHT__CHUNK_EDGE, 0, &out->edge_count},
-        {HSIGHT__CHUNK_TNAM, 1, &out->type_count},    {HSIGHT__CHUNK_STRO, 2, &out->string_count},
-        {HSIGHT__CHUNK_ROOT, 0, &out->root_count},    {HSIGHT__CHUNK_BIGN, 0, &out->big_count},
+        {HSIGHT__CHUNK_ADDR, 1, &out->node_count},
+        {HSIGHT__CHUNK_EDGE, 0, &out->edge_count},
+        {HSIGHT__CHUNK_TNAM, 1, &out->type_count},
+        {HSIGHT__CHUNK_STRO, 2, &out->string_count},
+        {HSIGHT__CHUNK_ROOT, 0, &out->root_count},
+        {HSIGHT__CHUNK_BIGN, 0, &out->shallow.pair_count},
         {HSIGHT__CHUNK_PRVN, 0, &out->preview_count},
     };
     hsight_status status = HSIGHT_OK;
@@ -108,6 +143,9 @@ static hsight_status check_lengths(const hsight__chunk chunks[], const hsight__c
         int chunk;
         uint64_t items;
     } expected[] = {
+#define EXPECT(id, column) {HSIGHT__CHUNK_##id, (uint64_t)columns->node_count + 1},
+            NUMBER_LIST(EXPECT)
+#undef EXPECT
 #define EXPECT(id, column, count, extra) {HSIGHT__CHUNK_##id, (uint64_t)columns->count + (extra)},
         COLUMN_LIST(EXPECT)
 #undef EXPECT
@@ -123,6 +161,7 @@ static hsight_status check_lengths(const hsight__chunk chunks[], const hsight__c
 hsight_status hsight__columns_of_chunks(const hsight__chunk chunks[HSIGHT__CHUNK_COUNT],
                                         hsight__columns *out, hsight_error *err)
 {
+    *out = (hsight__columns){0};
     hsight_status status = take_counts(chunks, out, err);
     if (status == HSIGHT_OK) {
         status = check_lengths(chunks, out, err);
@@ -132,6 +171,11 @@ hsight_status hsight__columns_of_chunks(const hsight__chunk chunks[HSIGHT__CHUNK
     }
 #define TAKE(id, column, count, extra) out->column = chunks[HSIGHT__CHUNK_##id].data;
     COLUMN_LIST(TAKE)
+#undef TAKE
+#define TAKE(id, column)                                                                           \
+    out->column.items = chunks[HSIGHT__CHUNK_##id].data;                                           \
+    out->column.item_bytes = hsight__chunk_kinds[HSIGHT__CHUNK_##id].item_bytes;
+    NUMBER_LIST(TAKE)
 #undef TAKE
     out->string_bytes = chunks[HSIGHT__CHUNK_STRB].data;
     out->string_bytes_count = chunks[HSIGHT__CHUNK_STRB].bytes;

@@ -217,7 +217,8 @@ static bool find_chunk(const source *file, int kind, hsight__chunk *out)
     for (uint32_t i = 0; i < file->header.chunk_count; i++) {
         hsight__file_entry entry = get_entry(file, i);
         if (memcmp(entry.id, hsight__chunk_kinds[kind].id, sizeof entry.id) == 0) {
-            *out = (hsight__chunk){file->bytes + entry.offset, entry.length, entry.offset};
+            *out = (hsight__chunk){
+                .data = file->bytes + entry.offset, .bytes = entry.length, .offset = entry.offset};
             return true;
         }
     }

@@ -3,11 +3,13 @@
 #ifndef HEAPSIGHT_LIB_STORE_CONTAINER_H
 #define HEAPSIGHT_LIB_STORE_CONTAINER_H
 
+#include "graph/numbers.h"
 #include "store/format.h"
 
 /* One chunk, where it lies. `data` is aligned to HSIGHT__FORMAT_ALIGNMENT when the file is. */
 typedef struct {
     const void *data;
+    const hsight__numbers *numbers; /* not NULL: it is written from these, four bytes an item */
     uint64_t bytes;
     uint64_t offset; /* in the file, for messages */
 } hsight__chunk;

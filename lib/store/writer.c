@@ -8,7 +8,8 @@
  * I1  at the start of a chunk, `end` is what was written so far
  * I2  the target is untouched unless everything was written and synced (replace.c)
  *
- * Cost: one pass over the columns; memory for the META chunk, freed before return. */
+ * Cost: one pass over the columns; memory for the META chunk and the sizes of 4
+ * GiB and more, freed before return. */
 #include <heapsight/store.h>
 
 #include <stdbool.h>
@@ -25,6 +26,7 @@
 #include "store/trace_chunks.h"
 
 static const size_t SLICE_BYTES = (size_t)1 << 20;
+enum { WIDE_ITEMS = 8192 }; /* numbers that are widened at a time */
 static const char
     ZEROS[sizeof(hsight__file_header) + HSIGHT__CHUNK_COUNT * sizeof(hsight__file_entry)];
 
@@ -35,6 +37,7 @@ typedef struct {
     hsight__replacement file;
     hsight__crc32_tables crc;
     hsight__file_entry entries[HSIGHT__CHUNK_COUNT];
+    uint32_t wide[WIDE_ITEMS];
 } writer;
 
 static hsight_status pad(writer *to, hsight_error *err)
@@ -49,15 +52,11 @@ static bool is_written(const writer *to, int kind)
     return hsight__chunk_kinds[kind].part <= to->last_part;
 }
 
-static hsight_status write_chunk(writer *to, int kind, const hsight__chunk *chunk,
-                                 hsight_error *err)
+static hsight_status write_bytes(writer *to, hsight__file_entry *entry, const char *at,
+                                 uint64_t left, hsight_error *err)
 {
-    hsight_status status = pad(to, err);
-    hsight__file_entry *entry = &to->entries[to->chunk_count++];
-    *entry = (hsight__file_entry){.offset = to->file.written_bytes, .length = chunk->bytes};
-    memcpy(entry->id, hsight__chunk_kinds[kind].id, sizeof entry->id);
-    const char *at = chunk->data;
-    for (uint64_t left = chunk->bytes; left > 0 && status == HSIGHT_OK;) {
+    hsight_status status = HSIGHT_OK;
+    while (left > 0 && status == HSIGHT_OK) {
         size_t bytes = left < SLICE_BYTES ? (size_t)left : SLICE_BYTES;
         entry->checksum = hsight__crc32(&to->crc, entry->checksum, at, bytes);
         status = hsight__replace_write(&to->file, at, bytes, err);
@@ -65,6 +64,33 @@ static hsight_status write_chunk(writer *to, int kind, const hsight__chunk *chun
         left -= bytes;
     }
     return status;
+}
+
+static hsight_status write_numbers(writer *to, hsight__file_entry *entry,
+                                   const hsight__chunk *chunk, hsight_error *err)
+{
+    hsight_status status = HSIGHT_OK;
+    uint64_t items = chunk->bytes / sizeof *to->wide;
+    for (uint64_t first = 0; first < items && status == HSIGHT_OK; first += WIDE_ITEMS) {
+        size_t count = items - first < WIDE_ITEMS ? (size_t)(items - first) : WIDE_ITEMS;
+        hsight__numbers_widen(chunk->numbers, first, count, to->wide);
+        status = write_bytes(to, entry, (const char *)to->wide, count * sizeof *to->wide, err);
+    }
+    return status;
+}
+
+static hsight_status write_chunk(writer *to, int kind, const hsight__chunk *chunk,
+                                 hsight_error *err)
+{
+    hsight_status status = pad(to, err);
+    hsight__file_entry *entry = &to->entries[to->chunk_count++];
+    *entry = (hsight__file_entry){.offset = to->file.written_bytes, .length = chunk->bytes};
+    memcpy(entry->id, hsight__chunk_kinds[kind].id, sizeof entry->id);
+    if (status != HSIGHT_OK) {
+        return status;
+    }
+    return chunk->numbers != NULL ? write_numbers(to, entry, chunk, err)
+                                  : write_bytes(to, entry, chunk->data, chunk->bytes, err);
 }
 
 static hsight_status write_front(writer *to, hsight_error *err)
@@ -125,6 +151,7 @@ hsight_status hsight_store_save_through(const hsight_snapshot *snapshot, const c
     writer to;
     hsight__trace_numbers numbers;
     hsight__vec meta;
+    hsight__sparse big;
     hsight_status status = hsight__format_check_host(err);
     if (status != HSIGHT_OK) {
         return status;
@@ -134,11 +161,14 @@ hsight_status hsight_store_save_through(const hsight_snapshot *snapshot, const c
         return status;
     }
     hsight__vec_init(&meta, hsight__graph_allocator(graph), 1);
+    hsight__sparse_init(&big, hsight__graph_allocator(graph), sizeof(uint64_t));
     status = hsight__meta_encode(hsight_snapshot_get_info(snapshot), &meta, err);
+    if (status == HSIGHT_OK) {
+        status = hsight__chunks_of_columns(hsight__graph_columns(graph), &big, chunks, err);
+    }
     if (status != HSIGHT_OK) {
         goto out;
     }
-    hsight__chunks_of_columns(hsight__graph_columns(graph), chunks);
     to.last_part = last_part_of(hsight_snapshot_trace(snapshot));
     if (to.last_part != HSIGHT__PART_HEAP) {
         hsight__chunks_of_trace(snapshot, &numbers, chunks);
@@ -149,6 +179,7 @@ hsight_status hsight_store_save_through(const hsight_snapshot *snapshot, const c
         status = hsight__replace_commit(&to.file, err);
     }
 out:
+    hsight__sparse_free(&big);
     hsight__vec_free(&meta);
     hsight__replace_abort(&to.file);
     return status;

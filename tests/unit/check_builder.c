@@ -110,7 +110,8 @@ START_TEST(addresses_come_before_descriptions)
         hsight_node_info info = {.shallow_bytes = i, .refcount = i + 1, .flags = i & 63};
         ck_assert_int_eq(hsight_builder_describe(builder, (hsight_node_id){i}, &info, &err),
                          HSIGHT_OK);
-        ck_assert_uint_eq(hsight_builder_refcounts(builder)[i], i + 1);
+        ck_assert_uint_eq(hsight_builder_refcounts(builder)[i], i + 1 < 255 ? i + 1 : 255);
+        ck_assert_uint_eq(hsight_builder_refcount(builder, (hsight_node_id){i}), i + 1);
         ck_assert_uint_eq(hsight_builder_flags_column(builder)[i], (i & 63));
         ck_assert_uint_eq(hsight_builder_flags(builder, (hsight_node_id){i}), (i & 63));
     }
@@ -231,7 +232,40 @@ START_TEST(sizes_of_4_gib_and_more)
     for (uint32_t i = 1; i <= 6; i++) {
         ck_assert_uint_eq(hsight_graph_shallow_bytes(graph, (hsight_node_id){i}), expected[i]);
     }
-    ck_assert_uint_eq(hsight__graph_columns(graph)->big_count, 2);
+    ck_assert_uint_eq(hsight__graph_columns(graph)->shallow.pair_count, 3);
+    hsight_graph_free(graph);
+}
+END_TEST
+
+/* More of them than two bytes can number, some described twice. */
+START_TEST(types_beyond_65534)
+{
+    hsight_builder *builder = new_builder();
+    enum { TYPES = 65600, FIRST = 65530 };
+    for (uint32_t i = 1; i <= TYPES; i++) {
+        ck_assert_uint_eq(add_type(builder, "app.Session").index, i);
+    }
+    for (uint32_t i = FIRST; i <= TYPES; i++) {
+        hsight_node_info info = {.address = i, .type = {i}, .refcount = i % 300};
+        hsight_node_id node;
+        ck_assert_int_eq(hsight_builder_add_node(builder, &info, &node, &err), HSIGHT_OK);
+        ck_assert_uint_eq(hsight_builder_type(builder, node).index, i);
+        ck_assert_uint_eq(hsight_builder_refcount(builder, node), i % 300);
+    }
+    hsight_node_info info = {.type = {TYPES + 1}};
+    ck_assert_int_eq(hsight_builder_describe(builder, (hsight_node_id){60}, &info, &err),
+                     HSIGHT_EINVAL);
+    info.type.index = 5;
+    ck_assert_int_eq(hsight_builder_describe(builder, (hsight_node_id){60}, &info, &err),
+                     HSIGHT_OK);
+    info.type.index = TYPES;
+    ck_assert_int_eq(hsight_builder_describe(builder, (hsight_node_id){1}, &info, &err), HSIGHT_OK);
+    hsight_graph *graph = finish(builder);
+    for (uint32_t i = FIRST; i <= TYPES; i++) {
+        hsight_node_id node = {i - FIRST + 1};
+        uint32_t type = node.index == 1 ? TYPES : node.index == 60 ? 5 : i;
+        ck_assert_uint_eq(hsight_graph_type(graph, node).index, type);
+    }
     hsight_graph_free(graph);
 }
 END_TEST
@@ -264,7 +298,7 @@ START_TEST(a_size_that_shrinks_leaves_no_trace)
     ck_assert_int_eq(hsight_builder_describe(builder, (hsight_node_id){1}, &info, &err), HSIGHT_OK);
     hsight_graph *graph = finish(builder);
     ck_assert_uint_eq(hsight_graph_shallow_bytes(graph, (hsight_node_id){1}), 8);
-    ck_assert_uint_eq(hsight__graph_columns(graph)->big_count, 0);
+    ck_assert_uint_eq(hsight__graph_columns(graph)->shallow.pair_count, 0);
     hsight_graph_free(graph);
 }
 END_TEST
@@ -280,8 +314,9 @@ START_TEST(a_size_may_be_corrected)
         ck_assert_int_eq(hsight_builder_describe(builder, (hsight_node_id){i}, &info, &err),
                          HSIGHT_OK);
     }
-    ck_assert_uint_eq(hsight_builder_shallow(builder)[2], 16);
-    ck_assert_uint_eq(hsight_builder_shallow(builder)[3], UINT32_MAX);
+    ck_assert_uint_eq(hsight_builder_shallow_bytes(builder, (hsight_node_id){2}), 16);
+    ck_assert_uint_eq(hsight_builder_shallow_bytes(builder, (hsight_node_id){3}), UINT64_C(1)
+                                                                                      << 34);
     for (uint32_t i = 1; i <= 3; i++) {
         ck_assert_int_eq(
             hsight_builder_set_shallow_bytes(builder, (hsight_node_id){i}, corrected[i], &err),
@@ -466,6 +501,7 @@ int main(void)
     tcase_add_test(tests, a_batch_is_described_as_a_whole);
     tcase_add_test(tests, descriptions_may_be_missing);
     tcase_add_test(tests, sizes_of_4_gib_and_more);
+    tcase_add_test(tests, types_beyond_65534);
     tcase_add_test(tests, sizes_of_4_gib_in_any_order);
     tcase_add_test(tests, a_size_that_shrinks_leaves_no_trace);
     tcase_add_test(tests, a_size_may_be_corrected);

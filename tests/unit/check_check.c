@@ -16,9 +16,11 @@ enum { NODES = 4, EDGES = 6, TYPES = 2, STRINGS = 3, ROOTS = 2 };
 typedef struct {
     hsight__columns c; /* points to the arrays below */
     uint64_t addresses[NODES + 1];
-    uint32_t types[NODES + 1];
-    uint32_t shallow[NODES + 1];
-    uint32_t refcounts[NODES + 1];
+    uint16_t types[NODES + 1];    /* as a builder has them, */
+    uint32_t shallow[NODES + 1];  /* as a file has them, */
+    uint8_t refcounts[NODES + 1]; /* and as a builder again */
+    uint32_t many_nodes[1];
+    uint64_t many_references[1];
     uint8_t flags[NODES + 1];
     uint32_t first_edge[NODES + 2];
     hsight_node_id targets[EDGES];
@@ -44,7 +46,9 @@ static arrays whole(void)
         .addresses = {0, 0x1000, 0, 0x2000, 0},
         .types = {0, 1, 2, 0, 1},
         .shallow = {0, 16, UINT32_MAX, 0, UINT32_MAX},
-        .refcounts = {0, 1, 2, 3, UINT32_MAX},
+        .refcounts = {0, 1, 2, 3, UINT8_MAX},
+        .many_nodes = {4},
+        .many_references = {UINT32_MAX},
         .flags = {0, 1, 63, 0, 2},
         .first_edge = {0, 0, 2, 2, 5, EDGES},
         .targets = {{1}, {4}, {2}, {3}, {4}, {1}},
@@ -70,18 +74,15 @@ static void point(arrays *a)
                              .type_count = TYPES,
                              .string_count = STRINGS,
                              .root_count = ROOTS,
-                             .big_count = 2,
                              .preview_count = 2,
                              .addresses = a->addresses,
-                             .types = a->types,
-                             .shallow = a->shallow,
-                             .refcounts = a->refcounts,
+                             .types = {a->types, 2, 0, NULL, NULL},
+                             .shallow = {a->shallow, 4, 2, a->big_nodes, a->big_bytes},
+                             .refcounts = {a->refcounts, 1, 1, a->many_nodes, a->many_references},
                              .flags = a->flags,
                              .first_edge = a->first_edge,
                              .targets = a->targets,
                              .labels = a->labels,
-                             .big_nodes = a->big_nodes,
-                             .big_bytes = a->big_bytes,
                              .preview_nodes = a->preview_nodes,
                              .preview_strings = a->preview_strings,
                              .type_names = a->type_names,
@@ -127,9 +128,16 @@ static void point(arrays *a)
     X(I5, a->labels[2] = label(HSIGHT_LABEL_CLASS, 1))                                             \
     X(I5, a->labels[5] = label(HSIGHT_LABEL_WEAK, 1))                                              \
     X(I6, a->types[NODES] = TYPES + 1)                                                             \
+    X(I7, a->types[1] = UINT16_MAX)                                                                \
+    X(I7, a->refcounts[1] = UINT8_MAX)                                                             \
+    X(I7, a->refcounts[4] = 4)                                                                     \
+    X(I7, a->c.refcounts.pair_count = 0)                                                           \
+    X(I7, a->many_nodes[0] = 3)                                                                    \
+    X(I7, a->many_nodes[0] = NODES + 1)                                                            \
+    X(I7, a->many_references[0] = UINT8_MAX - 1)                                                   \
     X(I7, a->shallow[1] = UINT32_MAX)                                                              \
     X(I7, a->shallow[2] = 16)                                                                      \
-    X(I7, a->c.big_count = 1)                                                                      \
+    X(I7, a->c.shallow.pair_count = 1)                                                             \
     X(I7, a->big_nodes[1] = 2)                                                                     \
     X(I7, a->big_nodes[0] = 1)                                                                     \
     X(I7, a->big_nodes[0] = 0)                                                                     \
@@ -282,9 +290,9 @@ START_TEST(one_double_address_among_many_is_found)
     }
     arrays a = {.c = {.node_count = MANY,
                       .addresses = addresses,
-                      .types = zeros,
-                      .shallow = zeros,
-                      .refcounts = zeros,
+                      .types = {zeros, 4, 0, NULL, NULL},
+                      .shallow = {zeros, 4, 0, NULL, NULL},
+                      .refcounts = {zeros, 4, 0, NULL, NULL},
                       .flags = flags,
                       .first_edge = zeros,
                       .type_names = zeros,

@@ -153,7 +153,8 @@ START_TEST(the_owner_is_released_once)
 {
     static const uint32_t zeros[2];
     static const uint64_t offsets[2];
-    hsight__columns columns = {.first_edge = zeros, .string_offsets = offsets};
+    hsight__columns columns = {
+        .first_edge = zeros, .shallow = {zeros, 4, 0, NULL, NULL}, .string_offsets = offsets};
     failing_allocator memory;
     failing_allocator_init(&memory, 2);
     hsight_graph *graph;

@@ -18,7 +18,10 @@
 static void make_empty(hsight__chunk chunks[HSIGHT__CHUNK_COUNT])
 {
     const hsight__columns none = {0};
-    hsight__chunks_of_columns(&none, chunks);
+    hsight__sparse big;
+    hsight__sparse_init(&big, hsight_allocator_default(), sizeof(uint64_t));
+    ck_assert_int_eq(hsight__chunks_of_columns(&none, &big, chunks, NULL), HSIGHT_OK);
+    hsight__sparse_free(&big);
     chunks[HSIGHT__CHUNK_META] = (hsight__chunk){0};
 }
 

@@ -78,7 +78,7 @@ static void compare(balance *b, uint32_t node)
     PyObject *object = object_of(b, node);
     uint64_t full = (uint64_t)hsight__tally_of(&b->walk->found_full, object);
     uint64_t found = b->walk->found[node] + full * FULL;
-    uint32_t refcount = hsight_builder_refcounts(b->builder)[node];
+    uint32_t refcount = hsight_builder_refcount(b->builder, (hsight_node_id){node});
     if (found < refcount) {
         add_surplus(b, node, refcount - (uint32_t)found);
     } else if (found > refcount) {
@@ -86,14 +86,20 @@ static void compare(balance *b, uint32_t node)
     }
 }
 
-/* Of the nodes from `first` on. Without branches, the compiler takes many at once. */
-static bool any_differs(const balance *b, uint32_t first, uint32_t count)
+/* A refcount that its byte does not tell is compared in any case. */
+static bool may_differ(uint8_t refcount, uint8_t found)
 {
-    const uint32_t *restrict refcounts = hsight_builder_refcounts(b->builder) + first;
+    return (refcount != found) | (refcount == UINT8_MAX);
+}
+
+/* Of the nodes from `first` on. Without branches, the compiler takes many at once. */
+static bool any_may_differ(const balance *b, uint32_t first, uint32_t count)
+{
+    const uint8_t *restrict refcounts = hsight_builder_refcounts(b->builder) + first;
     const uint8_t *restrict found = b->walk->found + first;
-    uint32_t differing = 0;
+    uint8_t differing = 0;
     for (uint32_t i = 0; i < count; i++) {
-        differing |= refcounts[i] ^ found[i];
+        differing |= may_differ(refcounts[i], found[i]);
     }
     return differing != 0;
 }
@@ -101,14 +107,14 @@ static bool any_differs(const balance *b, uint32_t first, uint32_t count)
 static void take_surplus(balance *b)
 {
     enum { AT_ONCE = 256 };
-    const uint32_t *refcounts = hsight_builder_refcounts(b->builder);
+    const uint8_t *refcounts = hsight_builder_refcounts(b->builder);
     for (uint32_t first = 1; first <= b->node_count; first += AT_ONCE) {
         uint32_t rest = b->node_count - first + 1, count = rest < AT_ONCE ? rest : AT_ONCE;
-        if (!any_differs(b, first, count)) {
+        if (!any_may_differ(b, first, count)) {
             continue;
         }
         for (uint32_t node = first; node < first + count; node++) {
-            if (refcounts[node] != b->walk->found[node] && is_counted(b, node)) {
+            if (may_differ(refcounts[node], b->walk->found[node]) && is_counted(b, node)) {
                 compare(b, node);
             }
         }
@@ -123,8 +129,8 @@ static void compare_full(balance *b)
     for (size_t i = 0; i < full->capacity; i++) {
         uint32_t node =
             full->items[i].object != NULL ? hsight__walk_find(b->walk, full->items[i].object) : 0;
-        if (node != 0 && hsight_builder_refcounts(b->builder)[node] == b->walk->found[node] &&
-            is_counted(b, node)) {
+        uint8_t refcount = node != 0 ? hsight_builder_refcounts(b->builder)[node] : 0;
+        if (node != 0 && !may_differ(refcount, b->walk->found[node]) && is_counted(b, node)) {
             compare(b, node);
         }
     }

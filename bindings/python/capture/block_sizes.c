@@ -84,9 +84,9 @@ void hsight__block_sizes_note(void *block_sizes, hsight_reach *reach, hsight_nod
     hsight__block_sizes *sizes = block_sizes;
     const uint64_t *addresses = hsight_builder_addresses(sizes->visit->builder);
     PyObject *object = (PyObject *)(uintptr_t)addresses[node.index];
-    uint64_t size_bytes = hsight_builder_shallow(sizes->visit->builder)[node.index];
+    uint64_t size_bytes = hsight_builder_shallow_bytes(sizes->visit->builder, node);
     uint64_t bytes = blocks->own_bytes + blocks->buffer_bytes + blocks->other_bytes;
-    if (size_bytes == UINT32_MAX) {
+    if (size_bytes >= UINT32_MAX) {
         return; /* 4 GiB and more: its type told it */
     }
     bool is_given = (info->size_flags & HSIGHT_NODE_SIZE_LOWER_BOUND) != 0;

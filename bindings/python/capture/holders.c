@@ -238,9 +238,9 @@ static void look_at_bodies_of(hsight__holder_search *s, hsight__type_info *const
                               bool *is_looked_at)
 {
     enum { AT_ONCE = 64 };
-    const uint32_t *types = hsight_builder_types(s->walk->visit.builder);
-    const uint8_t *flags = hsight_builder_flags_column(s->walk->visit.builder);
-    uint32_t count = hsight_builder_node_count(s->walk->visit.builder);
+    const hsight_builder *builder = s->walk->visit.builder;
+    const uint8_t *flags = hsight_builder_flags_column(builder);
+    uint32_t count = hsight_builder_node_count(builder);
     uint32_t last_type = hsight__type_table_last_id(&s->walk->visit);
     for (uint32_t type = 1; type <= last_type; type++) {
         is_looked_at[type] = infos[type] != NULL && may_hold(infos[type]);
@@ -249,8 +249,9 @@ static void look_at_bodies_of(hsight__holder_search *s, hsight__type_info *const
         uint32_t rest = count - first + 1, end = first + (rest < AT_ONCE ? rest : AT_ONCE);
         uint32_t node = any_may_hold(flags + first, end - first) ? first : end;
         for (; node < end; node++) {
-            if (is_looked_at[types[node]]) {
-                look_at_object(s, node, infos[types[node]]->type);
+            hsight_type_id type = hsight_builder_type(builder, (hsight_node_id){node});
+            if (is_looked_at[type.index]) {
+                look_at_object(s, node, infos[type.index]->type);
             }
         }
     }

@@ -14,12 +14,12 @@
 static void look_up(hsight__walk *walk, hsight__type_info *const *infos, hsight_stack_id *out)
 {
     const uint64_t *addresses = hsight_builder_addresses(walk->visit.builder);
-    const uint32_t *types = hsight_builder_types(walk->visit.builder);
     hsight_tracer *tracer = hsight_hook_tracer();
     uint32_t count = hsight_builder_node_count(walk->visit.builder);
     out[0].index = 0;
     for (uint32_t node = 1; node <= count; node++) {
-        uint64_t before = hsight__type_preheader_bytes(infos[types[node]]);
+        hsight_type_id type = hsight_builder_type(walk->visit.builder, (hsight_node_id){node});
+        uint64_t before = hsight__type_preheader_bytes(infos[type.index]);
         uintptr_t block = (uintptr_t)(addresses[node] - before);
         out[node].index = hsight_tracer_stack_of(tracer, (const void *)block);
     }

@@ -205,9 +205,10 @@ static hsight_status follow_node(const searching *job, uint32_t node, const sear
                                  hsight_error *err)
 {
     PyObject *object = (PyObject *)(uintptr_t)hsight_builder_addresses(job->builder)[node];
+    const hsight_node_id id = {node};
     uint64_t before = hsight_reach_led_bytes(job->reach);
     hsight_status status =
-        follow(job, object, type, hsight_builder_shallow(job->builder)[node], err);
+        follow(job, object, type, hsight_builder_shallow_bytes(job->builder, id), err);
     hsight__block_bytes blocks = {
         .own_bytes = hsight_reach_block_bytes(job->reach, begin_of(object, type->info)),
         .other_bytes = hsight_reach_led_bytes(job->reach) - before,
@@ -215,7 +216,7 @@ static hsight_status follow_node(const searching *job, uint32_t node, const sear
     };
     if (status == HSIGHT_OK && blocks.own_bytes != 0) {
         add_buffers(job->reach, object, type->info, &blocks);
-        job->visitor(job->visitor_state, job->reach, (hsight_node_id){node}, type->info, &blocks);
+        job->visitor(job->visitor_state, job->reach, id, type->info, &blocks);
     }
     return status;
 }
@@ -224,8 +225,13 @@ static hsight_status follow_node(const searching *job, uint32_t node, const sear
 static bool counts_more(const searching *job, uint32_t node, const searched_type *type)
 {
     PyObject *object = (PyObject *)(uintptr_t)hsight_builder_addresses(job->builder)[node];
-    return hsight_builder_shallow(job->builder)[node] >
+    return hsight_builder_shallow_bytes(job->builder, (hsight_node_id){node}) >
            hsight_reach_block_bytes(job->reach, begin_of(object, type->info));
+}
+
+static const searched_type *type_of(const searching *job, uint32_t node)
+{
+    return &job->types[hsight_builder_type(job->builder, (hsight_node_id){node}).index];
 }
 
 /* Is it this object's turn? */
@@ -239,11 +245,10 @@ static bool is_due(const searching *job, uint32_t node, const searched_type *typ
 
 static hsight_status follow_turn(const searching *job, search_turn turn, hsight_error *err)
 {
-    const uint32_t *types = hsight_builder_types(job->builder);
     uint32_t count = hsight_builder_node_count(job->builder);
     hsight_status status = HSIGHT_OK;
     for (uint32_t node = 1; node <= count && status == HSIGHT_OK; node++) {
-        const searched_type *type = &job->types[types[node]];
+        const searched_type *type = type_of(job, node);
         if (is_due(job, node, type, turn)) {
             status = follow_node(job, node, type, err);
         }
@@ -269,13 +274,12 @@ static hsight_status meet(const searching *job, PyObject *object, const hsight__
 
 static hsight_status meet_objects(const searching *job, hsight_error *err)
 {
-    const uint32_t *types = hsight_builder_types(job->builder);
     const uint64_t *addresses = hsight_builder_addresses(job->builder);
     uint32_t count = hsight_builder_node_count(job->builder);
     hsight_status status = HSIGHT_OK;
     for (uint32_t node = 1; node <= count && status == HSIGHT_OK; node++) {
         PyObject *object = (PyObject *)(uintptr_t)addresses[node];
-        status = meet(job, object, job->types[types[node]].info, err);
+        status = meet(job, object, type_of(job, node)->info, err);
     }
     return status;
 }
