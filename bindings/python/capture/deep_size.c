@@ -110,7 +110,7 @@ static hsight_status add_sizes(PyObject *const *items, Py_ssize_t count, uint64_
         hsight_builder_free(names);
         return hsight__out_of_memory(err);
     }
-    hsight__pointer_map_init(&s->seen, false);
+    hsight__pointer_map_init(&s->seen, SIZE_MAX);
     s->visit.flush = flush;
     s->visit.state = s;
     mark_items(s, items, count);

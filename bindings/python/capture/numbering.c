@@ -3,6 +3,8 @@
  * on. Memory: the map belongs to the walk. Cost: amortised O(1) a call. */
 #include "walk.h"
 
+#include "process_memory.h"
+
 #if defined(__unix__) || defined(__APPLE__)
 #include <sys/resource.h>
 #endif
@@ -16,6 +18,21 @@ static bool is_address_space_limited(void)
 #else
     return false;
 #endif
+}
+
+/* In so much memory of a process a few more huge pages do not matter, however few objects it has.
+ */
+static const uint64_t LARGE_BYTES = UINT64_C(128) << 20;
+
+void hsight__walk_expect(hsight__walk *walk)
+{
+    const size_t items = (size_t)1 << 20;
+    walk->is_large =
+        hsight__process_memory_now().resident_bytes >= LARGE_BYTES && !is_address_space_limited();
+    if (walk->is_large) {
+        hsight__pointers_hold(&walk->tracked, items);
+        hsight__pointers_hold(&walk->tracked_last, items);
+    }
 }
 
 void hsight__walk_reserve(hsight__walk *walk, uint32_t node_count, uint32_t edge_count)

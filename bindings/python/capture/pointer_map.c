@@ -23,15 +23,11 @@
 #include <string.h>
 #endif
 
-enum {
-    SPARSE_REGIONS = 4
-}; /* the first may have but few objects: those of libraries, small heaps */
-
 #define REGION_BYTES (sizeof(uint32_t) << (HSIGHT__REGION_SHIFT - HSIGHT__SLOT_SHIFT))
 
-void hsight__pointer_map_init(hsight__pointer_map *map, bool is_large)
+void hsight__pointer_map_init(hsight__pointer_map *map, size_t sparse_count)
 {
-    *map = (hsight__pointer_map){.is_large = is_large};
+    *map = (hsight__pointer_map){.sparse_count = sparse_count};
     for (size_t i = 0; i < HSIGHT__RECENT_REGIONS; i++) {
         map->recent[i].key = HSIGHT__NO_REGION;
     }
@@ -49,7 +45,7 @@ void hsight__pointer_map_clear(hsight__pointer_map *map)
         }
     }
     free(map->table);
-    hsight__pointer_map_init(map, map->is_large); /* also forgets the recent regions */
+    hsight__pointer_map_init(map, map->sparse_count); /* also forgets the recent regions */
 }
 
 static hsight__region *find(hsight__region *table, size_t capacity, uint64_t key)
@@ -114,7 +110,7 @@ uint32_t *hsight__pointer_map_region(hsight__pointer_map *map, uint64_t key)
     if ((map->count + 1) * 2 > map->capacity && !grow(map)) {
         return NULL;
     }
-    uint32_t *slots = map_slots(map->is_large && map->count >= SPARSE_REGIONS);
+    uint32_t *slots = map_slots(map->count >= map->sparse_count);
     if (slots == NULL) {
         return NULL;
     }

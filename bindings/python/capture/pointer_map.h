@@ -35,11 +35,12 @@ typedef struct {
     hsight__region *table;
     size_t capacity; /* power of two, 0 before the first insertion */
     size_t count;
-    bool is_large;
+    size_t sparse_count; /* of the first regions that may have few addresses */
 } hsight__pointer_map;
 
-/* is_large: most of the heap will be in it. */
-void hsight__pointer_map_init(hsight__pointer_map *map, bool is_large);
+/* @param sparse_count  of the regions met first, so many may have but few addresses: SIZE_MAX, all
+ */
+void hsight__pointer_map_init(hsight__pointer_map *map, size_t sparse_count);
 void hsight__pointer_map_clear(hsight__pointer_map *map);
 
 /* The number of this address, or 0. */

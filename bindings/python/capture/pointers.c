@@ -13,6 +13,15 @@ bool hsight__pointers_grow(hsight__pointers *pointers)
     return items != NULL;
 }
 
+void hsight__pointers_hold(hsight__pointers *pointers, size_t count)
+{
+    void *items =
+        hsight__room_hold(&pointers->room, pointers->items, sizeof *pointers->items, count);
+    if (items != NULL) {
+        pointers->items = items;
+    }
+}
+
 void hsight__pointers_free(hsight__pointers *pointers)
 {
     hsight__room_free(&pointers->room, pointers->items, sizeof *pointers->items);

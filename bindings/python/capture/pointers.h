@@ -13,6 +13,8 @@ typedef struct {
     hsight__room room;
 } hsight__pointers;
 
+/* Address space for so many, if there is some: a hint. */
+void hsight__pointers_hold(hsight__pointers *pointers, size_t count);
 bool hsight__pointers_grow(hsight__pointers *pointers); /* false: out of memory */
 /* Amortised O(1); false: out of memory. */
 static inline bool hsight__pointers_add(hsight__pointers *pointers, PyObject *pointer)

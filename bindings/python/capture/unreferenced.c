@@ -189,7 +189,7 @@ void hsight__find_unreferenced(hsight__walk *walk)
         return;
     }
     search s = {.walk = walk};
-    hsight__pointer_map_init(&s.is_found, false);
+    hsight__pointer_map_init(&s.is_found, SIZE_MAX);
     /* Where the system forbids looking, the snapshot goes without them. */
     (void)hsight_tracer_each_block(tracer, look_at_block, &s, NULL);
     mark_all_parts(&s);

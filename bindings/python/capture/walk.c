@@ -20,9 +20,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BLOCK       64 /* objects whose headers are fetched ahead */
-#define CACHE_LINE  64
-#define SECOND_LINE 40 /* bytes into an object: the last word of a str's header */
+#define BLOCK 64 /* objects whose headers are fetched ahead */
+/* Those of libraries; of a small heap, all. */
+#define SPARSE_REGIONS 4
+#define CACHE_LINE     64
+#define SECOND_LINE    40 /* bytes into an object: the last word of a str's header */
 /* Of the caches: a whole block does not fit the lines that may be on their way to the first. */
 #define TO_SECOND_LEVEL 2
 
@@ -301,13 +303,15 @@ static void number_batch(hsight__walk *walk, PyObject *const *items, uint32_t co
 }
 
 /* Most heaps have about two objects for one that the collector tracks, and two references an
- * object. Items are reserved in such numbers that columns of 4 bytes and more end where huge pages
- * end. A heap of few objects grows its columns as it goes. */
+ * object. Items are reserved in such numbers that columns end where huge pages end: in a large heap
+ * those of a byte too, else those of four bytes and more. A heap of few objects grows its columns
+ * as it goes. */
 static void reserve_columns(hsight__walk *walk)
 {
-    const size_t items = (size_t)1 << 19;
+    enum { FEW = 1 << 18 };
+    const size_t items = walk->is_large ? (size_t)1 << 21 : (size_t)1 << 19;
     size_t count = 2 * (walk->tracked.count + walk->tracked_last.count);
-    if (count >= items / 2 && count < UINT32_MAX / 4) {
+    if (count >= FEW && count < UINT32_MAX / 4) {
         count = (count + items - 1) / items * items;
         hsight__walk_reserve(walk, (uint32_t)count - 2, (uint32_t)(2 * count));
     }
@@ -462,7 +466,8 @@ static hsight_status walk_heap(hsight_builder *builder, bool values, PyObject *i
     walk->own_stack = (uintptr_t)__builtin_frame_address(0);
     walk->dict_label =
         hsight_label_make(HSIGHT_LABEL_ATTRIBUTE, walk->visit.names[HSIGHT__NAME_dict].index);
-    hsight__pointer_map_init(&walk->map, true);
+    hsight__walk_expect(walk);
+    hsight__pointer_map_init(&walk->map, walk->is_large ? 0 : SPARSE_REGIONS);
     hsight__hide_modules(walk);
     leave_out(walk, interned_probe);
     collect_tracked(walk, interned_probe);

@@ -25,6 +25,7 @@
 
 typedef struct {
     hsight__visit visit;
+    bool is_large; /* there may be many objects: address space is held and huge pages are used */
     hsight__pointer_map map;
     /* What the collector tracks; freed once it is numbered. */
     hsight__pointers tracked;
@@ -52,6 +53,8 @@ typedef struct {
 /* Room for `count` more objects. False: there can be none, and the visit failed. Whoever numbers an
  * object sets its walk->found. */
 bool hsight__walk_make_room(hsight__walk *walk, uint32_t count);
+/* Look whether there may be many objects, and hold room for those that the collector tracks. */
+void hsight__walk_expect(hsight__walk *walk);
 /* Room for so many objects and references in all, if there is some: a hint. */
 void hsight__walk_reserve(hsight__walk *walk, uint32_t node_count, uint32_t edge_count);
 void hsight__walk_free_found(hsight__walk *walk);
