@@ -125,6 +125,7 @@ HSIGHT_API uint32_t hsight_graph_root_count(const hsight_graph *graph);
 
 /* Accessors below are O(1) unless said, and the id must be valid (asserted, not checked). */
 HSIGHT_API uint64_t hsight_graph_address(const hsight_graph *graph, hsight_node_id node);
+/** O(1), O(log of their objects) for types beyond the first 65,534. */
 HSIGHT_API hsight_type_id hsight_graph_type(const hsight_graph *graph, hsight_node_id node);
 HSIGHT_API uint32_t hsight_graph_flags(const hsight_graph *graph, hsight_node_id node);
 /** Refcount as the interpreter kept it, saturated at 4,294,967,295; meaningless for immortals. O(1),

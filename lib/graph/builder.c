@@ -14,9 +14,9 @@ static void init_columns(hsight_builder *builder, const hsight_allocator *alloca
 {
     *builder = (hsight_builder){.allocator = allocator};
     hsight__vec_init(&builder->addresses, allocator, sizeof(uint64_t));
-    hsight__growing_init(&builder->numbers[HSIGHT__TYPES], allocator, sizeof(uint16_t));
-    hsight__growing_init(&builder->numbers[HSIGHT__SHALLOW], allocator, sizeof(uint16_t));
-    hsight__growing_init(&builder->numbers[HSIGHT__REFCOUNTS], allocator, sizeof(uint8_t));
+    hsight__growing_init(&builder->numbers[HSIGHT__COLUMN_TYPES], allocator, sizeof(uint16_t));
+    hsight__growing_init(&builder->numbers[HSIGHT__COLUMN_SHALLOW], allocator, sizeof(uint16_t));
+    hsight__growing_init(&builder->numbers[HSIGHT__COLUMN_REFCOUNTS], allocator, sizeof(uint8_t));
     hsight__vec_init(&builder->flags, allocator, sizeof(uint8_t));
     hsight__sparse_init(&builder->previews, allocator, sizeof(uint32_t));
     hsight__vec_init(&builder->first_edge, allocator, sizeof(uint32_t));
@@ -238,9 +238,9 @@ static hsight_status reserve_described(hsight_builder *builder, uint32_t node, h
 
 static uint64_t number_of(const hsight_node_info *info, int column)
 {
-    return column == HSIGHT__TYPES     ? info->type.index
-           : column == HSIGHT__SHALLOW ? info->shallow_bytes
-                                       : info->refcount;
+    return column == HSIGHT__COLUMN_TYPES     ? info->type.index
+           : column == HSIGHT__COLUMN_SHALLOW ? info->shallow_bytes
+                                              : info->refcount;
 }
 
 static hsight_status reserve_pairs(hsight_builder *builder, const hsight_node_info *info,
@@ -319,9 +319,12 @@ hsight_status hsight_builder_describe(hsight_builder *builder, hsight_node_id no
 static uint32_t write_plain(hsight_builder *builder, const hsight_node_info *infos, uint32_t count)
 {
     size_t first = (size_t)builder->described + 1;
-    uint16_t *restrict types = (uint16_t *)builder->numbers[HSIGHT__TYPES].items.data + first;
-    uint16_t *restrict shallow = (uint16_t *)builder->numbers[HSIGHT__SHALLOW].items.data + first;
-    uint8_t *restrict refcounts = (uint8_t *)builder->numbers[HSIGHT__REFCOUNTS].items.data + first;
+    uint16_t *restrict types =
+        (uint16_t *)builder->numbers[HSIGHT__COLUMN_TYPES].items.data + first;
+    uint16_t *restrict shallow =
+        (uint16_t *)builder->numbers[HSIGHT__COLUMN_SHALLOW].items.data + first;
+    uint8_t *restrict refcounts =
+        (uint8_t *)builder->numbers[HSIGHT__COLUMN_REFCOUNTS].items.data + first;
     uint8_t *restrict flags = (uint8_t *)builder->flags.data + first;
     uint32_t known = last_type(builder);
     uint32_t last = known < UINT16_MAX ? known : UINT16_MAX - 1;
@@ -339,15 +342,11 @@ static uint32_t write_plain(hsight_builder *builder, const hsight_node_info *inf
     return i;
 }
 
-hsight_status hsight_builder_describe_next(hsight_builder *builder, const hsight_node_info *infos,
-                                           uint32_t count, hsight_error *err)
+/* One after the other; what was described before a fault stays so. */
+static hsight_status describe_each(hsight_builder *builder, const hsight_node_info *infos,
+                                   uint32_t count, hsight_error *err)
 {
-    uint32_t before = builder->described;
-    if (count > hsight__builder_last_node(builder) - before) {
-        return hsight__fail(err, HSIGHT_EINVAL, "%u objects to describe: %u were added", count,
-                            hsight__builder_last_node(builder) - before);
-    }
-    hsight_status status = reserve_described(builder, before + count, err);
+    hsight_status status = HSIGHT_OK;
     for (uint32_t i = 0; i < count && status == HSIGHT_OK; i++) {
         uint32_t written = write_plain(builder, infos + i, count - i);
         builder->described += written;
@@ -357,8 +356,30 @@ hsight_status hsight_builder_describe_next(hsight_builder *builder, const hsight
             status = hsight_builder_describe(builder, node, &infos[i], err);
         }
     }
+    return status;
+}
+
+hsight_status hsight_builder_describe_next(hsight_builder *builder, const hsight_node_info *infos,
+                                           uint32_t count, hsight_error *err)
+{
+    uint32_t before = builder->described;
+    if (count > hsight__builder_last_node(builder) - before) {
+        return hsight__fail(err, HSIGHT_EINVAL, "%u objects to describe: %u were added", count,
+                            hsight__builder_last_node(builder) - before);
+    }
+    hsight__sparse pairs[HSIGHT__NUMBER_COLUMNS];
+    for (int i = 0; i < HSIGHT__NUMBER_COLUMNS; i++) {
+        pairs[i] = builder->numbers[i].pairs;
+    }
+    hsight_status status = reserve_described(builder, before + count, err);
+    if (status == HSIGHT_OK) {
+        status = describe_each(builder, infos, count, err);
+    }
     if (status != HSIGHT_OK) {
         builder->described = before;
+        for (int i = 0; i < HSIGHT__NUMBER_COLUMNS; i++) {
+            hsight__sparse_cut(&builder->numbers[i].pairs, pairs[i].nodes.count, pairs[i].ordered);
+        }
     }
     return status;
 }
@@ -450,26 +471,27 @@ hsight_type_id hsight_builder_type(const hsight_builder *builder, hsight_node_id
 {
     assert_described(builder, node);
     return (hsight_type_id){
-        (uint32_t)hsight__growing_at(&builder->numbers[HSIGHT__TYPES], node.index)};
+        (uint32_t)hsight__growing_at(&builder->numbers[HSIGHT__COLUMN_TYPES], node.index)};
 }
 
 uint64_t hsight_builder_shallow_bytes(const hsight_builder *builder, hsight_node_id node)
 {
     assert_described(builder, node);
-    return hsight__growing_at(&builder->numbers[HSIGHT__SHALLOW], node.index);
+    return hsight__growing_at(&builder->numbers[HSIGHT__COLUMN_SHALLOW], node.index);
 }
 
 uint32_t hsight_builder_refcount(const hsight_builder *builder, hsight_node_id node)
 {
     assert_described(builder, node);
-    return (uint32_t)hsight__growing_at(&builder->numbers[HSIGHT__REFCOUNTS], node.index);
+    return (uint32_t)hsight__growing_at(&builder->numbers[HSIGHT__COLUMN_REFCOUNTS], node.index);
 }
 
 hsight_status hsight_builder_set_shallow_bytes(hsight_builder *builder, hsight_node_id node,
                                                uint64_t bytes, hsight_error *err)
 {
     assert_described(builder, node);
-    return hsight__growing_correct(&builder->numbers[HSIGHT__SHALLOW], node.index, bytes, err);
+    return hsight__growing_correct(&builder->numbers[HSIGHT__COLUMN_SHALLOW], node.index, bytes,
+                                   err);
 }
 
 uint32_t hsight_builder_node_count(const hsight_builder *builder)
@@ -479,7 +501,7 @@ uint32_t hsight_builder_node_count(const hsight_builder *builder)
 
 const uint8_t *hsight_builder_refcounts(const hsight_builder *builder)
 {
-    return builder->numbers[HSIGHT__REFCOUNTS].items.data;
+    return builder->numbers[HSIGHT__COLUMN_REFCOUNTS].items.data;
 }
 
 const uint8_t *hsight_builder_flags_column(const hsight_builder *builder)

@@ -29,9 +29,9 @@
 #include "graph/sparse.h"
 
 enum {
-    HSIGHT__TYPES,     /* uint16_t */
-    HSIGHT__SHALLOW,   /* uint16_t, bytes */
-    HSIGHT__REFCOUNTS, /* uint8_t */
+    HSIGHT__COLUMN_TYPES,     /* uint16_t */
+    HSIGHT__COLUMN_SHALLOW,   /* uint16_t, bytes */
+    HSIGHT__COLUMN_REFCOUNTS, /* uint8_t */
     HSIGHT__NUMBER_COLUMNS
 };
 

@@ -9,7 +9,7 @@
  *      known node or 0, or "not recorded"
  * I6   every node has a known type or none
  * I7   pairs of numbers ascend strictly, name exactly the nodes whose item is all ones, and their
- *      values are at least that; types and refcounts of four bytes have none
+ *      values are at least that; types and refcounts of four bytes need none
  * I8   preview_nodes ascend strictly and name nodes; their strings are known
  * I9   the name of every type is a known string; its node is a node or 0
  * I10  string_offsets[0] == string_offsets[1] == 0, they never descend, and the last one is

@@ -8,6 +8,7 @@
 #include "graph/graph_allocator.h"
 
 #include "base/error.h"
+#include "base/sorted.h"
 
 #include <assert.h>
 
@@ -165,7 +166,7 @@ hsight_string hsight_graph_preview(const hsight_graph *graph, hsight_node_id nod
 {
     assert_node(graph, node);
     const hsight__columns *columns = &graph->columns;
-    uint32_t at = hsight__find_sorted(columns->preview_nodes, columns->preview_count, node.index);
+    size_t at = hsight__sorted_find(columns->preview_nodes, columns->preview_count, node.index);
     uint32_t string = at < columns->preview_count ? columns->preview_strings[at] : 0;
     return hsight_graph_string(graph, (hsight_string_id){string});
 }

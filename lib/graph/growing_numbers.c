@@ -31,10 +31,8 @@ static void write_item(hsight__growing_numbers *numbers, uint32_t node, uint64_t
     uint32_t item = value < ones ? (uint32_t)value : ones;
     if (numbers->items.item_bytes == 1) {
         ((uint8_t *)numbers->items.data)[node] = (uint8_t)item;
-    } else if (numbers->items.item_bytes == 2) {
-        ((uint16_t *)numbers->items.data)[node] = (uint16_t)item;
     } else {
-        ((uint32_t *)numbers->items.data)[node] = item;
+        ((uint16_t *)numbers->items.data)[node] = (uint16_t)item;
     }
 }
 

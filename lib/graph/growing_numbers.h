@@ -10,7 +10,7 @@
 #include "graph/sparse.h"
 
 typedef struct {
-    hsight__vec items; /* of 1, 2 or 4 bytes; room in it and its count are the owner's to see to */
+    hsight__vec items;    /* of 1 or 2 bytes; room in it and its count are the owner's to see to */
     hsight__sparse pairs; /* uint64_t */
 } hsight__growing_numbers;
 

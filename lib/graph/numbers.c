@@ -5,25 +5,11 @@
 #include "graph/numbers.h"
 
 #include "base/checked.h"
-
-uint32_t hsight__find_sorted(const uint32_t *keys, uint32_t count, uint32_t key)
-{
-    uint32_t low = 0;
-    uint32_t high = count;
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        if (keys[middle] < key) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return low < count && keys[low] == key ? low : count;
-}
+#include "base/sorted.h"
 
 uint64_t hsight__numbers_of_pair(const hsight__numbers *numbers, uint32_t node)
 {
-    uint32_t at = hsight__find_sorted(numbers->pair_nodes, numbers->pair_count, node);
+    size_t at = hsight__sorted_find(numbers->pair_nodes, numbers->pair_count, node);
     return at < numbers->pair_count ? numbers->pair_values[at]
                                     : hsight__numbers_ones(numbers->item_bytes);
 }

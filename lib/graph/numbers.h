@@ -33,9 +33,6 @@ static inline uint32_t hsight__numbers_item(const void *items, size_t item_bytes
                              : ((const uint32_t *)items)[node];
 }
 
-/* Position of `key` in a strictly ascending column, or `count`. O(log count). */
-uint32_t hsight__find_sorted(const uint32_t *keys, uint32_t count, uint32_t key);
-
 /* The number of a node whose item is all ones. O(log pairs). */
 uint64_t hsight__numbers_of_pair(const hsight__numbers *numbers, uint32_t node);
 

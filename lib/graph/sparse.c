@@ -7,6 +7,7 @@
  * Both columns belong to the sparse column. */
 #include "graph/sparse.h"
 
+#include "base/sorted.h"
 #include "graph/numbers.h"
 
 #include <string.h>
@@ -56,22 +57,6 @@ hsight_status hsight__sparse_add(hsight__sparse *sparse, uint32_t node, const vo
     return status;
 }
 
-/* Of the first node that is not below `node`, of ordered pairs. */
-static size_t position_of(const hsight__sparse *sparse, uint32_t node)
-{
-    const uint32_t *nodes = sparse->nodes.data;
-    size_t low = 0, high = sparse->nodes.count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (nodes[middle] < node) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return low;
-}
-
 static char *value_at(const hsight__sparse *sparse, size_t position)
 {
     return (char *)sparse->values.data + position * sparse->values.item_bytes;
@@ -96,8 +81,9 @@ hsight_status hsight__sparse_put(hsight__sparse *sparse, uint32_t node, const vo
     if (!sparse->ordered) {
         return hsight__sparse_add(sparse, node, value, err);
     }
-    size_t at = position_of(sparse, node);
-    if (at < sparse->nodes.count && ((const uint32_t *)sparse->nodes.data)[at] == node) {
+    const uint32_t *nodes = sparse->nodes.data;
+    size_t at = hsight__sorted_position(nodes, sparse->nodes.count, node);
+    if (at < sparse->nodes.count && nodes[at] == node) {
         memcpy(value_at(sparse, at), value, sparse->values.item_bytes);
         return HSIGHT_OK;
     }
@@ -108,13 +94,20 @@ hsight_status hsight__sparse_put(hsight__sparse *sparse, uint32_t node, const vo
     return status;
 }
 
+void hsight__sparse_cut(hsight__sparse *sparse, size_t count, bool ordered)
+{
+    sparse->nodes.count = count;
+    sparse->values.count = count;
+    sparse->ordered = ordered;
+}
+
 const void *hsight__sparse_find(const hsight__sparse *sparse, uint32_t node)
 {
     const uint32_t *nodes = sparse->nodes.data;
     size_t count = sparse->nodes.count;
     if (sparse->ordered) {
-        size_t at = position_of(sparse, node);
-        return at < count && nodes[at] == node ? value_at(sparse, at) : NULL;
+        size_t at = hsight__sorted_find(nodes, count, node);
+        return at < count ? value_at(sparse, at) : NULL;
     }
     while (count > 0 && nodes[count - 1] != node) {
         count--;

@@ -15,8 +15,6 @@
     X(EFST, first_edge, node_count, 2)                                                             \
     X(EDGE, targets, edge_count, 0)                                                                \
     X(LABL, labels, edge_count, 0)                                                                 \
-    X(BIGN, shallow.pair_nodes, shallow.pair_count, 0)                                             \
-    X(BIGB, shallow.pair_values, shallow.pair_count, 0)                                            \
     X(PRVN, preview_nodes, preview_count, 0)                                                       \
     X(PRVS, preview_strings, preview_count, 0)                                                     \
     X(TNAM, type_names, type_count, 1)                                                             \
@@ -144,8 +142,9 @@ static hsight_status check_lengths(const hsight__chunk chunks[], const hsight__c
         uint64_t items;
     } expected[] = {
 #define EXPECT(id, column) {HSIGHT__CHUNK_##id, (uint64_t)columns->node_count + 1},
-            NUMBER_LIST(EXPECT)
+        NUMBER_LIST(EXPECT)
 #undef EXPECT
+            {HSIGHT__CHUNK_BIGB, columns->shallow.pair_count},
 #define EXPECT(id, column, count, extra) {HSIGHT__CHUNK_##id, (uint64_t)columns->count + (extra)},
         COLUMN_LIST(EXPECT)
 #undef EXPECT
@@ -177,6 +176,8 @@ hsight_status hsight__columns_of_chunks(const hsight__chunk chunks[HSIGHT__CHUNK
     out->column.item_bytes = hsight__chunk_kinds[HSIGHT__CHUNK_##id].item_bytes;
     NUMBER_LIST(TAKE)
 #undef TAKE
+    out->shallow.pair_nodes = chunks[HSIGHT__CHUNK_BIGN].data;
+    out->shallow.pair_values = chunks[HSIGHT__CHUNK_BIGB].data;
     out->string_bytes = chunks[HSIGHT__CHUNK_STRB].data;
     out->string_bytes_count = chunks[HSIGHT__CHUNK_STRB].bytes;
     return HSIGHT_OK;

@@ -8,8 +8,8 @@
  * I1  at the start of a chunk, `end` is what was written so far
  * I2  the target is untouched unless everything was written and synced (replace.c)
  *
- * Cost: one pass over the columns; memory for the META chunk and the sizes of 4
- * GiB and more, freed before return. */
+ * Cost: one pass over the columns, 24 KiB of stack; memory for the META chunk and for pairs of big
+ * sizes, freed before return. */
 #include <heapsight/store.h>
 
 #include <stdbool.h>
@@ -26,7 +26,9 @@
 #include "store/trace_chunks.h"
 
 static const size_t SLICE_BYTES = (size_t)1 << 20;
-enum { WIDE_ITEMS = 8192 }; /* numbers that are widened at a time */
+enum {
+    WIDE_ITEMS = 1024
+}; /* numbers that are widened at a time: on the stack, which may be small */
 static const char
     ZEROS[sizeof(hsight__file_header) + HSIGHT__CHUNK_COUNT * sizeof(hsight__file_entry)];
 

@@ -165,17 +165,20 @@ START_TEST(a_batch_is_described_as_a_whole)
     for (uint32_t i = 1; i <= 3; i++) {
         add_address(builder, i);
     }
-    hsight_node_info infos[4] = {{.flags = 1}, {.flags = 256}, {.flags = 4}, {.flags = 8}};
+    hsight_node_info infos[4] = {
+        {.flags = 1, .refcount = 300}, {.flags = 256}, {.flags = 4}, {.flags = 8}};
     ck_assert_int_eq(hsight_builder_describe_next(builder, infos, 3, &err), HSIGHT_EINVAL);
     ck_assert_ptr_nonnull(strstr(err.message, "0x100"));
     ck_assert_uint_eq(hsight_builder_flags(builder, (hsight_node_id){1}), 0);
     infos[1] = (hsight_node_info){.type = {1}};
     ck_assert_int_eq(hsight_builder_describe_next(builder, infos, 3, &err), HSIGHT_EINVAL);
     ck_assert_str_eq(err.message, "type 1 is unknown: 0 types were added");
+    ck_assert_uint_eq(builder->numbers[HSIGHT__COLUMN_REFCOUNTS].pairs.nodes.count, 0);
     infos[1] = (hsight_node_info){.flags = 2};
     ck_assert_int_eq(hsight_builder_describe_next(builder, infos, 4, &err), HSIGHT_EINVAL);
     ck_assert_str_eq(err.message, "4 objects to describe: 3 were added");
     ck_assert_int_eq(hsight_builder_describe_next(builder, infos, 3, &err), HSIGHT_OK);
+    ck_assert(builder->numbers[HSIGHT__COLUMN_REFCOUNTS].pairs.ordered);
     for (uint32_t i = 0; i < 3; i++) {
         ck_assert_uint_eq(hsight_builder_flags(builder, (hsight_node_id){i + 1}), 1u << i);
     }
@@ -258,13 +261,45 @@ START_TEST(types_beyond_65534)
     info.type.index = 5;
     ck_assert_int_eq(hsight_builder_describe(builder, (hsight_node_id){60}, &info, &err),
                      HSIGHT_OK);
-    info.type.index = TYPES;
+    info = (hsight_node_info){.type = {TYPES}, .refcount = 400};
     ck_assert_int_eq(hsight_builder_describe(builder, (hsight_node_id){1}, &info, &err), HSIGHT_OK);
     hsight_graph *graph = finish(builder);
     for (uint32_t i = FIRST; i <= TYPES; i++) {
         hsight_node_id node = {i - FIRST + 1};
         uint32_t type = node.index == 1 ? TYPES : node.index == 60 ? 5 : i;
+        uint32_t refcount = node.index == 1 ? 400 : node.index == 60 ? 0 : i % 300;
         ck_assert_uint_eq(hsight_graph_type(graph, node).index, type);
+        ck_assert_uint_eq(hsight_graph_refcount(graph, node), refcount);
+    }
+    hsight_graph_free(graph);
+}
+END_TEST
+
+/* What just fits and what just needs a pair, of each column, in one batch. */
+START_TEST(borders_in_a_batch)
+{
+    static const uint64_t sizes[] = {UINT16_MAX - 1, UINT16_MAX, UINT16_MAX + 1, UINT32_MAX,
+                                     (uint64_t)UINT32_MAX + 1};
+    static const uint32_t refcounts[] = {UINT8_MAX - 1, UINT8_MAX, UINT8_MAX + 1, UINT32_MAX};
+    static const uint32_t types[] = {UINT16_MAX - 1, UINT16_MAX, UINT16_MAX + 1};
+    enum { COUNT = 60 };
+    hsight_builder *builder = new_builder();
+    for (uint32_t i = 1; i <= UINT16_MAX + 1; i++) {
+        add_type(builder, "app.Session");
+    }
+    hsight_node_info infos[COUNT];
+    for (uint32_t i = 0; i < COUNT; i++) {
+        infos[i] = (hsight_node_info){
+            .type = {types[i % 3]}, .shallow_bytes = sizes[i % 5], .refcount = refcounts[i % 4]};
+        add_address(builder, i + 1);
+    }
+    ck_assert_int_eq(hsight_builder_describe_next(builder, infos, COUNT, &err), HSIGHT_OK);
+    hsight_graph *graph = finish(builder);
+    for (uint32_t i = 0; i < COUNT; i++) {
+        hsight_node_id node = {i + 1};
+        ck_assert_uint_eq(hsight_graph_type(graph, node).index, infos[i].type.index);
+        ck_assert_uint_eq(hsight_graph_shallow_bytes(graph, node), infos[i].shallow_bytes);
+        ck_assert_uint_eq(hsight_graph_refcount(graph, node), infos[i].refcount);
     }
     hsight_graph_free(graph);
 }
@@ -502,6 +537,7 @@ int main(void)
     tcase_add_test(tests, descriptions_may_be_missing);
     tcase_add_test(tests, sizes_of_4_gib_and_more);
     tcase_add_test(tests, types_beyond_65534);
+    tcase_add_test(tests, borders_in_a_batch);
     tcase_add_test(tests, sizes_of_4_gib_in_any_order);
     tcase_add_test(tests, a_size_that_shrinks_leaves_no_trace);
     tcase_add_test(tests, a_size_may_be_corrected);

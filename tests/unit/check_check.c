@@ -137,6 +137,7 @@ static void point(arrays *a)
     X(I7, a->many_references[0] = UINT8_MAX - 1)                                                   \
     X(I7, a->shallow[1] = UINT32_MAX)                                                              \
     X(I7, a->shallow[2] = 16)                                                                      \
+    X(I7, a->c.shallow.pair_count = 0)                                                             \
     X(I7, a->c.shallow.pair_count = 1)                                                             \
     X(I7, a->big_nodes[1] = 2)                                                                     \
     X(I7, a->big_nodes[0] = 1)                                                                     \

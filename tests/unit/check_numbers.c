@@ -67,7 +67,7 @@ START_TEST(numbers_agree_with_an_array)
     uint64_t expected[NODES + 1] = {0};
     hsight__growing_numbers numbers;
     hsight__sparse pairs;
-    begin(&numbers, hsight_allocator_default(), (size_t)1 << _i % 3);
+    begin(&numbers, hsight_allocator_default(), (size_t)1 << _i % 2);
     hsight__sparse_init(&pairs, hsight_allocator_default(), sizeof(uint64_t));
     for (uint32_t node = 1; node <= NODES; node++) {
         put(&numbers, node, expected[node] = random_number(&state));

@@ -153,6 +153,25 @@ START_TEST(large_columns_come_back)
 }
 END_TEST
 
+/* Numbers that fit few bytes and that do not, from a builder and from a file. */
+START_TEST(numbers_of_every_width_come_back)
+{
+    static const uint64_t numbers[] = {
+        0,          UINT8_MAX - 1,  UINT8_MAX,      UINT8_MAX + 1, UINT16_MAX - 1,
+        UINT16_MAX, UINT16_MAX + 1, UINT32_MAX - 1, UINT32_MAX,    (uint64_t)UINT32_MAX + 1,
+        UINT64_MAX};
+    kit_path path = kit_file("numbers.hsnap");
+    hsight_snapshot *made = kit_numbers(numbers, sizeof numbers / sizeof *numbers);
+    kit_save(made, path.path);
+    kit_assert_file(path.path, made);
+    hsight_snapshot *loaded = kit_load(path.path);
+    kit_save(loaded, path.path);
+    kit_assert_file(path.path, made);
+    hsight_snapshot_free(loaded);
+    hsight_snapshot_free(made);
+}
+END_TEST
+
 START_TEST(long_texts_come_back)
 {
     kit_path path = kit_file("long.hsnap");
@@ -343,6 +362,7 @@ int main(void)
     tcase_add_loop_test(tests, no_native_blocks_are_not_unknown_ones, 0, 2);
     tcase_add_loop_test(tests, what_was_loaded_can_be_saved_again, 0, KIT_ALL);
     tcase_add_test(tests, large_columns_come_back);
+    tcase_add_test(tests, numbers_of_every_width_come_back);
     tcase_add_test(tests, long_texts_come_back);
     tcase_add_test(tests, a_mapping_outlives_its_name);
     tcase_add_loop_test(tests, chunks_are_aligned, 0, KIT_ALL);

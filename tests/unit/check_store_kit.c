@@ -226,6 +226,25 @@ hsight_snapshot *kit_large(uint32_t count)
     return kit_snapshot(graph, "large");
 }
 
+hsight_snapshot *kit_numbers(const uint64_t *numbers, size_t count)
+{
+    hsight_builder *builder;
+    hsight_graph *graph;
+    hsight_error err;
+    must(hsight_builder_new(NULL, &builder, &err), &err);
+    for (size_t i = 0; i < count; i++) {
+        hsight_node_id node;
+        const hsight_node_info info = {
+            .address = 16 + 16 * i,
+            .shallow_bytes = numbers[i],
+            .refcount = numbers[i] < UINT32_MAX ? (uint32_t)numbers[i] : UINT32_MAX,
+        };
+        must(hsight_builder_add_node(builder, &info, &node, &err), &err);
+    }
+    must(hsight_builder_finish(builder, &graph, &err), &err);
+    return kit_snapshot(graph, "numbers");
+}
+
 /* ---- files ----------------------------------------------------------------------------------- */
 
 void kit_save(const hsight_snapshot *snapshot, const char *path)

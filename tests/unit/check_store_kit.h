@@ -45,6 +45,8 @@ hsight_snapshot *kit_sample_of(int minor, const char *label);
 void kit_join(hsight_snapshot *snapshot, int minor);
 /* A snapshot of `count` objects: about 50 bytes each as a file. */
 hsight_snapshot *kit_large(uint32_t count);
+/* An object for each number, which is its size and, if that can be, its refcount. */
+hsight_snapshot *kit_numbers(const uint64_t *numbers, size_t count);
 /* Consumes the graph. */
 hsight_snapshot *kit_snapshot(hsight_graph *graph, const char *label);
 

@@ -4,7 +4,7 @@
  * An exact size stays what it is, and so does what a type's own __sizeof__ says: such objects have
  * words in unused places that lead anywhere. What has no other measure than its own block is given
  * the blocks it led to, which a stale word or a number may be among, too: a formula, not exact.
- * Owns nothing. O(1) an object. */
+ * Owns nothing. O(1) an object, or as hsight_builder_set_shallow_bytes(). */
 #include "block_sizes.h"
 
 /* Requests of less than a word more or less are the same to every allocator: some of the
@@ -87,7 +87,7 @@ void hsight__block_sizes_note(void *block_sizes, hsight_reach *reach, hsight_nod
     uint64_t size_bytes = hsight_builder_shallow_bytes(sizes->visit->builder, node);
     uint64_t bytes = blocks->own_bytes + blocks->buffer_bytes + blocks->other_bytes;
     if (size_bytes >= UINT32_MAX) {
-        return; /* 4 GiB and more: its type told it */
+        return; /* the tracer leaves out blocks of 4 GiB and more */
     }
     bool is_given = (info->size_flags & HSIGHT_NODE_SIZE_LOWER_BOUND) != 0;
     if (is_given) {

@@ -9,12 +9,14 @@
 #include <sys/resource.h>
 #endif
 
-/* Under a limit, address space that is only reserved may be missing elsewhere. */
+/* Under a limit, address space that is only reserved may be missing elsewhere. On Linux what a
+ * process may write to counts as data. */
 static bool is_address_space_limited(void)
 {
 #if defined(__unix__) || defined(__APPLE__)
-    struct rlimit limit;
-    return getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur != RLIM_INFINITY;
+    struct rlimit space, data;
+    return getrlimit(RLIMIT_AS, &space) != 0 || space.rlim_cur != RLIM_INFINITY ||
+           getrlimit(RLIMIT_DATA, &data) != 0 || data.rlim_cur != RLIM_INFINITY;
 #else
     return false;
 #endif
@@ -24,7 +26,7 @@ static bool is_address_space_limited(void)
  */
 static const uint64_t LARGE_BYTES = UINT64_C(128) << 20;
 
-void hsight__walk_expect(hsight__walk *walk)
+void hsight__walk_expect_many(hsight__walk *walk)
 {
     const size_t items = (size_t)1 << 20;
     walk->is_large =

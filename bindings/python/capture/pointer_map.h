@@ -38,8 +38,7 @@ typedef struct {
     size_t sparse_count; /* of the first regions that may have few addresses */
 } hsight__pointer_map;
 
-/* @param sparse_count  of the regions met first, so many may have but few addresses: SIZE_MAX, all
- */
+/* @param sparse_count  the first so many regions may be nearly empty: SIZE_MAX, all */
 void hsight__pointer_map_init(hsight__pointer_map *map, size_t sparse_count);
 void hsight__pointer_map_clear(hsight__pointer_map *map);
 

@@ -21,7 +21,7 @@
 #include <string.h>
 
 #define BLOCK 64 /* objects whose headers are fetched ahead */
-/* Those of libraries; of a small heap, all. */
+/* The first regions of the map may have few objects: those of libraries, all of a small heap. */
 #define SPARSE_REGIONS 4
 #define CACHE_LINE     64
 #define SECOND_LINE    40 /* bytes into an object: the last word of a str's header */
@@ -466,7 +466,7 @@ static hsight_status walk_heap(hsight_builder *builder, bool values, PyObject *i
     walk->own_stack = (uintptr_t)__builtin_frame_address(0);
     walk->dict_label =
         hsight_label_make(HSIGHT_LABEL_ATTRIBUTE, walk->visit.names[HSIGHT__NAME_dict].index);
-    hsight__walk_expect(walk);
+    hsight__walk_expect_many(walk);
     hsight__pointer_map_init(&walk->map, walk->is_large ? 0 : SPARSE_REGIONS);
     hsight__hide_modules(walk);
     leave_out(walk, interned_probe);

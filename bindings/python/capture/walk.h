@@ -54,7 +54,7 @@ typedef struct {
  * object sets its walk->found. */
 bool hsight__walk_make_room(hsight__walk *walk, uint32_t count);
 /* Look whether there may be many objects, and hold room for those that the collector tracks. */
-void hsight__walk_expect(hsight__walk *walk);
+void hsight__walk_expect_many(hsight__walk *walk);
 /* Room for so many objects and references in all, if there is some: a hint. */
 void hsight__walk_reserve(hsight__walk *walk, uint32_t node_count, uint32_t edge_count);
 void hsight__walk_free_found(hsight__walk *walk);

@@ -80,8 +80,8 @@ def test_a_forgotten_decref_is_held_by_c() -> None:
 def test_references_are_counted_beyond_a_byte() -> None:
     """References are counted in a byte an object, with a table for those that have more."""
     result = _python(SURPLUS + """
-        for count in (1, 254, 255, 256, 257, 511, 512, 513, 1000):
-            for times in (1, 255, 256, 257):
+        for count in (1, 253, 254, 255, 256, 257, 511, 512, 513, 1000):
+            for times in (0, 1, 255, 256, 257):
                 item = Held()
                 holders = [[item] for _ in range(count)]
                 for _ in range(times):
@@ -95,7 +95,8 @@ def test_references_are_counted_beyond_a_byte() -> None:
             return info["overcounted_count"], info["overcounted_types"]
 
         # 512 too many of 701 (2 x 256 + 189), 256 of 301 (256 + 45): the byte says what the refcount says.
-        for count, missing in ((700, 1), (700, 255), (700, 256), (700, 257), (700, 512), (300, 256)):
+        # 256 of 511: the refcount is the last that fits a byte.
+        for count, missing in ((700, 1), (700, 255), (700, 256), (700, 257), (700, 512), (300, 256), (510, 256)):
             item = Held()
             holders = [item] * count
             refcount = ctypes.c_int32.from_address(id(item))
@@ -106,7 +107,7 @@ def test_references_are_counted_beyond_a_byte() -> None:
         print(overcounted() == (0, ""))
     """)
     lines = result.stdout.splitlines()
-    assert len(lines) == 43 and all(line.startswith("True") for line in lines), result
+    assert len(lines) == 58 and all(line.startswith("True") for line in lines), result
 
 
 def test_an_object_only_c_code_holds() -> None:

@@ -132,3 +132,17 @@ def test_the_program_is_left_alone(passes: Passes) -> None:
         seen.append(look())
         assert seen[0] == seen[1], seen
         """)
+
+
+def test_little_stack_is_enough(passes: Passes) -> None:
+    """The child walks and writes on the stack of the thread that asked."""
+    printed = passes("""
+        def ask():
+            print(heapsight.snapshot("small stack", fork=True).result().object_count > 1000)
+
+        threading.stack_size(64 << 10)
+        thread = threading.Thread(target=ask)
+        thread.start()
+        thread.join()
+        """)
+    assert printed == "True\n"
