@@ -67,7 +67,7 @@ HSIGHT_API hsight_status hsight_builder_add_addresses(hsight_builder *builder,
  * @return HSIGHT_OK or HSIGHT_ENOMEM, which may be ignored */
 HSIGHT_API hsight_status hsight_builder_reserve(hsight_builder *builder, uint32_t node_count,
                                                 uint32_t edge_count, hsight_error *err);
-/** Describe the `count` nodes that follow the last one described. O(1) each.
+/** Describe the `count` nodes that follow the last one described; on failure none of them. O(1) each.
  * @return HSIGHT_OK, HSIGHT_ENOMEM, HSIGHT_EINVAL (no such nodes, an unknown type or flag) */
 HSIGHT_API hsight_status hsight_builder_describe_next(hsight_builder *builder,
                                                       const hsight_node_info *infos, uint32_t count,

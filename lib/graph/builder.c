@@ -367,9 +367,13 @@ hsight_status hsight_builder_describe_next(hsight_builder *builder, const hsight
         return hsight__fail(err, HSIGHT_EINVAL, "%u objects to describe: %u were added", count,
                             hsight__builder_last_node(builder) - before);
     }
-    hsight__sparse pairs[HSIGHT__NUMBER_COLUMNS];
+    struct {
+        size_t count;
+        bool ordered;
+    } pairs[HSIGHT__NUMBER_COLUMNS];
     for (int i = 0; i < HSIGHT__NUMBER_COLUMNS; i++) {
-        pairs[i] = builder->numbers[i].pairs;
+        pairs[i].count = builder->numbers[i].pairs.nodes.count;
+        pairs[i].ordered = builder->numbers[i].pairs.ordered;
     }
     hsight_status status = reserve_described(builder, before + count, err);
     if (status == HSIGHT_OK) {
@@ -378,7 +382,7 @@ hsight_status hsight_builder_describe_next(hsight_builder *builder, const hsight
     if (status != HSIGHT_OK) {
         builder->described = before;
         for (int i = 0; i < HSIGHT__NUMBER_COLUMNS; i++) {
-            hsight__sparse_cut(&builder->numbers[i].pairs, pairs[i].nodes.count, pairs[i].ordered);
+            hsight__sparse_cut(&builder->numbers[i].pairs, pairs[i].count, pairs[i].ordered);
         }
     }
     return status;

@@ -7,9 +7,12 @@
  * Items and pairs belong to the column. */
 #include "graph/growing_numbers.h"
 
+#include <assert.h>
+
 void hsight__growing_init(hsight__growing_numbers *numbers, const hsight_allocator *allocator,
                           size_t item_bytes)
 {
+    assert(item_bytes == sizeof(uint8_t) || item_bytes == sizeof(uint16_t));
     hsight__vec_init(&numbers->items, allocator, item_bytes);
     hsight__sparse_init(&numbers->pairs, allocator, sizeof(uint64_t));
 }

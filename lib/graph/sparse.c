@@ -10,6 +10,7 @@
 #include "base/sorted.h"
 #include "graph/numbers.h"
 
+#include <assert.h>
 #include <string.h>
 
 void hsight__sparse_init(hsight__sparse *sparse, const hsight_allocator *allocator,
@@ -96,6 +97,7 @@ hsight_status hsight__sparse_put(hsight__sparse *sparse, uint32_t node, const vo
 
 void hsight__sparse_cut(hsight__sparse *sparse, size_t count, bool ordered)
 {
+    assert(count <= sparse->nodes.count);
     sparse->nodes.count = count;
     sparse->values.count = count;
     sparse->ordered = ordered;

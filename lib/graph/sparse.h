@@ -30,7 +30,7 @@ hsight_status hsight__sparse_add(hsight__sparse *sparse, uint32_t node, const vo
  * place. O(log pairs) to replace one or to add the last one, else O(pairs). */
 hsight_status hsight__sparse_put(hsight__sparse *sparse, uint32_t node, const void *value,
                                  hsight_error *err);
-/* Take back what was added since there were `count` pairs, and they were ordered or not. */
+/* Take back what hsight__sparse_add() added since there were `count` pairs, ordered or not. */
 void hsight__sparse_cut(hsight__sparse *sparse, size_t count, bool ordered);
 /* Value of the last pair of a node, or NULL. O(log pairs) if ordered, else O(pairs). Borrowed until
  * a pair is added. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* column_chunks.c - which column of a graph is which chunk of a file, in both directions.
  *
- * A list for each kind of column drives both. In a file, numbers of nodes have four bytes, and only
- * sizes have pairs. Owns nothing. */
+ * A list for each kind of column drives both; pairs of sizes and the text of strings are by hand.
+ * In a file, numbers of nodes have four bytes, and only sizes have pairs. Owns nothing. */
 #include "store/column_chunks.h"
 
 #include "store/damage.h"

@@ -8,14 +8,15 @@
  * I1  at the start of a chunk, `end` is what was written so far
  * I2  the target is untouched unless everything was written and synced (replace.c)
  *
- * Cost: one pass over the columns, 24 KiB of stack; memory for the META chunk and for pairs of big
- * sizes, freed before return. */
+ * Cost: one pass over the columns; 50 KiB and what the META chunk and pairs of big sizes need, of
+ * the graph's allocator and not of the stack, which may be small; freed before return. */
 #include <heapsight/store.h>
 
 #include <stdbool.h>
 #include <string.h>
 
 #include "base/crc32.h"
+#include "base/error.h"
 #include "base/vec.h"
 #include "graph/columns.h"
 #include "graph/graph_allocator.h"
@@ -26,9 +27,8 @@
 #include "store/trace_chunks.h"
 
 static const size_t SLICE_BYTES = (size_t)1 << 20;
-enum {
-    WIDE_ITEMS = 1024
-}; /* numbers that are widened at a time: on the stack, which may be small */
+/* Numbers that are widened at a time. */
+enum { WIDE_ITEMS = 8192 };
 static const char
     ZEROS[sizeof(hsight__file_header) + HSIGHT__CHUNK_COUNT * sizeof(hsight__file_entry)];
 
@@ -139,6 +139,28 @@ static hsight__part last_part_of(const hsight_trace *trace)
                                               : HSIGHT__PART_TRACE;
 }
 
+static hsight_status save(writer *to, const hsight_snapshot *snapshot, hsight__vec *meta,
+                          hsight__sparse *big, hsight_error *err)
+{
+    hsight__chunk chunks[HSIGHT__CHUNK_COUNT];
+    hsight__trace_numbers numbers;
+    const hsight_graph *graph = hsight_snapshot_graph(snapshot);
+    hsight_status status = hsight__meta_encode(hsight_snapshot_get_info(snapshot), meta, err);
+    if (status == HSIGHT_OK) {
+        status = hsight__chunks_of_columns(hsight__graph_columns(graph), big, chunks, err);
+    }
+    if (status != HSIGHT_OK) {
+        return status;
+    }
+    to->last_part = last_part_of(hsight_snapshot_trace(snapshot));
+    if (to->last_part != HSIGHT__PART_HEAP) {
+        hsight__chunks_of_trace(snapshot, &numbers, chunks);
+    }
+    chunks[HSIGHT__CHUNK_META] = (hsight__chunk){.data = meta->data, .bytes = meta->count};
+    status = write_file(to, chunks, err);
+    return status == HSIGHT_OK ? hsight__replace_commit(&to->file, err) : status;
+}
+
 hsight_status hsight_store_save(const hsight_snapshot *snapshot, const char *path,
                                 hsight_error *err)
 {
@@ -148,41 +170,26 @@ hsight_status hsight_store_save(const hsight_snapshot *snapshot, const char *pat
 hsight_status hsight_store_save_through(const hsight_snapshot *snapshot, const char *path,
                                         const char *temporary, hsight_error *err)
 {
-    const hsight_graph *graph = hsight_snapshot_graph(snapshot);
-    hsight__chunk chunks[HSIGHT__CHUNK_COUNT];
-    writer to;
-    hsight__trace_numbers numbers;
-    hsight__vec meta;
-    hsight__sparse big;
+    const hsight_allocator *memory = hsight__graph_allocator(hsight_snapshot_graph(snapshot));
     hsight_status status = hsight__format_check_host(err);
     if (status != HSIGHT_OK) {
         return status;
     }
-    status = hsight__replace_begin(&to.file, path, temporary, err);
-    if (status != HSIGHT_OK) {
-        return status;
+    writer *to = memory->allocate(memory->state, sizeof *to);
+    if (to == NULL) {
+        return hsight__fail_memory(err, sizeof *to);
     }
-    hsight__vec_init(&meta, hsight__graph_allocator(graph), 1);
-    hsight__sparse_init(&big, hsight__graph_allocator(graph), sizeof(uint64_t));
-    status = hsight__meta_encode(hsight_snapshot_get_info(snapshot), &meta, err);
+    status = hsight__replace_begin(&to->file, path, temporary, err);
     if (status == HSIGHT_OK) {
-        status = hsight__chunks_of_columns(hsight__graph_columns(graph), &big, chunks, err);
+        hsight__vec meta;
+        hsight__sparse big;
+        hsight__vec_init(&meta, memory, 1);
+        hsight__sparse_init(&big, memory, sizeof(uint64_t));
+        status = save(to, snapshot, &meta, &big, err);
+        hsight__sparse_free(&big);
+        hsight__vec_free(&meta);
+        hsight__replace_abort(&to->file);
     }
-    if (status != HSIGHT_OK) {
-        goto out;
-    }
-    to.last_part = last_part_of(hsight_snapshot_trace(snapshot));
-    if (to.last_part != HSIGHT__PART_HEAP) {
-        hsight__chunks_of_trace(snapshot, &numbers, chunks);
-    }
-    chunks[HSIGHT__CHUNK_META] = (hsight__chunk){.data = meta.data, .bytes = meta.count};
-    status = write_file(&to, chunks, err);
-    if (status == HSIGHT_OK) {
-        status = hsight__replace_commit(&to.file, err);
-    }
-out:
-    hsight__sparse_free(&big);
-    hsight__vec_free(&meta);
-    hsight__replace_abort(&to.file);
+    memory->release(memory->state, to, sizeof *to);
     return status;
 }

@@ -9,8 +9,8 @@
  * reported. Nothing found here is ever an edge.
  * References were counted when they were resolved (walk.c), in a byte an object: most objects have
  * but a few. Each time a byte is full, 256 more are noted in a table (found_full). So an object
- * with another refcount than its byte says is looked at, one of 255 references and more, whose
- * refcount the builder's byte does not tell, and one in the table whose byte happens to fit.
+ * with another refcount than its byte says is looked at, one whose refcount is 255 or more,
+ * which the builder's byte does not tell, and one in the table whose byte happens to fit.
  *
  * Memory: the byte, up to 64 bytes for each object with more references, 8 to 16 for each with a
  * surplus; freed at the end. Cost: O(objects). */

@@ -25,7 +25,9 @@
 
 /* ---- rings ---- */
 
-enum { AHEAD_BYTES = 3328 }; /* not far from a page: its address takes longest to find */
+enum {
+    AHEAD_BYTES = 3328
+}; /* nearly a page: what lies on the next one waits for its translation, too */
 
 #if PY_VERSION_HEX < 0x030E0000
 static PyObject *object_of(PyGC_Head *head)

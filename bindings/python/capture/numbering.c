@@ -9,9 +9,9 @@
 #include <sys/resource.h>
 #endif
 
-/* Under a limit, address space that is only reserved may be missing elsewhere. On Linux what a
- * process may write to counts as data. */
-static bool is_address_space_limited(void)
+/* Under a limit, address space that is only held may be missing elsewhere. Since Linux 4.7 what a
+ * process has to itself and may write to counts as data. */
+static bool is_memory_limited(void)
 {
 #if defined(__unix__) || defined(__APPLE__)
     struct rlimit space, data;
@@ -30,7 +30,7 @@ void hsight__walk_expect_many(hsight__walk *walk)
 {
     const size_t items = (size_t)1 << 20;
     walk->is_large =
-        hsight__process_memory_now().resident_bytes >= LARGE_BYTES && !is_address_space_limited();
+        hsight__process_memory_now().resident_bytes >= LARGE_BYTES && !is_memory_limited();
     if (walk->is_large) {
         hsight__pointers_hold(&walk->tracked, items);
         hsight__pointers_hold(&walk->tracked_last, items);
@@ -39,7 +39,7 @@ void hsight__walk_expect_many(hsight__walk *walk)
 
 void hsight__walk_reserve(hsight__walk *walk, uint32_t node_count, uint32_t edge_count)
 {
-    if (!is_address_space_limited() &&
+    if (!is_memory_limited() &&
         hsight_builder_reserve(walk->visit.builder, node_count, edge_count, NULL) == HSIGHT_OK) {
         uint8_t *found = hsight__room_hold(&walk->found_room, walk->found, sizeof *walk->found,
                                            (size_t)node_count + 2);
