@@ -7,6 +7,16 @@ from pathlib import Path
 
 SECONDS = 120
 
+# Of a program that imports threading: the least stack that its interpreter and C library allow a thread.
+LITTLE_STACK = """
+for kib in (48, 64, 128, 256, 1024):
+    try:
+        threading.stack_size(kib << 10)
+    except ValueError:
+        continue
+    break
+"""
+
 
 def finished(
     command: list[object], folder: Path, **more: object

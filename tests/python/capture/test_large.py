@@ -9,6 +9,7 @@ import sys
 from textwrap import dedent
 
 import pytest
+from running import LITTLE_STACK, finished
 
 PROGRAM = """
     import json, resource, sys
@@ -56,22 +57,12 @@ def test_the_same_is_found(padding: int, limit: str) -> None:
     assert (floats, overcounted, paths) == (True, 0, [True, True, True])
 
 
-# The least stack that this interpreter and its C library allow; with much less, C code of any kind ends.
-LITTLE_STACK = """
-    import threading
-    import heapsight
-
+IN_A_THREAD = """
     def save():
         heap = heapsight.snapshot("little stack", collect=False)
         heap.save("thread.hsnap")
         print(heapsight.load("thread.hsnap").object_count == heap.object_count)
 
-    for kib in (48, 64, 128, 256, 1024):
-        try:
-            threading.stack_size(kib << 10)
-        except ValueError:
-            continue
-        break
     thread = threading.Thread(target=save)
     thread.start()
     thread.join()
@@ -79,6 +70,6 @@ LITTLE_STACK = """
 
 
 def test_walking_and_saving_needs_little_stack(tmp_path) -> None:
-    done = subprocess.run([sys.executable, "-X", "faulthandler", "-c", dedent(LITTLE_STACK)],
-                          cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+    program = "import heapsight, threading\n" + LITTLE_STACK + dedent(IN_A_THREAD)
+    done = finished([sys.executable, "-X", "faulthandler", "-c", program], tmp_path)
     assert (done.returncode, done.stdout) == (0, "True\n"), done.stderr[-2000:]

@@ -2,8 +2,10 @@
 """What a forked child writes is what a snapshot in the program would hold."""
 
 from collections.abc import Callable
+from textwrap import dedent
 
 import pytest
+from running import LITTLE_STACK
 
 Passes = Callable[..., str]
 
@@ -136,18 +138,12 @@ def test_the_program_is_left_alone(passes: Passes) -> None:
 
 def test_little_stack_is_enough(passes: Passes) -> None:
     """The child walks and writes on the stack of the thread that asked."""
-    printed = passes("""
+    printed = passes(LITTLE_STACK + dedent("""
         def ask():
             print(heapsight.snapshot("small stack", fork=True).result().object_count > 1000)
 
-        for kib in (64, 128, 256, 1024):
-            try:
-                threading.stack_size(kib << 10)
-            except ValueError:
-                continue
-            break
         thread = threading.Thread(target=ask)
         thread.start()
         thread.join()
-        """)
+        """))
     assert printed == "True\n"
