@@ -46,7 +46,12 @@ void hsight__numbers_widen(const hsight__numbers *numbers, uint64_t first, size_
                            uint32_t *out)
 {
     for (size_t i = 0; i < count; i++) {
-        uint64_t number = hsight__numbers_at(numbers, (uint32_t)(first + i));
-        out[i] = number < UINT32_MAX ? (uint32_t)number : UINT32_MAX;
+        out[i] = hsight__numbers_item(numbers->items, numbers->item_bytes, (uint32_t)(first + i));
+    }
+    const uint32_t *nodes = numbers->pair_nodes;
+    size_t at = hsight__sorted_position(nodes, numbers->pair_count, (uint32_t)first);
+    for (; at < numbers->pair_count && nodes[at] < first + count; at++) {
+        uint64_t number = numbers->pair_values[at];
+        out[nodes[at] - first] = number < UINT32_MAX ? (uint32_t)number : UINT32_MAX;
     }
 }

@@ -33,6 +33,12 @@ static uint64_t column_bytes(int chunk, uint64_t items)
     return items * hsight__chunk_kinds[chunk].item_bytes; /* items < 2^33, item_bytes <= 32 */
 }
 
+/* An item of all ones is the same there, whether it has a pair or not. */
+static bool is_as_in_file(const hsight__numbers *numbers, int chunk)
+{
+    return numbers->item_bytes == hsight__chunk_kinds[chunk].item_bytes;
+}
+
 static hsight_status collect_big(const hsight__numbers *shallow, hsight__sparse *big,
                                  hsight_error *err)
 {
@@ -61,7 +67,8 @@ hsight_status hsight__chunks_of_columns(const hsight__columns *columns, hsight__
 #undef GIVE
 #define GIVE(id, column)                                                                           \
     chunks[HSIGHT__CHUNK_##id] = (hsight__chunk){                                                  \
-        .numbers = &columns->column,                                                               \
+        .data = columns->column.items,                                                             \
+        .numbers = is_as_in_file(&columns->column, HSIGHT__CHUNK_##id) ? NULL : &columns->column,  \
         .bytes = column_bytes(HSIGHT__CHUNK_##id, (uint64_t)columns->node_count + 1)};
     NUMBER_LIST(GIVE)
 #undef GIVE
